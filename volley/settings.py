@@ -1,0 +1,155 @@
+"""One settings model for every process: environment, `.env`, `volley.toml`. Unknown keys are refused.
+
+Precedence: environment variables, then `.env` in the working folder, then `volley.toml` (in `VOLLEY_HOME`), then defaults.
+"""
+
+import os
+import tomllib
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from volley.errors import UnusableInput
+from volley.sender import SenderType
+
+DEFAULT_RATES: dict[SenderType, Decimal] = {
+    "long_code": Decimal("0.1"),
+    "toll_free": Decimal(20),
+    "short_code": Decimal(1000),
+    "alphanumeric": Decimal("0.1"),
+}
+"""Parts per second and sender: Telnyx's published defaults (rate limiting, 2026-04). Contracts differ."""
+
+
+class Rates(BaseModel):
+    """Parts per second: the account, each profile by id, each sender type, each number. Later ones override."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    account: Decimal = Decimal(50)
+    profile: dict[str, Decimal] = Field(default_factory=dict)
+    long_code: Decimal = DEFAULT_RATES["long_code"]
+    toll_free: Decimal = DEFAULT_RATES["toll_free"]
+    short_code: Decimal = DEFAULT_RATES["short_code"]
+    alphanumeric: Decimal = DEFAULT_RATES["alphanumeric"]
+    number: dict[str, Decimal] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _positive(self) -> Self:
+        flat = [self.account, self.long_code, self.toll_free, self.short_code, self.alphanumeric]
+        if any(rate <= 0 for rate in (*flat, *self.profile.values(), *self.number.values())):
+            raise ValueError("rates are parts per second and above zero; take a number out of the pool instead of giving it 0")
+        return self
+
+    def of(self, number: str, kind: SenderType) -> Decimal:
+        """The rate of one sender."""
+        override = self.number.get(number)
+        default: Decimal = getattr(self, kind)
+        return default if override is None else override
+
+
+class Account(BaseModel):
+    """One carrier account: its key, its Redis, its rates."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    api_key: SecretStr | None = None
+    base_url: str = "https://api.telnyx.com/v2"
+    public_key: str | None = None
+    redis_url: str | None = None
+    rates: Rates = Field(default_factory=Rates)
+
+
+class Settings(BaseModel):
+    """All that a process needs to know. Durations are seconds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    home: Path = Path(".volley")
+    account: str = Field(default="default", pattern=r"^[A-Za-z0-9_-]{1,32}$")
+    accounts: dict[str, Account] = Field(default_factory=dict)
+    rates: Rates = Field(default_factory=Rates)
+    redis_url: str | None = None
+    arq_redis_url: str | None = None
+    ledger_url: str | None = None
+    public_url: str | None = None
+    secret: SecretStr | None = None
+    durability: Literal["strict", "relaxed"] = "strict"
+    serve_host: str = "127.0.0.1"
+    serve_port: int = 8080
+    concurrency: int = Field(default=500, ge=1, le=5000)
+    http_timeout: float = Field(default=10.0, gt=0, le=60)
+    drains: int = Field(default=0, ge=0, le=64)
+    max_attempts: int = Field(default=5, ge=1, le=50)
+    expire_hours: float = Field(default=72, gt=0)
+    pin_days: int = Field(default=8, ge=1, le=365)
+    ledger_bound: int = Field(default=200_000, ge=100)
+    parts_rule: Literal["packed", "ceil"] = "packed"
+    gsm_set: Literal["3gpp", "telnyx"] = "3gpp"
+    prices: Path | None = None
+    telnyx_api_key: SecretStr | None = None
+    telnyx_base_url: str | None = None
+    telnyx_public_key: str | None = None
+
+    @property
+    def current(self) -> Account:
+        """The account in use, with the plain variables (TELNYX_*, VOLLEY_REDIS_URL, [rates]) filled in where it is silent."""
+        own = self.accounts.get(self.account)
+        if own is None and self.account != "default":
+            raise UnusableInput(f"no account {self.account!r}: add [accounts.{self.account}] to volley.toml or set VOLLEY_ACCOUNT")
+        base = own or Account()
+        given = base.model_fields_set
+        return Account(
+            api_key=base.api_key or self.telnyx_api_key,
+            base_url=base.base_url if "base_url" in given else self.telnyx_base_url or base.base_url,
+            public_key=base.public_key or self.telnyx_public_key,
+            redis_url=base.redis_url or self.redis_url,
+            rates=base.rates if "rates" in given else self.rates,
+        )
+
+    @property
+    def ledger(self) -> str:
+        """SQLAlchemy URL of the ledger; SQLite in the data folder unless told otherwise."""
+        return self.ledger_url or f"sqlite+aiosqlite:///{self.home.absolute()}/ledger.db"
+
+
+_TELNYX = ("TELNYX_API_KEY", "TELNYX_BASE_URL", "TELNYX_PUBLIC_KEY")
+
+
+def load(env: dict[str, str] | None = None, cwd: Path | None = None) -> Settings:
+    """Settings from the environment and files.
+
+    Raises:
+        UnusableInput: a file that cannot be read, an unknown key, a value out of range; says which and where.
+    """
+    environment = dict(_dotenv((cwd or Path()) / ".env")) | (dict(os.environ) if env is None else env)
+    values = _toml(Path(environment.get("VOLLEY_HOME") or Settings().home) / "volley.toml")
+    for name, value in environment.items():
+        if name in _TELNYX and value:
+            values[name.lower()] = value
+        elif name.startswith("VOLLEY_") and value:
+            values[name.removeprefix("VOLLEY_").lower()] = value
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(step) for step in first["loc"]) or "settings"
+        raise UnusableInput(f"setting {where}: {first['msg']} (volley config check shows all)") from None
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise UnusableInput(f"{path}: {error}") from None
+
+
+def _dotenv(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    pairs = (line.split("=", 1) for line in path.read_text("utf-8").splitlines() if "=" in line and not line.lstrip().startswith("#"))
+    return {name.strip().removeprefix("export "): value.strip().strip("'\"") for name, value in pairs}
