@@ -25,7 +25,9 @@ def parse_message_id(text: str) -> MessageId:
     """
     match = _ID.fullmatch(text)
     if match is None:
-        raise UnusableInput(f"{text[:60]!r} is not a message id; one looks like 0123456789abcdef-0-17 (see: volley export)")
+        raise UnusableInput(
+            f"{text[:60]!r} is not a message id; one looks like 0123456789abcdef-0-17 (see: volley export)"
+        )
     return MessageId(match[1], int(match[2]), int(match[3]))
 
 

@@ -40,7 +40,9 @@ class Rates(BaseModel):
     def _positive(self) -> Self:
         flat = [self.account, self.long_code, self.toll_free, self.short_code, self.alphanumeric]
         if any(rate <= 0 for rate in (*flat, *self.profile.values(), *self.number.values())):
-            raise ValueError("rates are parts per second and above zero; take a number out of the pool instead of giving it 0")
+            raise ValueError(
+                "rates are parts per second and above zero; take a number out of the pool instead of giving it 0"
+            )
         return self
 
     def of(self, number: str, kind: SenderType) -> Decimal:
@@ -98,7 +100,9 @@ class Settings(BaseModel):
         """The account in use, with the plain variables (TELNYX_*, VOLLEY_REDIS_URL, [rates]) filled in where it is silent."""
         own = self.accounts.get(self.account)
         if own is None and self.account != "default":
-            raise UnusableInput(f"no account {self.account!r}: add [accounts.{self.account}] to volley.toml or set VOLLEY_ACCOUNT")
+            raise UnusableInput(
+                f"no account {self.account!r}: add [accounts.{self.account}] to volley.toml or set VOLLEY_ACCOUNT"
+            )
         base = own or Account()
         given = base.model_fields_set
         return Account(
@@ -151,5 +155,9 @@ def _toml(path: Path) -> dict[str, Any]:
 def _dotenv(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
-    pairs = (line.split("=", 1) for line in path.read_text("utf-8").splitlines() if "=" in line and not line.lstrip().startswith("#"))
+    pairs = (
+        line.split("=", 1)
+        for line in path.read_text("utf-8").splitlines()
+        if "=" in line and not line.lstrip().startswith("#")
+    )
     return {name.strip().removeprefix("export "): value.strip().strip("'\"") for name, value in pairs}

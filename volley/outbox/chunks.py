@@ -51,5 +51,7 @@ def encode(chunk: Chunk) -> bytes:
 def decode(blob: bytes) -> Chunk:
     """Raises VolleyError for a version that this release does not know."""
     if blob[0] != VERSION:
-        raise VolleyError(f"a chunk is of version {blob[0]}, this release reads {VERSION}: update Volley on this machine")
+        raise VolleyError(
+            f"a chunk is of version {blob[0]}, this release reads {VERSION}: update Volley on this machine"
+        )
     return Chunk(*msgpack.unpackb(_DECOMPRESS.decompress(blob[1:], max_output_size=_MAX_BLOB)))

