@@ -16,8 +16,9 @@ from typing import NamedTuple
 import msgpack
 
 VERSION = b"1"
-MOVE = Struct(">16sIHcH")
-"""campaign id, chunk, offset, new state byte, sender index (0xFFFF: none)."""
+MOVE = Struct(">16sIHcIB")
+"""campaign id, chunk, offset, new state byte, sender index (NOBODY: none), attempt (0: none)."""
+NOBODY = 0xFFFFFFFF
 
 
 class AttemptRecord(NamedTuple):
