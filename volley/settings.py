@@ -1,6 +1,7 @@
-"""One settings model for every process: environment, `.env`, `volley.toml`. Unknown keys are refused.
+"""One settings model for every process: environment, `.env`, secrets folder, `volley.toml`. Unknown keys are refused.
 
-Precedence: environment variables, then `.env` in the working folder, then `volley.toml` (in `VOLLEY_HOME`), then defaults.
+Precedence: environment variables, then `.env` in the working folder, then a file a setting in `VOLLEY_HOME/secrets`, then
+`VOLLEY_HOME/volley.toml`, then defaults.
 """
 
 import os
@@ -128,19 +129,45 @@ def load(env: dict[str, str] | None = None, cwd: Path | None = None) -> Settings
     Raises:
         UnusableInput: a file that cannot be read, an unknown key, a value out of range; says which and where.
     """
-    environment = dict(_dotenv((cwd or Path()) / ".env")) | (dict(os.environ) if env is None else env)
-    values = _toml(Path(environment.get("VOLLEY_HOME") or Settings().home) / "volley.toml")
-    for name, value in environment.items():
-        if name in _TELNYX and value:
-            values[name.lower()] = value
-        elif name.startswith("VOLLEY_") and value:
-            values[name.removeprefix("VOLLEY_").lower()] = value
+    values: dict[str, Any] = {}
+    for _, found in layers(env, cwd):
+        values |= found
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(step) for step in first["loc"]) or "settings"
         raise UnusableInput(f"setting {where}: {first['msg']} (volley config check shows all)") from None
+
+
+def layers(env: dict[str, str] | None = None, cwd: Path | None = None) -> list[tuple[str, dict[str, Any]]]:
+    """The places that settings come from, the weakest first: (its name, its values by setting)."""
+    dotenv = _dotenv((cwd or Path()) / ".env")
+    environment = dict(os.environ) if env is None else env
+    home = Path((dotenv | environment).get("VOLLEY_HOME") or Settings().home)
+    return [
+        (str(home / "volley.toml"), _toml(home / "volley.toml")),
+        (str(home / "secrets"), _secrets(home / "secrets")),
+        (".env", _ours(dotenv)),
+        ("environment", _ours(environment)),
+    ]
+
+
+def _ours(variables: dict[str, str]) -> dict[str, Any]:
+    values = {name.lower(): value for name, value in variables.items() if name in _TELNYX and value}
+    prefixed = ((name, value) for name, value in variables.items() if name.startswith("VOLLEY_") and value)
+    return values | {name.removeprefix("VOLLEY_").lower(): value for name, value in prefixed}
+
+
+def _secrets(folder: Path) -> dict[str, Any]:
+    """A file a setting, as container platforms mount them; its name is the setting's."""
+    if not folder.is_dir():
+        return {}
+    files = (path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith("."))
+    try:
+        return {path.name.lower(): path.read_text("utf-8").strip() for path in files}
+    except (UnicodeDecodeError, OSError) as error:
+        raise UnusableInput(f"{folder}: {error}") from None
 
 
 def _toml(path: Path) -> dict[str, Any]:
