@@ -4,6 +4,11 @@ VolleyError            exit code 1   failed
 ├── UnusableInput      2             usage, no `to` column, not UTF-8, unknown variable, bad settings
 ├── RefusedByPolicy    4             budget or policy says no (also: same idempotency key, another content)
 └── TryAgainLater      75            Redis, the ledger or the carrier is away
+
+RowError (a ValueError)              one row of a push cannot be sent; its text is the reason in the file of rejected rows
+├── numbers.NotSendable              a text cannot reach this number
+├── text.MissingVariable             the template has a hole and the row nothing to put in it
+└── text.NotEncodable              no encoding can carry this text
 """
 
 
@@ -23,3 +28,7 @@ class RefusedByPolicy(VolleyError):
 
 class TryAgainLater(VolleyError):
     exit_code = 75
+
+
+class RowError(ValueError):
+    """One row is refused and the rest go on. The message is a short reason and never holds the recipient's number."""
