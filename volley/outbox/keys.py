@@ -1,0 +1,103 @@
+"""Every Redis key of the data plane: name, type, lifetime. Lua gets these as KEYS and only appends ids to them.
+
+All keys of an account share one hash tag, so one script may touch any of them and a Cluster keeps them in one slot.
+Ids that are appended: `cid` campaign id · `k` chunk index · `p` profile index · `lane owner` `s<sender>` or `c<p>.<class>`
+· `pr` priority, u or b.
+"""
+
+from typing import NamedTuple
+
+
+class Key(NamedTuple):
+    """`lifetime` is in words: what ends it. `permanent` keys are bounded by what they count (senders, people, campaigns)."""
+
+    name: str
+    suffix: str
+    type: str
+    lifetime: str
+
+
+DIRECTORY: tuple[Key, ...] = (
+    Key("campaigns", "", "zset campaign → created µs", "permanent: one member a campaign, until retention"),
+    Key(
+        "campaign",
+        "cid",
+        "hash: meta (JSON) and what moves: st w p pr x ch nx ln vf sw n<state> sp cm f l",
+        "retention",
+    ),
+    Key("chunk", "cid:k", "string: blob", "until its chunk is retired or its push abandoned"),
+    Key("states", "cid:k", "string: one byte a message", "as chunk"),
+    Key("lanes", "cid", "set of lane owners", "as campaign's last chunk"),
+    Key("lane", "cid:lane owner", "list of refs", "empties itself"),
+    Key("ready", "pr:lane owner", "zset campaign → start tag", "empties itself"),
+    Key("busy", "pr:p", "zset sender → free at µs; those with a lane of their own", "empties itself"),
+    Key("shared", "pr:p", "set of class lane owners that have work", "empties itself"),
+    Key("active", "pr", "set of profiles that have work", "empties itself"),
+    Key("pool", "c<p>.<class>", "zset sender → free at µs; all that may send", "permanent: senders"),
+    Key("sender", "", "hash sender index → rate profile class state group", "permanent: senders"),
+    Key("senderinfo", "", "hash number → JSON with its index", "permanent: senders"),
+    Key("numbers", "", "hash sender index → number", "permanent: senders"),
+    Key("profile", "", "hash profile id → profile index", "permanent: profiles"),
+    Key("classes", "", "hash profile index → class weight class weight …", "permanent: profiles"),
+    Key("rates", "", "hash bucket (a, p<p>, g<group>) → parts per 1,000 s", "permanent: buckets"),
+    Key("tat", "", "hash bucket → µs at which it is free", "permanent: buckets"),
+    Key("stops", "", "hash bucket or s<sender> → JSON until, reason", "swept when over"),
+    Key("fair", "", "hash priority → virtual time", "permanent: two fields"),
+    Key(
+        "pin",
+        "p:recipient mod BUCKETS",
+        "hash recipient → sender × 100,000 + day",
+        "expires pin_days after the last one",
+    ),
+    Key("optout", "p", "set of recipients", "permanent: people who opted out"),
+    Key("flight", "token", "string: packed flight", "settle or reap"),
+    Key("flights", "", "zset token → deadline µs", "settle or reap"),
+    Key("later", "", "zset campaign id + ref → due µs", "empties itself"),
+    Key("due", "", "zset job → µs by which it must have shown life", "empties itself"),
+    Key("unplanned", "", "zset campaign → order", "until planned"),
+    Key("expiring", "", "zset campaign → expiry µs", "until expired or finished"),
+    Key("live", "", "zset campaign → sealed µs", "until nothing is open"),
+    Key("open", "", "zset unsealed campaign → µs of its last admit", "seal, abandon, or an hour"),
+    Key(
+        "once",
+        "idempotency key",
+        "string: campaign id, content hash",
+        "24 h for a key that we made, 30 days for a given one",
+    ),
+    Key("final", "cid", "hash chunk → ledger entry that ended it", "until retired"),
+    Key("evict", "", "set of senders whose lanes must move to others", "empties itself"),
+    Key("sent", "day", "hash sender → parts", "3 days"),
+    Key("tempo", "10 s slot", "hash profile → parts taken", "2 minutes"),
+    Key("workers", "", "zset worker → last seen µs", "swept after an hour"),
+    Key("worker", "worker", "hash: host, pid, started, in flight, rate", "15 s"),
+    Key("ledger", "", "stream", "until the recorder has committed it"),
+    Key("sequence", "", "hash: last sender and profile index given out", "permanent: two fields"),
+    Key("heard", "", "zset message that a receipt told of while it was being sent → µs", "an hour"),
+)
+
+PIN_BUCKETS = 16381
+"""A prime: some 60 people a bucket at a million, so that each stays a small packed hash (20 bytes a pin)."""
+
+
+class Keys:
+    """The names of one account. `keys.ledger` is the whole key; those with ids are methods of the same name."""
+
+    def __init__(self, account: str) -> None:
+        self.prefix = f"volley:{{{account}}}:"
+        self.directory: list[str] = [self.prefix + key.name + (":" if key.suffix else "") for key in DIRECTORY]
+        self._of = {key.name: name for key, name in zip(DIRECTORY, self.directory, strict=True)}
+        self.ledger = self._of["ledger"]
+        self.campaigns = self._of["campaigns"]
+
+    def of(self, name: str, *ids: object) -> str:
+        """The key `name` with its ids appended; KeyError for a name that is not in DIRECTORY."""
+        return self._of[name] + ":".join(str(part) for part in ids)
+
+    def campaign(self, campaign: str) -> str:
+        return self.of("campaign", campaign)
+
+    def chunk(self, campaign: str, index: int) -> str:
+        return self.of("chunk", campaign, index)
+
+    def states(self, campaign: str, index: int) -> str:
+        return self.of("states", campaign, index)

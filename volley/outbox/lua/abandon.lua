@@ -1,0 +1,11 @@
+-- abandon: drops what a push that is not sealed has stored. A sealed campaign is left alone.
+-- ARGV: campaign
+-- Returns: chunks dropped
+local cid, k = ARGV[1], 0
+if call('EXISTS', K.campaign .. cid) == 1 then return 0 end
+while call('DEL', K.states .. cid .. ':' .. k) == 1 do
+  call('DEL', K.chunk .. cid .. ':' .. k)
+  k = k + 1
+end
+call('ZREM', K.open, cid)
+return k

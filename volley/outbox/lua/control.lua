@@ -1,0 +1,21 @@
+-- control: pause or resume. A paused campaign is granted nothing from this moment on; its lanes stay as they are.
+-- ARGV: campaign, p (pause) | r (resume)
+-- Returns: {state now or '' for an unknown campaign, messages in flight}
+local cid, new = ARGV[1], ARGV[2]
+local c = camp_of(cid)
+if not c then return { '', 0 } end
+local flying = tonumber(call('HGET', K.campaign .. cid, 'ns') or 0)
+if (new == 'p' and c.st == 'r') or (new == 'r' and c.st == 'p') then
+  local now = clock()
+  call('HSET', K.campaign .. cid, 'st', new)
+  call('XADD', K.ledger, '*', 'v', '1', 'k', 'campaign', 'c', cid, 's', new == 'p' and 'paused' or 'resumed', 't', int(now))
+  c.st = new
+  if new == 'r' then
+    local owners = call('SMEMBERS', K.lanes .. cid)
+    for i = 1, #owners do
+      if call('EXISTS', K.lane .. cid .. ':' .. owners[i]) == 1 then mark_ready(c, owners[i]) end
+    end
+    if c.nx < c.ch then call('ZADD', K.due, int(now), 'plan:' .. cid) end
+  end
+end
+return { c.st, flying }

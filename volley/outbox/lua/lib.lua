@@ -1,0 +1,251 @@
+-- What every script shares; scripts.py puts it before each of them.
+-- KEYS: the account's directory, in the order of keys.DIRECTORY. Names and prefixes only; ids are appended here.
+local K = {}
+do
+  local names = {
+    'campaigns', 'campaign', 'chunk', 'states', 'lanes', 'lane', 'ready', 'busy', 'shared', 'active', 'pool', 'sender',
+    'senderinfo', 'numbers', 'profile', 'classes', 'rates', 'tat', 'stops', 'fair', 'pin', 'optout', 'flight', 'flights',
+    'later', 'due', 'unplanned', 'expiring', 'live', 'open', 'once', 'final', 'evict', 'sent', 'tempo', 'workers',
+    'worker', 'ledger', 'sequence', 'heard' }
+  for i = 1, #names do K[names[i]] = KEYS[i] end
+end
+
+local call, pack, unpack_ = redis.call, struct.pack, struct.unpack
+local format, byte, sub, char = string.format, string.byte, string.sub, string.char
+local concat, floor, ceil, max, min = table.concat, math.floor, math.ceil, math.max, math.min
+
+local REF = '>I4I2BBBI8'         -- chunk, offset, parts, attempt, generation, recipient: 17 bytes
+local RECORD = '>I4BI4I2BBBI8I4' -- sender, campaign ordinal, chunk, offset, parts, attempt, generation, recipient, delay µs
+local RECORD_SIZE = 26
+local MOVE = '>I4I2c1I4B'        -- after the 16 bytes of the campaign: chunk, offset, state, sender, attempt
+local NOBODY = 4294967295
+local PIN_BUCKETS = 16381
+local DAY_US = 86400000000
+
+local function int(x) return format('%.0f', x) end
+
+local function clock()
+  local t = call('TIME')
+  return t[1] * 1000000 + t[2]
+end
+
+-- campaigns ---------------------------------------------------------------------------------------------------------
+local camps = {}
+
+-- The moving part of a campaign, read once a call. nil: no such campaign.
+local function camp_of(cid)
+  local c = camps[cid]
+  if c == nil then
+    local f = call('HMGET', K.campaign .. cid, 'st', 'w', 'p', 'pr', 'x', 'ch', 'nx', 'ln', 'vf', 'sd')
+    if not f[1] then
+      c = false
+    else
+      c = { id = cid, st = f[1], w = tonumber(f[2]), p = f[3], pr = f[4], x = tonumber(f[5]), ch = tonumber(f[6]),
+            nx = tonumber(f[7]), ln = tonumber(f[8]), vf = tonumber(f[9]), sd = f[10] or '', n = {}, dln = 0 }
+    end
+    camps[cid] = c
+  end
+  return c or nil
+end
+
+local function count(c, state, by) c.n[state] = (c.n[state] or 0) + by end
+
+-- Writes what the call changed in its campaigns.
+local function save_camps()
+  for _, c in pairs(camps) do
+    if c then
+      local key = K.campaign .. c.id
+      for state, by in pairs(c.n) do
+        if by ~= 0 then call('HINCRBY', key, 'n' .. state, by) end
+      end
+      if c.dln ~= 0 then call('HINCRBY', key, 'ln', c.dln) end
+      if c.tagged then call('HSET', key, 'vf', int(c.vf)) end
+    end
+  end
+end
+
+-- states ------------------------------------------------------------------------------------------------------------
+local MOVES = {}
+local chunks = {}
+
+local function learn_moves(text)
+  for move in text:gmatch('%S+') do MOVES[move] = true end
+end
+
+-- A chunk's states, read once a call. nil: the chunk has been retired.
+local function chunk_of(cid, k)
+  local key = K.states .. cid .. ':' .. k
+  local c = chunks[key]
+  if c == nil then
+    local text = call('GET', key)
+    c = text and { key = key, cid = cid, k = k, text = text, now = {}, order = {} } or false
+    chunks[key] = c
+  end
+  return c or nil
+end
+
+local function state_of(c, off) return c.now[off] or sub(c.text, off + 1, off + 1) end
+
+-- Moves one message if the table of legal moves has it; the counts follow.
+local function move(c, off, new)
+  local old = state_of(c, off)
+  if not MOVES[old .. new] then return false end
+  c.now[off] = new
+  c.order[#c.order + 1] = off
+  local camp = camp_of(c.cid)
+  if camp then count(camp, old, -1); count(camp, new, 1) end
+  if new ~= 's' and new ~= '.' and new ~= '?' then c.ended = true end
+  return true
+end
+
+-- Writes the changed states, neighbours in one go. `entry` is the ledger entry that tells of them: a chunk in which
+-- nothing is open any more may go once the recorder has acknowledged it.
+local function save_chunks(entry)
+  for _, c in pairs(chunks) do
+    if c and #c.order > 0 then
+      local first, run = c.order[1], {}
+      for i = 1, #c.order do
+        local off = c.order[i]
+        if off ~= first + #run then
+          call('SETRANGE', c.key, first, concat(run))
+          first, run = off, {}
+        end
+        run[#run + 1] = c.now[off]
+      end
+      call('SETRANGE', c.key, first, concat(run))
+      if c.ended and entry and not call('GET', c.key):find('[%.s%?]') then
+        call('HSET', K.final .. c.cid, c.k, entry)
+      end
+    end
+  end
+end
+
+-- senders -----------------------------------------------------------------------------------------------------------
+local senders = {}
+
+-- A sender's record, read once a call; `tat` is filled in by whoever read its place in the pool.
+local function sender_of(idx)
+  local s = senders[idx]
+  if s == nil then
+    local text = call('HGET', K.sender, idx)
+    s = false
+    if text then
+      local rate, p, class, state, group = text:match('^(%d+) (%d+) (%S+) (%S+) ?(.*)$')
+      s = { idx = idx, cost = 1000000000 / rate, p = p, class = class, active = state == 'a', group = group,
+            home = 'c' .. p .. '.' .. class }
+    end
+    senders[idx] = s
+  end
+  return s or nil
+end
+
+-- pins: one small packed hash a bucket of people -------------------------------------------------------------------
+local function pin_key(p, rcpt) return K.pin .. p .. ':' .. (rcpt % PIN_BUCKETS) end
+
+-- The active sender that a person is pinned to in a profile, and the day of the pin; nil when there is none.
+local function pin_of(p, rcpt, today, pin_days)
+  local value = call('HGET', pin_key(p, rcpt), int(rcpt))
+  if not value then return nil end
+  local day = value % 100000
+  if today - day > pin_days then return nil end
+  local idx = int((value - day) / 100000)
+  local s = sender_of(idx)
+  if s and s.active then return idx, day end
+end
+
+local function pin(p, rcpt, idx, today, pin_days)
+  local key = pin_key(p, rcpt)
+  call('HSET', key, int(rcpt), int(idx * 100000 + today))
+  call('EXPIRE', key, (pin_days + 1) * 86400)
+end
+
+-- lanes -------------------------------------------------------------------------------------------------------------
+local class_lists = {}
+
+-- The class lane of a message nobody is pinned to: by the weights of the profile, from a hash of who and where.
+local function class_of(p, rcpt, k)
+  local list = class_lists[p]
+  if not list then
+    list = { total = 0 }
+    for class, weight in (call('HGET', K.classes, p) or 'any 1'):gmatch('(%S+) (%d+)') do
+      list.total = list.total + weight
+      list[#list + 1] = { class, list.total }
+    end
+    class_lists[p] = list
+  end
+  if #list == 1 then return list[1][1] end
+  local x = (rcpt * 7919 + k * 104729) % 1000003 % list.total
+  for i = 1, #list do
+    if x < list[i][2] then return list[i][1] end
+  end
+end
+
+-- Whose lane a message belongs in now: its campaign's sender, the pinned one, or its class.
+local function owner_of(c, rcpt, k, today, pin_days)
+  if c.sd ~= '' then return 's' .. c.sd end
+  local idx = pin_of(c.p, rcpt, today, pin_days)
+  if idx then return 's' .. idx end
+  return 'c' .. c.p .. '.' .. class_of(c.p, rcpt, k)
+end
+
+-- A lane has something again: its campaign stands in line at its owner, and its owner is looked at by take.
+local function mark_ready(c, owner)
+  call('SADD', K.lanes .. c.id, owner)
+  call('ZADD', K.ready .. c.pr .. ':' .. owner, 'NX', int(c.vf), c.id)
+  if sub(owner, 1, 1) == 's' then
+    local idx = sub(owner, 2)
+    local s = sender_of(idx)
+    if s and s.active then
+      local tat = call('ZSCORE', K.pool .. s.home, idx)
+      if tat then call('ZADD', K.busy .. c.pr .. ':' .. c.p, tat, idx) end
+    elseif c.sd == '' then
+      call('SADD', K.evict, idx)
+    end
+  else
+    call('SADD', K.shared .. c.pr .. ':' .. c.p, owner)
+  end
+  call('SADD', K.active .. c.pr, c.p)
+end
+
+-- Appends refs (or puts them at the head) of one lane.
+local function push(c, owner, refs, at_head)
+  local length
+  for i = 1, #refs, 500 do
+    length = call(at_head and 'LPUSH' or 'RPUSH', K.lane .. c.id .. ':' .. owner,
+                  unpack(refs, i, min(i + 499, #refs)))
+  end
+  if length == #refs then mark_ready(c, owner) end
+  c.dln = c.dln + #refs
+end
+
+-- Puts one message back in line: the flight's or later's ref, wherever it belongs by now.
+local function requeue(c, ref, rcpt, k, today, pin_days, at_head)
+  push(c, owner_of(c, rcpt, k, today, pin_days), { ref }, at_head)
+end
+
+-- ledger ------------------------------------------------------------------------------------------------------------
+local told = {}
+
+local function tell(cid, k, off, state, idx, attempt)
+  told[#told + 1] = cid .. pack(MOVE, k, off, state, idx, attempt)
+end
+
+-- One entry for all that only Redis saw in this call; its id, or nil if there was nothing.
+local function save_told(why, now)
+  if #told == 0 then return nil end
+  return call('XADD', K.ledger, '*', 'v', '1', 'k', 'moves', 'p', concat(told), 'w', why, 't', int(now))
+end
+
+-- flights -----------------------------------------------------------------------------------------------------------
+-- version 1 | campaigns B | campaign ids, 16 each | messages I2 | mask, one byte each: s open, - closed | records
+local function open_flight(text)
+  if byte(text, 1) ~= 1 then return nil end
+  local ids, at = {}, 3
+  for i = 1, byte(text, 2) do
+    ids[i] = sub(text, at, at + 15)
+    at = at + 16
+  end
+  local n = unpack_('>I2', text, at)
+  at = at + 2
+  return { ids = ids, n = n, mask_at = at - 1, mask = sub(text, at, at + n - 1), records = at + n }
+end

@@ -1,0 +1,29 @@
+-- plan: puts the messages of a campaign's next chunk into lanes. Only the next one, so a plan that ran twice plans once.
+-- ARGV: campaign, chunk, refs (17 bytes each, one a message, in order of offset), pin days
+-- Returns: {1 planned | 0 not the next chunk or not to be sent any more, next chunk, chunks, refs in lanes}
+local cid, k, refs, pin_days = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
+local c = camp_of(cid)
+if not c then return { 0, 0, 0, 0 } end
+if c.st == 'c' or c.st == 'e' or c.nx ~= k or k >= c.ch then return { 0, c.nx, c.ch, c.ln } end
+
+local today = floor(clock() / DAY_US)
+local lanes, owners = {}, {}
+for at = 1, #refs, 17 do
+  local ref = sub(refs, at, at + 16)
+  local _, _, _, _, _, rcpt = unpack_(REF, ref)
+  local owner = owner_of(c, rcpt, k, today, pin_days)
+  local lane = lanes[owner]
+  if not lane then
+    lane = {}
+    lanes[owner] = lane
+    owners[#owners + 1] = owner
+  end
+  lane[#lane + 1] = ref
+end
+for i = 1, #owners do push(c, owners[i], lanes[owners[i]]) end
+
+c.nx = k + 1
+call('HSET', K.campaign .. cid, 'nx', c.nx)
+if c.nx == c.ch then call('ZREM', K.unplanned, cid) end
+save_camps()
+return { 1, c.nx, c.ch, c.ln + c.dln }

@@ -1,0 +1,31 @@
+-- reap: flights whose worker has not settled them in time. Nobody knows whether their messages went out: they become
+-- unknown, never ready; those that a receipt has told of are submitted.
+-- ARGV: moves, most flights in one call
+-- Returns: messages that were given up
+--!flags allow-oom
+learn_moves(ARGV[1])
+local now, reaped = clock(), 0
+local tokens = call('ZRANGEBYSCORE', K.flights, '-inf', int(now), 'LIMIT', 0, tonumber(ARGV[2]))
+for i = 1, #tokens do
+  local text = call('GET', K.flight .. tokens[i])
+  local flight = text and open_flight(text)
+  if text and not flight then return redis.error_reply('VERSION a flight is of a newer version') end
+  for pos = 0, (flight and flight.n or 0) - 1 do
+    if sub(flight.mask, pos + 1, pos + 1) == 's' then
+      local idx, camp, k, off, _, attempt = unpack_(RECORD, text, flight.records + pos * RECORD_SIZE)
+      local chunk = chunk_of(flight.ids[camp + 1], k)
+      local heard = chunk and call('ZSCORE', K.heard, chunk.cid .. pack('>I4I2', k, off))
+      local new = heard and 'a' or '?'
+      if chunk and move(chunk, off, new) then
+        tell(chunk.cid, k, off, new, idx, attempt)
+        reaped = reaped + 1
+      end
+    end
+  end
+  call('DEL', K.flight .. tokens[i])
+  call('ZREM', K.flights, tokens[i])
+end
+call('ZREMRANGEBYSCORE', K.heard, '-inf', int(now - 3600000000))
+save_chunks(save_told('reap', now))
+save_camps()
+return reaped

@@ -1,0 +1,22 @@
+-- receipts: the carrier says that it had these messages. Accepted always merges, whatever else was thought of them.
+-- ARGV: moves, payload for the ledger, then 22 bytes a message: campaign id c16, chunk I4, offset I2
+-- Returns: messages whose state changed
+--!flags allow-oom
+learn_moves(ARGV[1])
+local now, changed = clock(), 0
+for at = 1, #ARGV[3], 22 do
+  local cid = sub(ARGV[3], at, at + 15)
+  local k, off = unpack_('>I4I2', ARGV[3], at + 16)
+  local chunk = chunk_of(cid, k)
+  if chunk and off < #chunk.text then
+    if state_of(chunk, off) == 's' then
+      -- its worker settles it, and knows more; should it never, reap finds here that the carrier has it
+      call('ZADD', K.heard, int(now), sub(ARGV[3], at, at + 21))
+    elseif move(chunk, off, 'a') then
+      changed = changed + 1
+    end
+  end
+end
+save_chunks(call('XADD', K.ledger, '*', 'v', '1', 'k', 'receipts', 'p', ARGV[2]))
+save_camps()
+return changed

@@ -1,0 +1,24 @@
+-- seal: the push becomes a campaign, at once and whole, unless its idempotency key has one already.
+-- ARGV: campaign, campaign JSON, idempotency key ('' for none), content hash, key's life s, messages, chunks, weight,
+--       profile index, priority u|b, expiry µs (0: never), explicit sender's index ('' for the pool)
+-- Returns: {'sealed', campaign} | {'existing', campaign} | {'conflict', campaign} | {'gone', ''}
+local cid, key, hash = ARGV[1], ARGV[3], ARGV[4]
+if not call('ZSCORE', K.open, cid) then return { 'gone', '' } end
+local now = clock()
+if key ~= '' then
+  local held = call('GET', K.once .. key)
+  if held then
+    return { sub(held, 18) == hash and 'existing' or 'conflict', sub(held, 1, 16) }
+  end
+  call('SET', K.once .. key, cid .. ' ' .. hash, 'EX', ARGV[5])
+end
+call('ZREM', K.open, cid)
+call('HSET', K.campaign .. cid, 'meta', ARGV[2], 'st', 'r', 'w', ARGV[8], 'p', ARGV[9], 'pr', ARGV[10], 'x', ARGV[11],
+     'ch', ARGV[7], 'nx', 0, 'ln', 0, 'vf', 0, 'sd', ARGV[12], 'n.', ARGV[6])
+call('ZADD', K.campaigns, int(now), cid)
+call('ZADD', K.live, int(now), cid)
+call('ZADD', K.unplanned, int(ARGV[10] == 'u' and now - 1000000000000000 or now), cid)
+call('ZADD', K.due, int(now), 'plan:' .. cid)
+if ARGV[11] ~= '0' then call('ZADD', K.expiring, ARGV[11], cid) end
+call('XADD', K.ledger, '*', 'v', '1', 'k', 'sealed', 'c', ARGV[2])
+return { 'sealed', cid }

@@ -1,0 +1,110 @@
+-- settle: what came of a flight's messages. Only the holder of the flight's token may; each message once.
+-- ARGV: moves, pin days, payload for the ledger ('' for none), then a token and its outcomes, a token and …
+-- An outcome, 13 bytes: position I2, new state c1, flags B (1 another sender, 2 no attempt was made, 4 put it at the
+-- lane's head), delay µs I4 (0: at once), parts B, cost in micro-units i4 (-1: not known)
+-- Returns: one byte an outcome, in order: the message's state now, '-' where the outcome came too late to count.
+--!flags allow-oom
+learn_moves(ARGV[1])
+local pin_days, payload = tonumber(ARGV[2]), ARGV[3]
+local now = clock()
+local today = floor(now / DAY_US)
+local OUTCOME = '>I2c1BI4Bi4'
+
+-- The state that a message may really have now: what is not sent may have been cancelled or have expired meanwhile.
+local function state_for(c, new)
+  if new ~= '.' then return new end
+  if not c or c.st == 'c' then return 'c' end
+  if c.st == 'e' or (c.x > 0 and now >= c.x) then return 'e' end
+  return '.'
+end
+
+local function unpin(c, idx, rcpt)
+  local held = pin_of(c.p, rcpt, today, pin_days)
+  if held == int(idx) then call('HDEL', pin_key(c.p, rcpt), int(rcpt)) end
+end
+
+-- Back into line: at once, or when its rest is over. The generation may grow, since nothing of it was sent.
+local function again(c, idx, k, off, parts, attempt, generation, rcpt, flags, delay)
+  if flags % 4 >= 2 then attempt = attempt - 1 else generation = min(generation + 1, 255) end
+  if flags % 2 == 1 and c.sd == '' then unpin(c, idx, rcpt) end
+  local ref = pack(REF, k, off, parts, attempt, generation, rcpt)
+  if delay == 0 then
+    requeue(c, ref, rcpt, k, today, pin_days, flags % 8 >= 4)
+  else
+    call('ZADD', K.later, int(now + delay), c.id .. ref)
+  end
+end
+
+local function settle_one(flight, outcome, at)
+  local pos, new, flags, delay, parts, cost = unpack_(OUTCOME, outcome, at)
+  if pos >= flight.n or flight.closed[pos] or sub(flight.mask, pos + 1, pos + 1) ~= 's' then return '-' end
+  local idx, camp, k, off, weight, attempt, generation, rcpt = unpack_(RECORD, flight.text, flight.records + pos * RECORD_SIZE)
+  local cid = flight.ids[camp + 1]
+  local c, chunk = camp_of(cid), chunk_of(cid, k)
+  local state = state_for(c, new)
+  if not chunk or not move(chunk, off, state) then return '-' end
+  flight.closed[pos] = true
+  flight.order[#flight.order + 1] = pos
+  if state == '.' then again(c, idx, k, off, weight, attempt, generation, rcpt, flags, delay) end
+  if state == 'a' then
+    c.sp = (c.sp or 0) + (parts > 0 and parts or weight)
+    if cost > 0 then c.cm = (c.cm or 0) + cost end
+  end
+  if flags % 4 >= 2 and state ~= '.' then tell(cid, k, off, state, NOBODY, 0) end
+  return state
+end
+
+local function save_flight(flight, token)
+  local order = flight.order
+  if #order == 0 then return end
+  local open = flight.n
+  for i = 1, flight.n do
+    if flight.closed[i - 1] or sub(flight.mask, i, i) ~= 's' then open = open - 1 end
+  end
+  if open == 0 then
+    call('DEL', K.flight .. token)
+    call('ZREM', K.flights, token)
+    return
+  end
+  table.sort(order)
+  local first, run = order[1], 0
+  for i = 1, #order do
+    if order[i] ~= first + run then
+      call('SETRANGE', K.flight .. token, flight.mask_at + first, string.rep('-', run))
+      first, run = order[i], 0
+    end
+    run = run + 1
+  end
+  call('SETRANGE', K.flight .. token, flight.mask_at + first, string.rep('-', run))
+end
+
+local answer, flights = {}, {}
+for i = 4, #ARGV, 2 do
+  local token, outcomes = ARGV[i], ARGV[i + 1]
+  local flight = flights[token]
+  if flight == nil then
+    local text = call('GET', K.flight .. token)
+    flight = text and open_flight(text) or false
+    if flight then flight.text, flight.closed, flight.order = text, {}, {} end
+    flights[token] = flight
+  end
+  for at = 1, #outcomes, 13 do
+    answer[#answer + 1] = flight and settle_one(flight, outcomes, at) or '-'
+  end
+end
+for token, flight in pairs(flights) do
+  if flight then save_flight(flight, token) end
+end
+
+local mask = concat(answer)
+local entry = save_told('settle', now)
+if payload ~= '' then
+  entry = call('XADD', K.ledger, '*', 'v', '1', 'k', 'attempts', 'p', payload, 'm', mask)
+end
+save_chunks(entry)
+save_camps()
+for _, c in pairs(camps) do
+  if c and c.sp then call('HINCRBY', K.campaign .. c.id, 'sp', c.sp) end
+  if c and c.cm then call('HINCRBY', K.campaign .. c.id, 'cm', c.cm) end
+end
+return mask

@@ -1,0 +1,61 @@
+-- sync: the senders of one profile as they are now. New ones join the pool, changed ones change, missing ones leave it and
+-- what waited for them moves to others.
+-- ARGV: profile id, classes ('class weight class weight …'), then for each sender: number, rate milli, class, state a|x,
+--       group, info JSON
+-- Returns: {profile index, senders, joined, left}
+local profile, now = ARGV[1], clock()
+local p = call('HGET', K.profile, profile)
+if not p then
+  p = call('HINCRBY', K.sequence, 'profile', 1)
+  call('HSET', K.profile, profile, p)
+end
+p = tostring(p)
+
+local known = {} -- number → index, of this profile
+local all = call('HGETALL', K.numbers)
+for i = 1, #all, 2 do
+  local s = sender_of(all[i])
+  if s and s.p == p then known[all[i + 1]] = all[i] end
+end
+
+local function leave_pool(idx, s)
+  call('ZREM', K.pool .. s.home, idx)
+  call('ZREM', K.busy .. 'u:' .. p, idx)
+  call('ZREM', K.busy .. 'b:' .. p, idx)
+  call('SADD', K.evict, idx)
+end
+
+local joined, left = 0, 0
+for i = 3, #ARGV, 6 do
+  local number, rate, class, state, group, info = unpack(ARGV, i, i + 5)
+  local held = call('HGET', K.senderinfo, number)
+  local idx = known[number] or (held and tostring(cjson.decode(held).index))
+  if not idx then
+    idx = tostring(call('HINCRBY', K.sequence, 'sender', 1))
+    joined = joined + 1
+  end
+  local before = sender_of(idx)
+  if state ~= 'a' then
+    call('HDEL', K.stops, 's' .. idx)
+  elseif before and not before.active and call('HEXISTS', K.stops, 's' .. idx) == 1 then
+    state = 'x' -- it rests; wake brings it back
+  end
+  local home = 'c' .. p .. '.' .. class
+  local tat = before and call('ZSCORE', K.pool .. before.home, idx) or int(now)
+  if before and (before.home ~= home or state ~= 'a') then leave_pool(idx, before) end
+  known[number] = nil
+  call('HSET', K.numbers, idx, number)
+  call('HSET', K.senderinfo, number, (info:gsub('"index":0', '"index":' .. idx, 1)))
+  call('HSET', K.sender, idx, rate .. ' ' .. p .. ' ' .. class .. ' ' .. state .. ' ' .. group)
+  if state == 'a' then call('ZADD', K.pool .. home, 'NX', tat, idx) end
+  if before and before.home == home and state == 'a' then call('SREM', K.evict, idx) end
+end
+
+for _, idx in pairs(known) do
+  local s = sender_of(idx)
+  leave_pool(idx, s)
+  call('HSET', K.sender, idx, int(1000000000 / s.cost) .. ' ' .. p .. ' ' .. s.class .. ' x ' .. s.group)
+  left = left + 1
+end
+call('HSET', K.classes, p, ARGV[2])
+return { p, (#ARGV - 2) / 6, joined, left }

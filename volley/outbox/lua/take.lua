@@ -1,0 +1,354 @@
+-- take: grants up to `want` messages to one worker under one fence. The cost is what it grants.
+-- ARGV: token, want, horizon µs, urgent's horizon µs, credit µs, flight's life µs, moves, ledger bound, low water (messages),
+--       pin days
+-- Returns: {now µs, flight or '', granted, campaigns that want planning, why: '' | 'ledger' | 'idle' (no work at all)}
+--
+-- Rates are GCRA over account, profile, sender and registered campaign. A message's moment is when all its buckets are
+-- free; each bucket is charged from no earlier than `credit` before that moment, so a late take or a bucket that waited
+-- for another loses nothing. The worker puts it on the wire within (300 ms - credit) of its moment: so the carrier sees
+-- at most rate × (W + 0.3 s) + one message in any window W.
+local token, want = ARGV[1], tonumber(ARGV[2])
+local credit, life = tonumber(ARGV[5]), tonumber(ARGV[6])
+local bound, low, pin_days = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
+learn_moves(ARGV[7])
+
+local now = clock()
+local today = floor(now / DAY_US)
+if call('XLEN', K.ledger) > bound then return { int(now), '', 0, {}, 'ledger' } end
+
+-- what rested and is due goes back into its lane
+local due = call('ZRANGEBYSCORE', K.later, '-inf', int(now), 'LIMIT', 0, 200)
+for i = 1, #due do
+  local cid, ref = sub(due[i], 1, 16), sub(due[i], 17)
+  local k, off, _, _, _, rcpt = unpack_(REF, ref)
+  local c, chunk = camp_of(cid), chunk_of(cid, k)
+  call('ZREM', K.later, due[i])
+  if c and chunk and state_of(chunk, off) == '.' then requeue(c, ref, rcpt, k, today, pin_days, true) end
+end
+
+-- buckets -----------------------------------------------------------------------------------------------------------
+local buckets = {}
+local function bucket_of(name)
+  local b = buckets[name]
+  if not b then
+    local rate = call('HGET', K.rates, name)
+    b = { name = name, cost = rate and 1000000000 / rate or 0, tat = tonumber(call('HGET', K.tat, name) or 0) }
+    buckets[name] = b
+  end
+  return b
+end
+
+local function charge(b, moment, parts)
+  if b.cost > 0 then
+    b.tat = max(b.tat, moment - credit) + ceil(parts * b.cost)
+    b.charged = true
+  end
+end
+
+local account = bucket_of('a')
+
+-- whose turn: start-time fair queueing among the campaigns that stand at an owner's lane -------------------------------
+local lines, lanes_read, skips = {}, {}, 0
+local V = {}
+
+local function line_of(pr, owner)
+  local key = K.ready .. pr .. ':' .. owner
+  local line = lines[key]
+  if not line then
+    line = { key = key, owner = owner, pr = pr, ids = call('ZRANGE', key, 0, 15) }
+    lines[key] = line
+  end
+  return line
+end
+
+local function leave(line, i)
+  call('ZREM', line.key, line.ids[i])
+  table.remove(line.ids, i)
+  line.left = true
+end
+
+-- The campaign in this line with the smallest start tag; those that may not send leave the line.
+local function next_in(line, virtual)
+  local best, best_tag, i = nil, nil, 1
+  while i <= #line.ids do
+    local c = camp_of(line.ids[i])
+    if not c or c.st ~= 'r' or (c.x > 0 and now >= c.x) then
+      leave(line, i)
+    else
+      local tag = max(virtual, c.vf)
+      if not best or tag < best_tag then best, best_tag = i, tag end
+      i = i + 1
+    end
+  end
+  return best, best_tag
+end
+
+local function buffer_of(cid, owner, n)
+  local key = K.lane .. cid .. ':' .. owner
+  local b = lanes_read[key]
+  if not b then
+    b = { key = key, cid = cid, owner = owner, at = 0, from = 0, refs = call('LRANGE', key, 0, n - 1), n = n }
+    lanes_read[key] = b
+  elseif b.at - b.from >= #b.refs and #b.refs == b.n then
+    b.from = b.at
+    b.refs = call('LRANGE', key, b.at, b.at + n - 1)
+    b.n = n
+  end
+  return b
+end
+
+-- grants ------------------------------------------------------------------------------------------------------------
+local granted, records, ids, ordinals = 0, {}, {}, {}
+local sent, moved = {}, {}
+
+local function ordinal_of(cid)
+  local o = ordinals[cid]
+  if not o then
+    o = #ids
+    ids[o + 1], ordinals[cid] = cid, o
+  end
+  return o
+end
+
+local optouts = {}
+local function opted_out(p, rcpt)
+  if optouts[p] == nil then optouts[p] = call('EXISTS', K.optout .. p) == 1 end
+  return optouts[p] and call('SISMEMBER', K.optout .. p, int(rcpt)) == 1
+end
+
+-- Whether this sender may send the ref at the head; if not, the ref has gone where it belongs.
+local function fits(c, s, ref, k, off, rcpt, attempt)
+  local chunk = chunk_of(c.id, k)
+  if not chunk or state_of(chunk, off) ~= '.' then return false end
+  if opted_out(c.p, rcpt) then
+    move(chunk, off, 'o')
+    tell(c.id, k, off, 'o', NOBODY, attempt)
+    return false
+  end
+  if c.sd == '' then
+    local idx, day = pin_of(c.p, rcpt, today, pin_days)
+    if idx and idx ~= s.idx then
+      moved[#moved + 1] = { c, 's' .. idx, ref }
+      return false
+    end
+    if day ~= today then pin(c.p, rcpt, s.idx, today, pin_days) end
+  end
+  return true, chunk
+end
+
+local function grant(c, s, ref, moment)
+  local k, off, parts, attempt, generation, rcpt = unpack_(REF, ref)
+  local ok, chunk = fits(c, s, ref, k, off, rcpt, attempt)
+  if not ok or not move(chunk, off, 's') then return false end
+  charge(account, moment, parts)
+  charge(bucket_of('p' .. s.p), moment, parts)
+  if s.group ~= '' then charge(bucket_of('g' .. s.group), moment, parts) end
+  s.tat = max(s.tat, moment - credit) + ceil(parts * s.cost)
+  s.granted = true
+  local tag = max(V[c.pr], c.vf)
+  V[c.pr], c.vf, c.tagged = tag, tag + ceil(parts * 1000000 / c.w), true
+  granted = granted + 1
+  records[granted] = pack(RECORD, s.idx, ordinal_of(c.id), k, off, parts, min(attempt + 1, 255), generation, rcpt,
+                          max(0, moment - now))
+  sent[s.idx] = (sent[s.idx] or 0) + parts
+  return true
+end
+
+-- Takes refs from the head of the chosen lane until one is granted; false: that lane has none left.
+local function serve(s, line, i, moment)
+  local c = camp_of(line.ids[i])
+  local lane = buffer_of(c.id, line.owner, s.own_line == line and s.reach or want)
+  while lane.at - lane.from < #lane.refs do
+    lane.at = lane.at + 1
+    c.dln = c.dln - 1
+    if grant(c, s, lane.refs[lane.at - lane.from], moment) then return true end
+    skips = skips + 1
+    if skips > 4 * want then return false end
+  end
+  if #lane.refs < lane.n then leave(line, i) end
+  return nil
+end
+
+-- One message for this sender, from its own lane or its class's, whichever campaign's turn it is.
+local function serve_next(s, pr, moment)
+  while skips <= 4 * want do
+    local own, shared = s.own_line, s.class_line
+    local i, tag = nil, nil
+    if own then i, tag = next_in(own, V[pr]) end
+    local line = own
+    if shared then
+      local j, other = next_in(shared, V[pr])
+      if j and (not i or other < tag) then line, i = shared, j end
+    end
+    if not i then return false end
+    local done = serve(s, line, i, moment)
+    if done ~= nil then return done end
+  end
+  return false
+end
+
+-- When a sender is free. The pool's score is the truth; a score in `busy` is only not later than it.
+local function free_at(s)
+  if not s.tat then s.tat = tonumber(call('ZSCORE', K.pool .. s.home, s.idx) or nil) end
+  return s.tat
+end
+
+-- senders in the order in which they are free ---------------------------------------------------------------------------
+local function candidates(pr, limit)
+  local list = {}
+  local function add(found, own, class)
+    for i = 1, #found, 2 do
+      local s = sender_of(found[i])
+      local tat = s and s.active and free_at(s)
+      if not tat then
+        call('ZREM', own or K.pool .. class, found[i])
+      elseif tat > limit then
+        if own then call('ZADD', own, 'XX', int(tat), found[i]) end
+      else
+        if s.pass ~= pr then
+          s.pass, s.own_line, s.class_line = pr, nil, nil
+          s.reach = min(want, 2 + floor((limit - tat) / s.cost))
+          list[#list + 1] = s
+        end
+        if own then s.own_line = line_of(pr, 's' .. s.idx); s.busy = pr else s.class_line = line_of(pr, class) end
+      end
+    end
+  end
+  local profiles = call('SMEMBERS', K.active .. pr)
+  for i = 1, #profiles do
+    local p = profiles[i]
+    if bucket_of('p' .. p).tat <= limit then
+      local busy = K.busy .. pr .. ':' .. p
+      add(call('ZRANGEBYSCORE', busy, '-inf', int(limit), 'WITHSCORES', 'LIMIT', 0, want), busy)
+      local classes = call('SMEMBERS', K.shared .. pr .. ':' .. p)
+      for j = 1, #classes do
+        add(call('ZRANGEBYSCORE', K.pool .. classes[j], '-inf', int(limit), 'WITHSCORES', 'LIMIT', 0, want), nil, classes[j])
+      end
+      if #classes == 0 and call('EXISTS', busy) == 0 then call('SREM', K.active .. pr, p) end
+    end
+  end
+  table.sort(list, function(a, b) return a.tat > b.tat or (a.tat == b.tat and a.idx > b.idx) end)
+  return list, #profiles
+end
+
+-- Keeps the list sorted, the soonest at its end.
+local function insert(list, s)
+  local lo, hi = 1, #list + 1
+  while lo < hi do
+    local mid = floor((lo + hi) / 2)
+    if list[mid].tat > s.tat then lo = mid + 1 else hi = mid end
+  end
+  table.insert(list, lo, s)
+end
+
+local function pass(pr, limit)
+  V[pr] = tonumber(call('HGET', K.fair, pr) or 0)
+  if account.tat > limit then return 1 end
+  local list, working = candidates(pr, limit)
+  while granted < want and #list > 0 do
+    local s = list[#list]
+    list[#list] = nil
+    local moment = max(now, s.tat, account.tat, bucket_of('p' .. s.p).tat)
+    local group = s.group ~= '' and bucket_of('g' .. s.group)
+    if group and group.tat > limit then
+      s.tat, s.granted = group.tat, true
+    else
+      if group then moment = max(moment, group.tat) end
+      if moment > limit then
+        if account.tat > limit then break end
+      elseif serve_next(s, pr, moment) then
+        if s.tat <= limit then insert(list, s) end
+      end
+    end
+  end
+  return working
+end
+
+local working = pass('u', now + tonumber(ARGV[4]))
+if granted < want then working = working + pass('b', now + tonumber(ARGV[3])) end
+
+-- what changed is written once --------------------------------------------------------------------------------------------
+for _, lane in pairs(lanes_read) do
+  if lane.at > 0 then call('LPOP', lane.key, lane.at) end
+end
+for i = 1, #moved do
+  local m = moved[i]
+  push(m[1], m[2], { m[3] })
+end
+for _, line in pairs(lines) do
+  for i = 1, #line.ids do
+    local c = camp_of(line.ids[i])
+    if c and c.tagged then call('ZADD', line.key, 'XX', int(c.vf), c.id) end
+  end
+  if line.left and call('EXISTS', line.key) == 0 then
+    if sub(line.owner, 1, 1) == 's' then
+      local s = sender_of(sub(line.owner, 2))
+      call('ZREM', K.busy .. line.pr .. ':' .. s.p, s.idx)
+    else
+      call('SREM', K.shared .. line.pr .. ':' .. line.owner:match('^c(%d+)'), line.owner)
+    end
+  end
+end
+for idx, s in pairs(senders) do
+  if s and s.granted then
+    call('ZADD', K.pool .. s.home, 'XX', int(s.tat), idx)
+    if s.busy then call('ZADD', K.busy .. s.busy .. ':' .. s.p, 'XX', int(s.tat), idx) end
+  end
+end
+for name, b in pairs(buckets) do
+  if b.charged then call('HSET', K.tat, name, int(b.tat)) end
+end
+for pr, v in pairs(V) do
+  if granted > 0 then call('HSET', K.fair, pr, int(v)) end
+end
+save_chunks(save_told('opt_out', now))
+
+-- which campaigns want their next chunk planned
+local hungry, asked = {}, {}
+local function ask(c)
+  if c and not asked[c.id] and c.nx < c.ch and c.st == 'r' then
+    asked[c.id] = true
+    hungry[#hungry + 1] = c.id
+  end
+end
+for _, c in pairs(camps) do
+  if c and c.ln + c.dln < low then ask(c) end
+end
+-- with rate left over and a sender idle, planning must run further ahead
+local function anybody_idle(p)
+  for class in (call('HGET', K.classes, p) or 'any 1'):gmatch('(%S+) %d+') do
+    local first = call('ZRANGE', K.pool .. 'c' .. p .. '.' .. class, 0, 0, 'WITHSCORES')
+    if first[2] and tonumber(first[2]) <= now then return true end
+  end
+end
+if granted < want and account.tat <= now then
+  local waiting = call('ZRANGE', K.unplanned, 0, 7)
+  for i = 1, #waiting do
+    local c = camp_of(waiting[i])
+    if c and anybody_idle(c.p) then ask(c) end
+  end
+end
+save_camps()
+
+local flight = ''
+if granted > 0 then
+  flight = char(1, #ids) .. concat(ids) .. pack('>I2', granted) .. string.rep('s', granted) .. concat(records)
+  call('SET', K.flight .. token, flight)
+  call('ZADD', K.flights, int(now + life), token)
+  local day, slot = K.sent .. int(today), K.tempo .. int(floor(now / 10000000))
+  local tempo = {}
+  for idx, parts in pairs(sent) do
+    call('HINCRBY', day, idx, parts)
+    local p = sender_of(idx).p
+    tempo[p] = (tempo[p] or 0) + parts
+  end
+  for p, parts in pairs(tempo) do call('HINCRBY', slot, p, parts) end
+  call('EXPIRE', day, 259200)
+  call('EXPIRE', slot, 120)
+  for i = 1, #ids do
+    call('HSETNX', K.campaign .. ids[i], 'f', int(now))
+    call('HSET', K.campaign .. ids[i], 'l', int(now))
+  end
+end
+local idle = granted == 0 and working == 0 and #hungry == 0 and call('EXISTS', K.later) == 0
+return { int(now), flight, granted, hungry, idle and 'idle' or '' }

@@ -1,0 +1,347 @@
+"""The outbox of one account: what is to be sent, to whom, by which sender, and how far it has come. All in Redis."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from decimal import Decimal
+from typing import NamedTuple
+
+import orjson
+import redis.asyncio
+from redis.exceptions import RedisError
+
+from volley.campaign import Campaign
+from volley.errors import RefusedByPolicy, TryAgainLater, UnusableInput
+from volley.outbox import views
+from volley.outbox.events import ReceiptRecord, pack
+from volley.outbox.flights import OUTCOME, Flight, grants
+from volley.outbox.keys import Keys
+from volley.outbox.receipts import positions
+from volley.outbox.scripts import Scripts, away
+from volley.sender import Sender, SenderType
+from volley.state import MOVES_ARG
+
+HORIZON_US = 50_000
+URGENT_HORIZON_US = 250_000
+CREDIT_US = 100_000
+"""A grant's nominal slot is at most this long before its moment; see lua/take.lua."""
+LATE_US = 300_000 - CREDIT_US
+"""How long after its moment a grant may still go on the wire."""
+EVICT_AFTER_US = 60_000_000
+_SWEEP_CHUNKS = 20
+
+
+class Sealed(NamedTuple):
+    """`existing`: the idempotency key had this campaign already, and nothing new was made."""
+
+    campaign_id: str
+    existing: bool
+
+
+class Outcomes(NamedTuple):
+    """What came of some messages of one flight: OUTCOME records, packed."""
+
+    token: str
+    packed: bytes
+
+
+class Outbox:
+    """Redis errors leave here as TryAgainLater, except from take and settle, whose caller decides what they mean."""
+
+    def __init__(
+        self,
+        client: redis.asyncio.Redis,
+        account: str,
+        *,
+        relaxed: bool = False,
+        ledger_bound: int = 200_000,
+        pin_days: int = 8,
+    ) -> None:
+        self.redis = client
+        self.keys = Keys(account)
+        self.scripts = Scripts(client, self.keys, relaxed=relaxed)
+        self.ledger_bound = ledger_bound
+        self.pin_days = pin_days
+
+    # intake
+
+    async def begin(self, campaign_id: str) -> None:
+        """Opens a push. Its chunks go by themselves when an hour passes without another one."""
+        try:
+            now, _ = await self.redis.time()
+            await self.redis.zadd(self.keys.of("open"), {campaign_id: int(now) * 1_000_000})
+        except RedisError as error:
+            raise away(error) from error
+
+    async def admit(self, campaign_id: str, index: int, blob: bytes, count: int) -> None:
+        """Stores a chunk of a push that is not sealed yet."""
+        try:
+            answer = await self.scripts.run("admit", campaign_id, index, blob, count, self.ledger_bound)
+        except RedisError as error:
+            raise away(error) from error
+        if answer == 0:
+            raise TryAgainLater(
+                "the ledger is behind: see that volley serve runs and its database is there, then push again"
+            )
+        if answer < 0:
+            raise TryAgainLater("this push was given up after an hour without a chunk; push again")
+
+    async def seal(self, campaign: Campaign, *, key_ttl_s: int) -> Sealed:
+        """Makes the push a campaign, at once and whole, and waits until that is on the disk.
+
+        Raises:
+            RefusedByPolicy: the idempotency key belongs to a push with another content.
+            UnusableInput: the profile or the explicit sender is not in the pool.
+            TryAgainLater: Redis is away; the same push may be made again with the same key.
+        """
+        try:
+            return await self._seal(campaign, key_ttl_s)
+        except RedisError as error:
+            raise away(error) from error
+
+    async def _seal(self, campaign: Campaign, key_ttl_s: int) -> Sealed:
+        profile = await self.redis.hget(self.keys.of("profile"), campaign.profile)
+        if profile is None:
+            raise UnusableInput(
+                f"profile {campaign.profile} is not known: run volley numbers sync --profile {campaign.profile}"
+            )
+        answer, name = await self.scripts.durable(
+            "seal",
+            campaign.id,
+            campaign.to_json(),
+            campaign.idempotency_key,
+            campaign.content_hash,
+            key_ttl_s,
+            campaign.accepted,
+            campaign.chunks,
+            campaign.weight,
+            profile,
+            campaign.priority[0],
+            campaign.expires_us,
+            await self._sender_index(campaign.sender) if campaign.sender else "",
+        )
+        if answer == b"gone":
+            raise TryAgainLater("this push was given up before it was sealed; push again")
+        if answer != b"sealed":
+            await self.abandon(campaign.id)
+        if answer == b"conflict":
+            raise RefusedByPolicy(
+                f"this idempotency key belongs to campaign {name.decode()}, whose content is another one"
+            )
+        return Sealed(name.decode(), answer == b"existing")
+
+    async def _sender_index(self, number: str) -> int:
+        info = await self.redis.hget(self.keys.of("senderinfo"), number)
+        if info is None:
+            raise UnusableInput(
+                f"sender {number} is not in the pool: see volley numbers list, or run volley numbers sync"
+            )
+        index: int = orjson.loads(info)["index"]
+        return index
+
+    async def abandon(self, campaign_id: str) -> None:
+        """Drops what an unsealed push has stored; a sealed campaign is left alone."""
+        try:
+            await self.scripts.run("abandon", campaign_id)
+        except RedisError as error:
+            raise away(error) from error
+
+    async def find_key(self, idempotency_key: str) -> tuple[str, str] | None:
+        """(campaign id, content hash) of an idempotency key that was used."""
+        try:
+            held = await self.redis.get(self.keys.of("once", idempotency_key))
+        except RedisError as error:
+            raise away(error) from error
+        if held is None:
+            return None
+        campaign_id, content_hash = held.decode().split(" ", 1)
+        return campaign_id, content_hash
+
+    async def opted_out(self, profile: str, numbers: Sequence[int]) -> set[int]:
+        """Those of the numbers that want nothing from this profile."""
+        index = await self.profile_index(profile)
+        if index is None or not numbers:
+            return set()
+        try:
+            flags = await self.redis.smismember(self.keys.of("optout", index), list(numbers))
+        except RedisError as error:
+            raise away(error) from error
+        return {number for number, flag in zip(numbers, flags, strict=True) if flag}
+
+    async def add_optouts(self, profile: str, numbers: Sequence[int]) -> int:
+        """Adds people to a profile's opt-outs, on the disk before this returns. How many were not there yet."""
+        index = await self.profile_index(profile)
+        if index is None:
+            raise UnusableInput(f"profile {profile} is not known: run volley numbers sync --profile {profile}")
+        try:
+            return sum(
+                [
+                    await self.scripts.durable("optouts", index, *map(str, numbers[at : at + 1000]))
+                    for at in range(0, len(numbers), 1000)
+                ]
+            )
+        except RedisError as error:
+            raise away(error) from error
+
+    async def profile_index(self, profile: str) -> int | None:
+        try:
+            index = await self.redis.hget(self.keys.of("profile"), profile)
+        except RedisError as error:
+            raise away(error) from error
+        return None if index is None else int(index)
+
+    # people
+
+    async def campaigns(self) -> list[views.CampaignView]:
+        return await views.campaigns(self.redis, self.keys)
+
+    async def campaign(self, campaign_id: str) -> views.CampaignView | None:
+        return await views.campaign(self.redis, self.keys, campaign_id)
+
+    async def senders(self, profile: str | None = None, *, count_pins: bool = False) -> list[views.SenderView]:
+        return await views.senders(self.redis, self.keys, profile, count_pins=count_pins)
+
+    async def profiles(self) -> list[views.ProfileView]:
+        return await views.profiles(self.redis, self.keys)
+
+    async def workers(self) -> list[views.WorkerView]:
+        return await views.workers(self.redis, self.keys)
+
+    async def pause(self, campaign_id: str) -> int:
+        """Nothing more of it is granted once this returns. How many messages are still in flight."""
+        return await self._control(campaign_id, "p")
+
+    async def resume(self, campaign_id: str) -> int:
+        return await self._control(campaign_id, "r")
+
+    async def _control(self, campaign_id: str, new: str) -> int:
+        try:
+            state, flying = await self.scripts.durable("control", campaign_id, new)
+        except RedisError as error:
+            raise away(error) from error
+        if not state:
+            raise UnusableInput(f"no campaign {campaign_id[:40]!r}: see volley campaigns")
+        if state.decode() != new:
+            raise UnusableInput(f"campaign {campaign_id} is {views._STATES[state.decode()]} and stays so")
+        return int(flying)
+
+    async def cancel(self, campaign_id: str) -> int:
+        """Nothing more of it is granted once this returns. How many messages are still in flight."""
+        flying, _ = await self.sweep(campaign_id, "c")
+        return flying
+
+    async def sweep(self, campaign_id: str, to: str) -> tuple[int, int]:
+        """Ends what waits of a campaign as cancelled (c) or expired (e): (in flight, ended)."""
+        done, ended, flying = 0, 0, 0
+        try:
+            while not done:
+                state, flying, count, done = await self.scripts.durable(
+                    "sweep", MOVES_ARG, campaign_id, to, _SWEEP_CHUNKS
+                )
+                ended += count
+        except RedisError as error:
+            raise away(error) from error
+        if not state:
+            raise UnusableInput(f"no campaign {campaign_id[:40]!r}: see volley campaigns")
+        return int(flying), ended
+
+    # pool
+
+    async def sync_senders(
+        self, profile: str, senders: Sequence[Sender], weights: dict[SenderType, int] | None = None
+    ) -> tuple[int, int]:
+        """The profile's senders as they are now: (joined, left). Without weights all types are one class, first free first."""
+        present = {sender.type for sender in senders if sender.active}
+        classes = {kind: weight for kind, weight in (weights or {}).items() if weight > 0 and kind in present}
+        arguments: list[str | bytes] = [
+            profile,
+            " ".join(f"{kind} {weight}" for kind, weight in classes.items()) or "any 1",
+        ]
+        for sender in senders:
+            usable = sender.active and (not classes or sender.type in classes)
+            info = orjson.dumps({"index": 0, **asdict(sender)})
+            kind = sender.type if sender.type in classes else "any"
+            arguments += [sender.number, str(sender.rate_milli), kind, "a" if usable else "x", sender.group, info]
+        try:
+            _, _, joined, left = await self.scripts.durable("sync", *arguments)
+        except RedisError as error:
+            raise away(error) from error
+        return int(joined), int(left)
+
+    async def set_rates(self, account: Decimal, profiles: dict[str, Decimal]) -> None:
+        """Parts per second of the account and of profiles by id; a profile that is not named has no limit of its own."""
+        try:
+            mapping = {"a": int(account * 1000)}
+            indices = await self.redis.hgetall(self.keys.of("profile"))
+            for profile, index in indices.items():
+                bucket = f"p{int(index)}"
+                if profile.decode() in profiles:
+                    mapping[bucket] = int(profiles[profile.decode()] * 1000)
+                else:
+                    await self.redis.hdel(self.keys.of("rates"), bucket)
+            await self.redis.hset(self.keys.of("rates"), mapping=mapping)
+        except RedisError as error:
+            raise away(error) from error
+
+    async def sender_numbers(self) -> dict[int, str]:
+        """Sender index → number, of all senders there ever were."""
+        held = await self.redis.hgetall(self.keys.of("numbers"))
+        return {int(index): number.decode() for index, number in held.items()}
+
+    # workers
+
+    async def plan(self, campaign_id: str, index: int, packed_refs: bytes) -> tuple[bool, int, int, int]:
+        """Puts a chunk into lanes: (planned, next chunk, chunks, refs in lanes)."""
+        done, following, chunks, waiting = await self.scripts.run(
+            "plan", campaign_id, index, packed_refs, self.pin_days
+        )
+        return bool(done), int(following), int(chunks), int(waiting)
+
+    async def take(self, token: str, want: int, *, life_us: int, low_water: int) -> Flight:
+        """Grants up to `want` messages under `token`, on the disk before this returns. Redis errors pass through."""
+        now, packed, _, hungry, why = await self.scripts.durable(
+            "take",
+            token,
+            want,
+            HORIZON_US,
+            URGENT_HORIZON_US,
+            CREDIT_US,
+            life_us,
+            MOVES_ARG,
+            self.ledger_bound,
+            low_water,
+            self.pin_days,
+        )
+        now_us = int(now)
+        found = list(grants(packed, now_us)) if packed else []
+        return Flight(token, now_us, found, [name.decode() for name in hungry], why.decode())
+
+    async def settle(self, outcomes: Sequence[Outcomes], payload: bytes = b"") -> bytes:
+        """Ends messages of flights: one byte an outcome, the state that holds now, `-` where it came too late to count.
+
+        `payload` holds an AttemptRecord for each of the first outcomes, in order. Redis errors pass through: what was
+        settled is not known then, and the same call may be made again.
+        """
+        pairs = [value for outcome in outcomes for value in outcome]
+        mask: bytes = await self.scripts.run("settle", MOVES_ARG, self.pin_days, payload, *pairs)
+        return mask
+
+    async def apply_receipts(self, records: Sequence[ReceiptRecord]) -> None:
+        """Merges what the carrier says into the hot states and the ledger stream, on the disk before this returns."""
+        try:
+            await self.scripts.durable("receipts", MOVES_ARG, pack(list(records)), positions(records))
+        except RedisError as error:
+            raise away(error) from error
+
+    async def rest(self, bucket: str, until_us: int, reason: str) -> None:
+        """Grants nothing from a bucket (a, p<profile index>, g<group>, s<sender index>) until a moment."""
+        await self.scripts.run("rest", bucket, until_us, reason[:200], EVICT_AFTER_US)
+
+    async def retire(self, campaign_ids: Sequence[str], up_to: str) -> int:
+        """Drops chunks that are over, once the recorder has committed all entries up to this one."""
+        return int(await self.scripts.run("retire", up_to, *campaign_ids)) if campaign_ids else 0
+
+    async def ledger_length(self) -> int:
+        return int(await self.redis.xlen(self.keys.ledger))
+
+
+__all__ = ["OUTCOME", "Outbox", "Outcomes", "Sealed"]

@@ -1,0 +1,97 @@
+"""The Lua scripts: loaded from files, run by their hash, and where it matters followed by the durability barrier."""
+
+import hashlib
+from importlib import resources
+from typing import Any, Final
+
+import redis.asyncio
+from redis.exceptions import NoScriptError, RedisError
+
+from volley.errors import TryAgainLater, VolleyError
+from volley.outbox.keys import Keys
+
+BARRIER_MS: Final = 200
+_FLAGS = "--!flags "
+
+Argument = str | bytes | int | float
+
+
+class BarrierFailed(VolleyError):
+    """What the script wrote is not known to be on the disk: nothing may be sent or acknowledged on its strength."""
+
+
+def source(name: str) -> str:
+    """A script as the server gets it: its flags, what all share, itself."""
+    folder = resources.files("volley.outbox") / "lua"
+    text = (folder / f"{name}.lua").read_text("utf-8")
+    flags = next((line.removeprefix(_FLAGS) for line in text.splitlines() if line.startswith(_FLAGS)), "")
+    shebang = f"#!lua flags={flags}\n" if flags else "#!lua\n"
+    return shebang + (folder / "lib.lua").read_text("utf-8") + text
+
+
+def names() -> list[str]:
+    folder = resources.files("volley.outbox") / "lua"
+    return sorted(
+        file.name.removesuffix(".lua") for file in folder.iterdir() if file.name not in ("lib.lua", "__init__.py")
+    )
+
+
+class Scripts:
+    """Runs scripts on one account's keys.
+
+    `durable` adds WAITAOF in the same non-transactional pipeline, on the same connection: on another connection, inside
+    Lua or in MULTI it says yes at once and means nothing. `relaxed` servers have no append-only file and no barrier.
+    """
+
+    def __init__(self, client: redis.asyncio.Redis, keys: Keys, *, relaxed: bool = False) -> None:
+        self.client = client
+        self.keys = keys
+        self.relaxed = relaxed
+        self.calls = 0
+        self._sources = {name: source(name) for name in names()}
+        self._hashes = {name: hashlib.sha1(text.encode()).hexdigest() for name, text in self._sources.items()}
+
+    def _command(self, name: str, arguments: tuple[Argument, ...]) -> tuple[Argument, ...]:
+        return ("EVALSHA", self._hashes[name], len(self.keys.directory), *self.keys.directory, *arguments)
+
+    async def run(self, name: str, *arguments: Argument) -> Any:
+        """The script's answer. Redis errors pass through."""
+        self.calls += 1
+        try:
+            return await self.client.execute_command(*self._command(name, arguments))
+        except NoScriptError:
+            await self.client.script_load(self._sources[name])
+            return await self.client.execute_command(*self._command(name, arguments))
+
+    async def durable(self, name: str, *arguments: Argument) -> Any:
+        """The script's answer, once what it wrote is on the disk.
+
+        Raises:
+            BarrierFailed: it ran, and nobody knows whether it is on the disk.
+            RedisError: it may or may not have run.
+        """
+        if self.relaxed:
+            return await self.run(name, *arguments)
+        answer, synced = await self._pipeline(name, arguments)
+        if isinstance(answer, NoScriptError):
+            await self.client.script_load(self._sources[name])
+            answer, synced = await self._pipeline(name, arguments)
+        if isinstance(answer, RedisError):
+            raise answer
+        if isinstance(synced, RedisError) or synced[0] < 1:
+            raise BarrierFailed(f"Redis did not confirm within {BARRIER_MS} ms that a write is on its disk")
+        return answer
+
+    async def _pipeline(self, name: str, arguments: tuple[Argument, ...]) -> tuple[Any, Any]:
+        self.calls += 2
+        pipeline = self.client.pipeline(transaction=False)
+        pipeline.execute_command(*self._command(name, arguments))
+        pipeline.execute_command("WAITAOF", 1, 0, BARRIER_MS)
+        answer, synced = await pipeline.execute(raise_on_error=False)
+        return answer, synced
+
+
+def away(error: RedisError) -> TryAgainLater:
+    """A Redis error as what the caller can do about it."""
+    reason = str(error).split("\n")[0][:120] or type(error).__name__
+    return TryAgainLater(f"Redis is away or refuses: {reason}; try again later")

@@ -1,0 +1,221 @@
+"""What people see of the outbox: read by plain commands, changing nothing."""
+
+import time
+from dataclasses import dataclass, field
+
+import orjson
+import redis.asyncio
+
+from volley.campaign import Campaign
+from volley.outbox.keys import Keys
+from volley.sender import Sender
+from volley.state import STATUS, State
+
+_STATES = {"r": "ready", "p": "paused", "c": "cancelled", "e": "expired"}
+_TEMPO_SLOTS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignView:
+    """A campaign and where it stands. `counts` has every hot status; times µs, 0 where nothing was taken yet.
+
+    `state`: ready, paused, cancelled, expired, or finished (nothing ready, nothing being sent).
+    """
+
+    campaign: Campaign
+    state: str
+    counts: dict[str, int]
+    sent_parts: int
+    cost_micros: int
+    first_us: int
+    last_us: int
+    sealed_us: int
+    planned_chunks: int
+
+    @property
+    def in_flight(self) -> int:
+        return self.counts["sending"]
+
+    @property
+    def waiting(self) -> int:
+        return self.counts["ready"]
+
+
+@dataclass(frozen=True, slots=True)
+class SenderView:
+    """A sender, when it is free next, and whom it serves. `pins` is counted only where it was asked for (-1 otherwise)."""
+
+    sender: Sender
+    index: int
+    free_us: int
+    pins: int
+    sent_today: int
+    stopped_until_us: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerView:
+    id: str
+    host: str
+    pid: int
+    started_us: int
+    seen_us: int
+    in_flight: int
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileView:
+    """One queue: `depth` messages are ready, the oldest since `oldest_us`; `rate` is parts per second of late."""
+
+    profile: str
+    depth: int
+    oldest_us: int
+    rate: float
+    senders: int
+    allowed_rate: float
+    campaigns: list[str] = field(default_factory=list)
+
+
+def _number(fields: dict[bytes, bytes], name: str) -> int:
+    return int(fields.get(name.encode(), 0))
+
+
+def campaign_view(fields: dict[bytes, bytes], sealed_us: int) -> CampaignView:
+    counts = {status: _number(fields, "n" + state) for state, status in STATUS.items()}
+    open_ = counts[STATUS[State.READY]] + counts[STATUS[State.SENDING]]
+    state = _STATES[fields[b"st"].decode()]
+    return CampaignView(
+        campaign=Campaign.from_json(fields[b"meta"]),
+        state="finished" if open_ == 0 and state in ("ready", "paused") else state,
+        counts=counts,
+        sent_parts=_number(fields, "sp"),
+        cost_micros=_number(fields, "cm"),
+        first_us=_number(fields, "f"),
+        last_us=_number(fields, "l"),
+        sealed_us=sealed_us,
+        planned_chunks=_number(fields, "nx"),
+    )
+
+
+async def campaign(client: redis.asyncio.Redis, keys: Keys, campaign_id: str) -> CampaignView | None:
+    fields = await client.hgetall(keys.campaign(campaign_id))
+    if not fields:
+        return None
+    sealed = await client.zscore(keys.campaigns, campaign_id)
+    return campaign_view(fields, int(sealed or 0))
+
+
+async def campaigns(client: redis.asyncio.Redis, keys: Keys, *, live: bool = False) -> list[CampaignView]:
+    """All campaigns, newest first; only those in which something is open, if `live`."""
+    index = keys.of("live") if live else keys.campaigns
+    ids = await client.zrevrange(index, 0, -1, withscores=True)
+    found = []
+    for at in range(0, len(ids), 200):
+        pipeline = client.pipeline(transaction=False)
+        for name, _ in ids[at : at + 200]:
+            pipeline.hgetall(keys.campaign(name.decode()))
+        fields = await pipeline.execute()
+        found += [campaign_view(f, int(s)) for f, (_, s) in zip(fields, ids[at : at + 200], strict=True) if f]
+    return found
+
+
+async def senders(
+    client: redis.asyncio.Redis, keys: Keys, profile: str | None, *, count_pins: bool = False
+) -> list[SenderView]:
+    today = int(time.time() // 86400)
+    info = await client.hgetall(keys.of("senderinfo"))
+    sent = await client.hgetall(keys.of("sent", today))
+    stops = await client.hgetall(keys.of("stops"))
+    records = await client.hgetall(keys.of("sender"))
+    pins = await _pins(client, keys, today) if count_pins else {}
+    found = []
+    for value in info.values():
+        fields = orjson.loads(value)
+        index = fields.pop("index")
+        sender = Sender(**fields)
+        if profile is None or sender.profile == profile:
+            rate, p, cls, state, *_ = records[str(index).encode()].decode().split(" ")
+            stop = orjson.loads(stops.get(b"s%d" % index, b"{}"))
+            found.append(
+                SenderView(
+                    sender=sender,
+                    index=index,
+                    free_us=int(await client.zscore(keys.of("pool", f"c{p}.{cls}"), index) or 0) if state == "a" else 0,
+                    pins=pins.get(index, 0) if count_pins else -1,
+                    sent_today=int(sent.get(b"%d" % index, 0)),
+                    stopped_until_us=int(stop.get("until", 0)),
+                    reason=stop.get("reason", sender.reason),
+                )
+            )
+    return sorted(found, key=lambda view: view.index)
+
+
+async def _pins(client: redis.asyncio.Redis, keys: Keys, today: int) -> dict[int, int]:
+    """How many people each sender serves; walks all pins, so it is for people who ask, not for loops."""
+    totals: dict[int, int] = {}
+    async for key in client.scan_iter(match=keys.of("pin").replace("{", "[{]").replace("}", "[}]") + "*", count=1000):
+        for value in await client.hvals(key):
+            index, _day = divmod(int(value), 100_000)
+            totals[index] = totals.get(index, 0) + 1
+    return totals
+
+
+async def pins(client: redis.asyncio.Redis, keys: Keys) -> dict[tuple[int, int], int]:
+    """(profile index, recipient) → sender index, all of them: for reports on small populations."""
+    held = {}
+    async for key in client.scan_iter(match=keys.of("pin").replace("{", "[{]").replace("}", "[}]") + "*", count=1000):
+        profile = int(key.decode().rsplit(":", 2)[1])
+        for recipient, value in (await client.hgetall(key)).items():
+            held[profile, int(recipient)] = int(value) // 100_000
+    return held
+
+
+async def profiles(client: redis.asyncio.Redis, keys: Keys) -> list[ProfileView]:
+    indices = await client.hgetall(keys.of("profile"))
+    live = await campaigns(client, keys, live=True)
+    now = int((await client.time())[0])
+    rates = await client.hgetall(keys.of("rates"))
+    slots = [await client.hgetall(keys.of("tempo", now // 10 - n)) for n in range(1, _TEMPO_SLOTS + 1)]
+    found = []
+    for profile, index in indices.items():
+        name = profile.decode()
+        mine = [view for view in live if view.campaign.profile == name]
+        waiting = [view for view in mine if view.waiting]
+        parts = sum(int(slot.get(index, 0)) for slot in slots)
+        pool = [view for view in await senders(client, keys, name) if view.free_us]
+        limits = [sum(view.sender.rate_milli for view in pool)]
+        limits += [int(rates[bucket]) for bucket in (b"a", b"p" + index) if bucket in rates]
+        found.append(
+            ProfileView(
+                profile=name,
+                depth=sum(view.waiting for view in mine),
+                oldest_us=min((view.sealed_us for view in waiting), default=0),
+                rate=parts / (10 * _TEMPO_SLOTS),
+                senders=len(pool),
+                allowed_rate=min(limits) / 1000,
+                campaigns=[view.campaign.id for view in mine],
+            )
+        )
+    return found
+
+
+async def workers(client: redis.asyncio.Redis, keys: Keys) -> list[WorkerView]:
+    """Workers that have shown life in the last 15 s."""
+    found = []
+    for name in await client.zrange(keys.of("workers"), 0, -1):
+        fields = await client.hgetall(keys.of("worker", name.decode()))
+        if fields:
+            found.append(
+                WorkerView(
+                    id=name.decode(),
+                    host=fields[b"host"].decode(),
+                    pid=_number(fields, "pid"),
+                    started_us=_number(fields, "started_us"),
+                    seen_us=_number(fields, "seen_us"),
+                    in_flight=_number(fields, "in_flight"),
+                    rate=float(fields.get(b"rate", 0)),
+                )
+            )
+    return found
