@@ -1,7 +1,10 @@
 """A real Valkey for the whole run; each test gets it empty, and an account name of its own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,3 +28,24 @@ async def db(valkey: EmbeddedValkey) -> AsyncIterator[redis.asyncio.Redis]:
     await client.flushall()
     yield client
     await client.aclose()
+
+
+@pytest.fixture
+def volley(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The real command line, in an empty folder, with no settings but those given."""
+
+    def run(*words: str, stdin: str | bytes = "", **settings: str) -> subprocess.CompletedProcess[str]:
+        env = {"PATH": os.environ["PATH"], "VOLLEY_HOME": str(tmp_path / "home"), **settings}
+        done = subprocess.run(
+            [sys.executable, "-m", "volley", *words],
+            input=stdin.encode() if isinstance(stdin, str) else stdin,
+            capture_output=True,
+            env=env,
+            cwd=tmp_path,
+            timeout=60,
+            check=False,
+        )
+        out, err = done.stdout.decode(), done.stderr.decode()
+        return subprocess.CompletedProcess(words, done.returncode, out, err)
+
+    return run

@@ -1,0 +1,67 @@
+"""What is wrong with the settings, and what works but lacks something. Looks at values only; nothing is contacted."""
+
+import base64
+import binascii
+from typing import Any
+
+from pydantic import ValidationError
+
+from volley.errors import UnusableInput
+from volley.settings import Account, Settings, layers
+
+_REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
+
+
+def find() -> tuple[list[str], list[str]]:
+    """(what makes the settings unusable, what is missing)."""
+    values: dict[str, Any] = {}
+    try:
+        for _, found in layers():
+            values |= found
+        settings = Settings.model_validate(values)
+        account = settings.current
+    except UnusableInput as error:
+        return [str(error)], []
+    except ValidationError as error:
+        wrong = error.errors(include_input=False, include_url=False)
+        return [f"{'.'.join(str(step) for step in each['loc']) or 'settings'}: {each['msg']}" for each in wrong], []
+    return _unusable(settings, account), _missing(settings, account)
+
+
+def public_keys(account: Account) -> list[str]:
+    """The keys that webhooks may be signed with; two while they rotate."""
+    return [key.strip() for key in (account.public_key or "").split(",") if key.strip()]
+
+
+def _unusable(settings: Settings, account: Account) -> list[str]:
+    problems = [
+        f"public_key: {key[:6]}... is not base64 of 32 bytes" for key in public_keys(account) if not _is_key(key)
+    ]
+    if account.redis_url and not account.redis_url.startswith(_REDIS_SCHEMES):
+        problems.append(f"redis_url: starts with one of {', '.join(_REDIS_SCHEMES)}")
+    if settings.prices and not settings.prices.is_file():
+        problems.append(f"prices: there is no file {settings.prices}")
+    return problems
+
+
+def _missing(settings: Settings, account: Account) -> list[str]:
+    lacks = {
+        "TELNYX_API_KEY is not set: workers and volley numbers sync cannot reach the carrier": account.api_key,
+        "TELNYX_PUBLIC_KEY is not set: webhooks cannot be verified and are refused": account.public_key,
+        "VOLLEY_REDIS_URL is not set: volley up starts a Valkey of its own, the other commands look for that one": account.redis_url,
+        "VOLLEY_PUBLIC_URL is not set: no message carries a webhook URL, what is unknown waits for records": settings.public_url,
+        "VOLLEY_SECRET is not set: references in webhook URLs cannot be signed": settings.secret,
+    }
+    notes = [text for text, value in lacks.items() if not value]
+    if settings.durability == "relaxed":
+        notes.append(
+            "durability is relaxed: a crash of Redis can forget what was sent a moment before, and send it again"
+        )
+    return notes
+
+
+def _is_key(text: str) -> bool:
+    try:
+        return len(base64.b64decode(text, validate=True)) == 32
+    except binascii.Error:
+        return False

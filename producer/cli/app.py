@@ -1,0 +1,46 @@
+"""The command line: every command's name, and how errors become exit codes. Commands import what is heavy when they run."""
+
+import sys
+from collections.abc import Callable
+
+import typer
+
+from producer.cli import campaigns, config, numbers, optouts, parts, processes, records, send, status
+from producer.cli.output import note
+from volley.errors import VolleyError
+
+RunWorker = Callable[[], int]
+"""What `volley worker` does; handed in, as this room never imports the other one."""
+
+
+def build(run_worker: RunWorker) -> typer.Typer:
+    """The whole command tree."""
+    app = typer.Typer(
+        name="volley",
+        help="Bulk text messages through Telnyx: never twice, never lost, never too fast, each priced and recorded.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    for room in (send, campaigns, status, records, parts, numbers, optouts, config, processes):
+        room.register(app)
+    app.command("worker")(_worker(run_worker))
+    return app
+
+
+def _worker(run_worker: RunWorker) -> Callable[[], None]:
+    def worker() -> None:
+        """One worker: takes, chooses senders, sends, records. Run as many as you like, on as many machines."""
+        raise typer.Exit(run_worker())
+
+    return worker
+
+
+def run(app: typer.Typer) -> None:
+    """Runs a command line. An error of ours is one line on stderr and its exit code, never a traceback."""
+    try:
+        app(prog_name="volley")
+    except VolleyError as error:
+        note(f"volley: {' '.join(str(error).split())}")
+        sys.exit(error.exit_code)

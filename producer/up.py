@@ -1,0 +1,77 @@
+"""`volley up`: everything on one machine. A Valkey of our own where none is given, then serve, then one worker, watched."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+from producer.signals import run_until, stop_event
+from producer.supervisor import Supervisor, volley_command
+from volley.embedded import EmbeddedValkey
+from volley.errors import UnusableInput
+from volley.settings import Settings, redis_file
+
+Tell = Callable[[str], None]
+
+
+async def up(settings: Settings, tell: Tell) -> None:
+    """Runs until SIGINT or SIGTERM. Stops the worker first, then serve, then Valkey.
+
+    Raises:
+        UnusableInput: another `volley up` has this data folder, or a child refuses the settings.
+        TryAgainLater: Valkey does not start.
+    """
+    stop = stop_event()
+    with _alone(settings.home):
+        make_secret(settings)
+        async with _redis(settings) as redis_url, Supervisor(tell, restarts=True) as children:
+            env = dict(os.environ) | ({"VOLLEY_REDIS_URL": redis_url} if redis_url else {})
+            await children.start("serve", volley_command("serve"), env)
+            await children.start("worker", volley_command("worker"), env)
+            tell(f"up: http://{settings.serve_host}:{settings.serve_port}, data in {settings.home}; Ctrl-C stops it")
+            await run_until(stop, asyncio.create_task(children.watch()))
+            tell("stopping: the worker finishes what is in flight")
+
+
+@contextlib.contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """The data folder, for one `volley up` at a time."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        lock = (home / "up.lock").open("w")
+    except OSError as error:
+        raise UnusableInput(f"{home}: {error.strerror}; VOLLEY_HOME names the data folder") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UnusableInput(f"another volley up runs in {home}; stop it, or set VOLLEY_HOME") from None
+        yield
+
+
+def make_secret(settings: Settings) -> None:
+    """References in webhook URLs need a secret that stays the same: made once, kept in the secrets folder."""
+    if settings.secret is None:
+        folder = settings.home / "secrets"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        with os.fdopen(os.open(folder / "secret", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(32))
+
+
+@contextlib.asynccontextmanager
+async def _redis(settings: Settings) -> AsyncIterator[str | None]:
+    """A Valkey whose address the other commands find in the data folder; None where Redis is somebody else's."""
+    address = redis_file(settings.home)
+    address.unlink(missing_ok=True)  # of one that was killed; nobody else is here, we hold the lock
+    if settings.current.redis_url:
+        yield None
+        return
+    async with EmbeddedValkey(settings.home / "valkey") as valkey:
+        address.write_text(valkey.url, "utf-8")
+        try:
+            yield valkey.url
+        finally:
+            address.unlink(missing_ok=True)

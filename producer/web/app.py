@@ -1,0 +1,38 @@
+"""The aiohttp application of `volley serve`: webhooks in, health out."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from producer.web.webhooks import LARGEST_BODY, Webhooks
+
+Ping = Callable[[], Awaitable[object]]
+
+_HEALTH_S = 1.0
+
+
+def application(webhooks: Webhooks, ping: Ping) -> web.Application:
+    """`ping` raises when Redis does not answer."""
+    app = web.Application(client_max_size=LARGEST_BODY)
+    app.router.add_post("/webhooks/telnyx/{account}", webhooks.receive)
+    app.router.add_get("/healthz", _health(webhooks, ping))
+    return app
+
+
+def _health(webhooks: Webhooks, ping: Ping) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def health(_request: web.Request) -> web.Response:
+        redis = await _answers(ping)
+        document = {"status": "ok" if redis else "redis is away", "redis": redis, "receipts": dict(webhooks.counts)}
+        return web.json_response(document, status=200 if redis else 503)
+
+    return health
+
+
+async def _answers(ping: Ping) -> bool:
+    try:
+        async with asyncio.timeout(_HEALTH_S):
+            await ping()
+    except Exception:  # noqa: BLE001 - whatever went wrong, the answer is that Redis is not well
+        return False
+    return True

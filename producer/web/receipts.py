@@ -1,0 +1,86 @@
+"""Receipts on their way in: events that arrive within a few milliseconds of each other become one write, and all wait for it."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+from volley.errors import TryAgainLater
+from volley.outbox.events import ReceiptRecord
+
+log = logging.getLogger(__name__)
+
+Apply = Callable[[list[ReceiptRecord]], Awaitable[None]]
+"""Makes events durable and merges them into the state; raises when it could not."""
+
+GATHER_S = 0.003
+LARGEST = 500
+"""Events in one write."""
+
+WAIT_S = 1.7
+"""The carrier gives up after 2 s, so we say «not now» before that; it comes again."""
+
+_WAITING = 20_000
+"""Events that may wait; above it we say «not now» at once."""
+
+
+class Receipts:
+    """Gathers events and hands them on, one batch at a time. `run` must be running while `add` is used."""
+
+    def __init__(self, apply: Apply) -> None:
+        self._apply = apply
+        self._waiting: list[tuple[ReceiptRecord, asyncio.Future[None]]] = []
+        self._arrived = asyncio.Event()
+        self.counts: Counter[str] = Counter()
+
+    async def add(self, record: ReceiptRecord) -> None:
+        """Returns once the event is durable.
+
+        Raises:
+            TryAgainLater: it is not, and the carrier should send it again.
+        """
+        if len(self._waiting) >= _WAITING:
+            self.counts["deferred"] += 1
+            raise TryAgainLater("too many events wait")
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((record, done))
+        self._arrived.set()
+        try:
+            async with asyncio.timeout(WAIT_S):
+                await done
+        except TimeoutError:
+            self.counts["late"] += 1
+            raise TryAgainLater("the event could not be written in time") from None
+
+    async def run(self) -> None:
+        """Writes batches until cancelled; what waits then is written first."""
+        try:
+            while True:
+                await self._arrived.wait()
+                await asyncio.sleep(GATHER_S)
+                await self.flush()
+        finally:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Writes all that waits now."""
+        self._arrived.clear()
+        while self._waiting:
+            batch, self._waiting = self._waiting[:LARGEST], self._waiting[LARGEST:]
+            await self._write(batch)
+
+    async def _write(self, batch: list[tuple[ReceiptRecord, asyncio.Future[None]]]) -> None:
+        failure: TryAgainLater | None = None
+        try:
+            await self._apply([record for record, _ in batch])
+        except Exception as error:  # noqa: BLE001 - the loop goes on, and the carrier sends these again
+            log.error("%d receipts could not be written: %s", len(batch), type(error).__name__)
+            failure = TryAgainLater("the event could not be written")
+        self.counts["deferred" if failure else "applied"] += len(batch)
+        for _, done in batch:
+            if done.done():
+                continue  # it waited too long and has been answered
+            if failure is None:
+                done.set_result(None)
+            else:
+                done.set_exception(failure)

@@ -1,0 +1,70 @@
+"""`volley config` shows where each value comes from, never a secret, and names all that is wrong."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+Volley = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def test_no_secret_is_shown(volley: Volley, tmp_path: Path) -> None:
+    folder = tmp_path / "home"
+    (folder / "secrets").mkdir(parents=True)
+    (folder / "secrets" / "secret").write_text("hush-1\n")
+    (folder / "volley.toml").write_text(
+        '[accounts.other]\napi_key = "hush-2"\nredis_url = "redis://u:hush-3@far:6379/0"\n'
+    )
+    (tmp_path / ".env").write_text("TELNYX_API_KEY=hush-4\n")
+    for words in (("config", "show"), ("config", "show", "--json"), ("config", "check"), ("config", "check", "--json")):
+        done = volley(*words, VOLLEY_LEDGER_URL="postgresql+asyncpg://me:hush-5@db/volley")
+        assert done.returncode == 0
+        assert "hush" not in done.stdout + done.stderr
+
+
+def test_each_value_says_where_it_comes_from(volley: Volley, tmp_path: Path) -> None:
+    folder = tmp_path / "home"
+    (folder / "secrets").mkdir(parents=True)
+    (folder / "volley.toml").write_text("max_attempts = 7\nconcurrency = 3\nserve_port = 1\n")
+    (folder / "secrets" / "telnyx_api_key").write_text("KEY")
+    (tmp_path / ".env").write_text("VOLLEY_CONCURRENCY=4\nVOLLEY_SERVE_PORT=2\n")
+    shown = json.loads(volley("config", "show", "--json", VOLLEY_SERVE_PORT="3").stdout)["settings"]
+    assert shown["max_attempts"] == {"value": 7, "source": str(folder / "volley.toml")}
+    assert shown["concurrency"] == {"value": 4, "source": ".env"}
+    assert shown["serve_port"] == {"value": 3, "source": "environment"}
+    assert shown["telnyx_api_key"] == {"value": "***", "source": str(folder / "secrets")}
+    assert shown["pin_days"] == {"value": 8, "source": "default"}
+
+
+def test_check_names_every_problem_at_once(volley: Volley) -> None:
+    done = volley("config", "check", "--json", VOLLEY_CONCURRENCY="0", VOLLEY_PARTS_RULE="guess", VOLLEY_TYPO="1")
+    found = json.loads(done.stdout)
+    assert done.returncode == 2
+    assert not found["ok"]
+    assert {problem.split(":")[0] for problem in found["problems"]} == {"concurrency", "parts_rule", "typo"}
+
+
+def test_check_looks_at_what_no_type_says(volley: Volley) -> None:
+    done = volley(
+        "config", "check", TELNYX_PUBLIC_KEY="AAAA", VOLLEY_REDIS_URL="localhost:6379", VOLLEY_PRICES="no.csv"
+    )
+    assert done.returncode == 2
+    assert [line.split(":")[1].strip() for line in done.stdout.splitlines()[:3]] == [
+        "public_key",
+        "redis_url",
+        "prices",
+    ]
+
+
+def test_usable_settings_exit_0_and_what_is_missing_is_a_note(volley: Volley) -> None:
+    done = volley("config", "check")
+    assert done.returncode == 0
+    assert "note:  TELNYX_API_KEY is not set" in done.stdout
+    assert done.stdout.endswith("settings are usable\n")
+
+
+def test_unusable_settings_are_one_line_for_every_command(volley: Volley) -> None:
+    done = volley("parts", VOLLEY_ACCOUNTS="x")
+    assert done.returncode == 2
+    assert done.stderr.startswith("volley: setting accounts: ")
+    assert done.stderr.count("\n") == 1

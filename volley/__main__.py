@@ -1,0 +1,18 @@
+"""The command line's root: the only file of this package that may import producer and worker."""
+
+from producer.cli.app import build, run
+
+
+def _run_worker() -> int:
+    from volley.settings import load
+    from worker.main import run as run_worker
+
+    return run_worker(load())
+
+
+def main() -> None:
+    run(build(_run_worker))
+
+
+if __name__ == "__main__":
+    main()
