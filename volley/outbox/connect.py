@@ -8,13 +8,14 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from volley.errors import TryAgainLater, UnusableInput
+from volley.outbox.client import Redis
 
 _SOCKET_TIMEOUT_S = 5.0
 
 
-def client(url: str, *, connections: int = 64) -> redis.asyncio.Redis:
+def client(url: str, *, connections: int = 64) -> Redis:
     """A client that never repeats a command on its own: a repeated take or settle is decided by the outbox alone."""
-    return redis.asyncio.Redis.from_url(
+    made: Redis = redis.asyncio.Redis.from_url(
         url,
         socket_timeout=_SOCKET_TIMEOUT_S,
         socket_connect_timeout=_SOCKET_TIMEOUT_S,
@@ -23,9 +24,10 @@ def client(url: str, *, connections: int = 64) -> redis.asyncio.Redis:
         retry_on_timeout=False,
         max_connections=connections,
     )
+    return made
 
 
-async def connect(url: str | None, *, relaxed: bool = False, check: bool = True) -> redis.asyncio.Redis:
+async def connect(url: str | None, *, relaxed: bool = False, check: bool = True) -> Redis:
     """A connected client.
 
     Raises:
@@ -61,7 +63,7 @@ def where(url: str) -> str:
     return f"{parts.hostname or parts.path}:{parts.port or 6379}"
 
 
-async def _check_durable(found: redis.asyncio.Redis) -> None:
+async def _check_durable(found: Redis) -> None:
     held = await found.config_get("append*")
     if held.get("appendonly") != "yes" or held.get("appendfsync") != "always":
         raise UnusableInput(

@@ -8,20 +8,28 @@ from volley.errors import VolleyError
 from volley.outbox.chunks import Chunk
 
 VERSION = 1
-REF = Struct(">IHBBBQ")
-"""chunk, offset, parts, attempt, generation, recipient."""
-RECORD = Struct(">IBIHBBBQI")
-"""sender index, campaign ordinal, chunk, offset, parts, attempt, generation, recipient, µs from take to its moment."""
+REF = Struct(">IHBBBBQ")
+"""chunk, offset, parts, attempt, spent, generation, recipient."""
+RECORD = Struct(">IBIHBBBBQI")
+"""sender index, campaign ordinal, then as REF, µs from take to its moment."""
 OUTCOME = Struct(">HcBIBi")
 """position, new state, flags, delay µs, parts, cost in micro-units (-1: not known)."""
 
 OTHER_SENDER = 1
+"""The person's pin to this sender goes."""
 NO_ATTEMPT = 2
+"""Nothing was tried: the grant came too late, or was given back."""
 AT_HEAD = 4
+"""Back to the head of its lane."""
+NOT_SPENT = 8
+"""Tried, but not the message's fault: throttled, or the carrier could not be reached."""
 
 
 class Grant(NamedTuple):
-    """One message that may be sent, at `moment_us` of the server's clock, by `sender`."""
+    """One message that may be sent, at `moment_us` of the server's clock, by `sender` (an index).
+
+    `attempt` counts its grants, `spent` those that count against it; both include this one.
+    """
 
     position: int
     campaign: str
@@ -30,6 +38,7 @@ class Grant(NamedTuple):
     offset: int
     parts: int
     attempt: int
+    spent: int
     generation: int
     to: int
     moment_us: int
@@ -57,11 +66,13 @@ def grants(packed: bytes, now_us: int) -> Iterator[Grant]:
     messages = int.from_bytes(packed[at : at + 2], "big")
     records = memoryview(packed)[at + 2 + messages :]
     for position, record in enumerate(RECORD.iter_unpack(records)):
-        sender, ordinal, chunk, offset, parts, attempt, generation, to, delay = record
-        yield Grant(position, ids[ordinal], sender, chunk, offset, parts, attempt, generation, to, now_us + delay)
+        sender, ordinal, chunk, offset, parts, attempt, spent, generation, to, delay = record
+        yield Grant(
+            position, ids[ordinal], sender, chunk, offset, parts, attempt, spent, generation, to, now_us + delay
+        )
 
 
 def refs(index: int, chunk: Chunk) -> bytes:
     """All messages of a chunk as refs, for plan."""
     pack = REF.pack
-    return b"".join([pack(index, i, chunk.parts[i], 0, 0, to) for i, to in enumerate(chunk.to)])
+    return b"".join([pack(index, i, chunk.parts[i], 0, 0, 0, to) for i, to in enumerate(chunk.to)])

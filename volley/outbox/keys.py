@@ -22,7 +22,7 @@ DIRECTORY: tuple[Key, ...] = (
     Key(
         "campaign",
         "cid",
-        "hash: meta (JSON) and what moves: st w p pr x ch nx ln vf sw n<state> sp cm f l",
+        "hash: meta (JSON) and what moves: st w p pr x ch next ln vf sd sw n<state> sp cm f l",
         "retention",
     ),
     Key("chunk", "cid:k", "string: blob", "until its chunk is retired or its push abandoned"),

@@ -1,19 +1,18 @@
 """The outbox of one account: what is to be sent, to whom, by which sender, and how far it has come. All in Redis."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from decimal import Decimal
 from typing import NamedTuple
 
 import orjson
-import redis.asyncio
 from redis.exceptions import RedisError
 
 from volley.campaign import Campaign
 from volley.errors import RefusedByPolicy, TryAgainLater, UnusableInput
-from volley.outbox import views
+from volley.outbox import pool, pushes, views
+from volley.outbox.client import Redis
 from volley.outbox.events import ReceiptRecord, pack
-from volley.outbox.flights import OUTCOME, Flight, grants
+from volley.outbox.flights import Flight, grants
 from volley.outbox.keys import Keys
 from volley.outbox.receipts import positions
 from volley.outbox.scripts import Scripts, away
@@ -44,12 +43,16 @@ class Outcomes(NamedTuple):
     packed: bytes
 
 
+def unknown_profile(profile: str) -> UnusableInput:
+    return UnusableInput(f"profile {profile} is not known: run volley numbers sync --profile {profile}")
+
+
 class Outbox:
     """Redis errors leave here as TryAgainLater, except from take and settle, whose caller decides what they mean."""
 
     def __init__(
         self,
-        client: redis.asyncio.Redis,
+        client: Redis,
         account: str,
         *,
         relaxed: bool = False,
@@ -101,24 +104,9 @@ class Outbox:
     async def _seal(self, campaign: Campaign, key_ttl_s: int) -> Sealed:
         profile = await self.redis.hget(self.keys.of("profile"), campaign.profile)
         if profile is None:
-            raise UnusableInput(
-                f"profile {campaign.profile} is not known: run volley numbers sync --profile {campaign.profile}"
-            )
-        answer, name = await self.scripts.durable(
-            "seal",
-            campaign.id,
-            campaign.to_json(),
-            campaign.idempotency_key,
-            campaign.content_hash,
-            key_ttl_s,
-            campaign.accepted,
-            campaign.chunks,
-            campaign.weight,
-            profile,
-            campaign.priority[0],
-            campaign.expires_us,
-            await self._sender_index(campaign.sender) if campaign.sender else "",
-        )
+            raise unknown_profile(campaign.profile)
+        sender = str(await self._sender_index(campaign.sender)) if campaign.sender else ""
+        answer, name = await self.scripts.durable("seal", *pushes.sealing(campaign, profile, sender, key_ttl_s))
         if answer == b"gone":
             raise TryAgainLater("this push was given up before it was sealed; push again")
         if answer != b"sealed":
@@ -171,7 +159,7 @@ class Outbox:
         """Adds people to a profile's opt-outs, on the disk before this returns. How many were not there yet."""
         index = await self.profile_index(profile)
         if index is None:
-            raise UnusableInput(f"profile {profile} is not known: run volley numbers sync --profile {profile}")
+            raise unknown_profile(profile)
         try:
             return sum(
                 [
@@ -221,7 +209,7 @@ class Outbox:
         if not state:
             raise UnusableInput(f"no campaign {campaign_id[:40]!r}: see volley campaigns")
         if state.decode() != new:
-            raise UnusableInput(f"campaign {campaign_id} is {views._STATES[state.decode()]} and stays so")
+            raise UnusableInput(f"campaign {campaign_id} is {views.STATES[state.decode()]} and stays so")
         return int(flying)
 
     async def cancel(self, campaign_id: str) -> int:
@@ -250,19 +238,8 @@ class Outbox:
         self, profile: str, senders: Sequence[Sender], weights: dict[SenderType, int] | None = None
     ) -> tuple[int, int]:
         """The profile's senders as they are now: (joined, left). Without weights all types are one class, first free first."""
-        present = {sender.type for sender in senders if sender.active}
-        classes = {kind: weight for kind, weight in (weights or {}).items() if weight > 0 and kind in present}
-        arguments: list[str | bytes] = [
-            profile,
-            " ".join(f"{kind} {weight}" for kind, weight in classes.items()) or "any 1",
-        ]
-        for sender in senders:
-            usable = sender.active and (not classes or sender.type in classes)
-            info = orjson.dumps({"index": 0, **asdict(sender)})
-            kind = sender.type if sender.type in classes else "any"
-            arguments += [sender.number, str(sender.rate_milli), kind, "a" if usable else "x", sender.group, info]
         try:
-            _, _, joined, left = await self.scripts.durable("sync", *arguments)
+            _, _, joined, left = await self.scripts.durable("sync", *pool.roster(profile, senders, weights or {}))
         except RedisError as error:
             raise away(error) from error
         return int(joined), int(left)
@@ -270,15 +247,7 @@ class Outbox:
     async def set_rates(self, account: Decimal, profiles: dict[str, Decimal]) -> None:
         """Parts per second of the account and of profiles by id; a profile that is not named has no limit of its own."""
         try:
-            mapping = {"a": int(account * 1000)}
-            indices = await self.redis.hgetall(self.keys.of("profile"))
-            for profile, index in indices.items():
-                bucket = f"p{int(index)}"
-                if profile.decode() in profiles:
-                    mapping[bucket] = int(profiles[profile.decode()] * 1000)
-                else:
-                    await self.redis.hdel(self.keys.of("rates"), bucket)
-            await self.redis.hset(self.keys.of("rates"), mapping=mapping)
+            await pool.set_rates(self.redis, self.keys, account, profiles)
         except RedisError as error:
             raise away(error) from error
 
@@ -342,6 +311,3 @@ class Outbox:
 
     async def ledger_length(self) -> int:
         return int(await self.redis.xlen(self.keys.ledger))
-
-
-__all__ = ["OUTCOME", "Outbox", "Outcomes", "Sealed"]

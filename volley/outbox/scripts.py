@@ -4,10 +4,10 @@ import hashlib
 from importlib import resources
 from typing import Any, Final
 
-import redis.asyncio
 from redis.exceptions import NoScriptError, RedisError
 
 from volley.errors import TryAgainLater, VolleyError
+from volley.outbox.client import Redis
 from volley.outbox.keys import Keys
 
 BARRIER_MS: Final = 200
@@ -43,7 +43,7 @@ class Scripts:
     Lua or in MULTI it says yes at once and means nothing. `relaxed` servers have no append-only file and no barrier.
     """
 
-    def __init__(self, client: redis.asyncio.Redis, keys: Keys, *, relaxed: bool = False) -> None:
+    def __init__(self, client: Redis, keys: Keys, *, relaxed: bool = False) -> None:
         self.client = client
         self.keys = keys
         self.relaxed = relaxed

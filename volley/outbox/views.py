@@ -4,14 +4,14 @@ import time
 from dataclasses import dataclass, field
 
 import orjson
-import redis.asyncio
 
 from volley.campaign import Campaign
+from volley.outbox.client import Redis
 from volley.outbox.keys import Keys
 from volley.sender import Sender
 from volley.state import STATUS, State
 
-_STATES = {"r": "ready", "p": "paused", "c": "cancelled", "e": "expired"}
+STATES = {"r": "ready", "p": "paused", "c": "cancelled", "e": "expired"}
 _TEMPO_SLOTS = 2
 
 
@@ -85,7 +85,7 @@ def _number(fields: dict[bytes, bytes], name: str) -> int:
 def campaign_view(fields: dict[bytes, bytes], sealed_us: int) -> CampaignView:
     counts = {status: _number(fields, "n" + state) for state, status in STATUS.items()}
     open_ = counts[STATUS[State.READY]] + counts[STATUS[State.SENDING]]
-    state = _STATES[fields[b"st"].decode()]
+    state = STATES[fields[b"st"].decode()]
     return CampaignView(
         campaign=Campaign.from_json(fields[b"meta"]),
         state="finished" if open_ == 0 and state in ("ready", "paused") else state,
@@ -95,11 +95,11 @@ def campaign_view(fields: dict[bytes, bytes], sealed_us: int) -> CampaignView:
         first_us=_number(fields, "f"),
         last_us=_number(fields, "l"),
         sealed_us=sealed_us,
-        planned_chunks=_number(fields, "nx"),
+        planned_chunks=_number(fields, "next"),
     )
 
 
-async def campaign(client: redis.asyncio.Redis, keys: Keys, campaign_id: str) -> CampaignView | None:
+async def campaign(client: Redis, keys: Keys, campaign_id: str) -> CampaignView | None:
     fields = await client.hgetall(keys.campaign(campaign_id))
     if not fields:
         return None
@@ -107,7 +107,7 @@ async def campaign(client: redis.asyncio.Redis, keys: Keys, campaign_id: str) ->
     return campaign_view(fields, int(sealed or 0))
 
 
-async def campaigns(client: redis.asyncio.Redis, keys: Keys, *, live: bool = False) -> list[CampaignView]:
+async def campaigns(client: Redis, keys: Keys, *, live: bool = False) -> list[CampaignView]:
     """All campaigns, newest first; only those in which something is open, if `live`."""
     index = keys.of("live") if live else keys.campaigns
     ids = await client.zrevrange(index, 0, -1, withscores=True)
@@ -121,9 +121,7 @@ async def campaigns(client: redis.asyncio.Redis, keys: Keys, *, live: bool = Fal
     return found
 
 
-async def senders(
-    client: redis.asyncio.Redis, keys: Keys, profile: str | None, *, count_pins: bool = False
-) -> list[SenderView]:
+async def senders(client: Redis, keys: Keys, profile: str | None, *, count_pins: bool = False) -> list[SenderView]:
     today = int(time.time() // 86400)
     info = await client.hgetall(keys.of("senderinfo"))
     sent = await client.hgetall(keys.of("sent", today))
@@ -136,7 +134,7 @@ async def senders(
         index = fields.pop("index")
         sender = Sender(**fields)
         if profile is None or sender.profile == profile:
-            rate, p, cls, state, *_ = records[str(index).encode()].decode().split(" ")
+            _rate, p, cls, state, *_ = records[str(index).encode()].decode().split(" ")
             stop = orjson.loads(stops.get(b"s%d" % index, b"{}"))
             found.append(
                 SenderView(
@@ -152,7 +150,7 @@ async def senders(
     return sorted(found, key=lambda view: view.index)
 
 
-async def _pins(client: redis.asyncio.Redis, keys: Keys, today: int) -> dict[int, int]:
+async def _pins(client: Redis, keys: Keys, today: int) -> dict[int, int]:
     """How many people each sender serves; walks all pins, so it is for people who ask, not for loops."""
     totals: dict[int, int] = {}
     async for key in client.scan_iter(match=keys.of("pin").replace("{", "[{]").replace("}", "[}]") + "*", count=1000):
@@ -162,7 +160,7 @@ async def _pins(client: redis.asyncio.Redis, keys: Keys, today: int) -> dict[int
     return totals
 
 
-async def pins(client: redis.asyncio.Redis, keys: Keys) -> dict[tuple[int, int], int]:
+async def pins(client: Redis, keys: Keys) -> dict[tuple[int, int], int]:
     """(profile index, recipient) → sender index, all of them: for reports on small populations."""
     held = {}
     async for key in client.scan_iter(match=keys.of("pin").replace("{", "[{]").replace("}", "[}]") + "*", count=1000):
@@ -172,7 +170,7 @@ async def pins(client: redis.asyncio.Redis, keys: Keys) -> dict[tuple[int, int],
     return held
 
 
-async def profiles(client: redis.asyncio.Redis, keys: Keys) -> list[ProfileView]:
+async def profiles(client: Redis, keys: Keys) -> list[ProfileView]:
     indices = await client.hgetall(keys.of("profile"))
     live = await campaigns(client, keys, live=True)
     now = int((await client.time())[0])
@@ -201,7 +199,7 @@ async def profiles(client: redis.asyncio.Redis, keys: Keys) -> list[ProfileView]
     return found
 
 
-async def workers(client: redis.asyncio.Redis, keys: Keys) -> list[WorkerView]:
+async def workers(client: Redis, keys: Keys) -> list[WorkerView]:
     """Workers that have shown life in the last 15 s."""
     found = []
     for name in await client.zrange(keys.of("workers"), 0, -1):

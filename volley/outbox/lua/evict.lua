@@ -14,7 +14,7 @@ if s and not s.active then
       if c and c.sd == '' and moved < most then
         local refs = call('LPOP', key, most - moved) or {}
         for j = 1, #refs do
-          local k, _, _, _, _, rcpt = unpack_(REF, refs[j])
+          local k, _, _, _, _, _, rcpt = unpack_(REF, refs[j])
           c.dln = c.dln - 1
           requeue(c, refs[j], rcpt, k, today, pin_days, false)
         end

@@ -14,10 +14,11 @@ local call, pack, unpack_ = redis.call, struct.pack, struct.unpack
 local format, byte, sub, char = string.format, string.byte, string.sub, string.char
 local concat, floor, ceil, max, min = table.concat, math.floor, math.ceil, math.max, math.min
 
-local REF = '>I4I2BBBI8'         -- chunk, offset, parts, attempt, generation, recipient: 17 bytes
-local RECORD = '>I4BI4I2BBBI8I4' -- sender, campaign ordinal, chunk, offset, parts, attempt, generation, recipient, delay µs
-local RECORD_SIZE = 26
-local MOVE = '>I4I2c1I4B'        -- after the 16 bytes of the campaign: chunk, offset, state, sender, attempt
+local REF = '>I4I2BBBBI8'          -- chunk, offset, parts, attempt, spent, generation, recipient
+local REF_SIZE = 18
+local RECORD = '>I4BI4I2BBBBI8I4'  -- sender, campaign ordinal, then as REF, then µs from take to its moment
+local RECORD_SIZE = 27
+local MOVE = '>I4I2c1I4B'          -- after the 16 bytes of the campaign: chunk, offset, state, sender, attempt
 local NOBODY = 4294967295
 local PIN_BUCKETS = 16381
 local DAY_US = 86400000000
@@ -36,7 +37,7 @@ local camps = {}
 local function camp_of(cid)
   local c = camps[cid]
   if c == nil then
-    local f = call('HMGET', K.campaign .. cid, 'st', 'w', 'p', 'pr', 'x', 'ch', 'nx', 'ln', 'vf', 'sd')
+    local f = call('HMGET', K.campaign .. cid, 'st', 'w', 'p', 'pr', 'x', 'ch', 'next', 'ln', 'vf', 'sd')
     if not f[1] then
       c = false
     else

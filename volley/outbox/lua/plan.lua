@@ -1,5 +1,5 @@
 -- plan: puts the messages of a campaign's next chunk into lanes. Only the next one, so a plan that ran twice plans once.
--- ARGV: campaign, chunk, refs (17 bytes each, one a message, in order of offset), pin days
+-- ARGV: campaign, chunk, refs (18 bytes each, one a message, in order of offset), pin days
 -- Returns: {1 planned | 0 not the next chunk or not to be sent any more, next chunk, chunks, refs in lanes}
 local cid, k, refs, pin_days = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local c = camp_of(cid)
@@ -8,9 +8,9 @@ if c.st == 'c' or c.st == 'e' or c.nx ~= k or k >= c.ch then return { 0, c.nx, c
 
 local today = floor(clock() / DAY_US)
 local lanes, owners = {}, {}
-for at = 1, #refs, 17 do
-  local ref = sub(refs, at, at + 16)
-  local _, _, _, _, _, rcpt = unpack_(REF, ref)
+for at = 1, #refs, REF_SIZE do
+  local ref = sub(refs, at, at + REF_SIZE - 1)
+  local _, _, _, _, _, _, rcpt = unpack_(REF, ref)
   local owner = owner_of(c, rcpt, k, today, pin_days)
   local lane = lanes[owner]
   if not lane then
@@ -23,7 +23,7 @@ end
 for i = 1, #owners do push(c, owners[i], lanes[owners[i]]) end
 
 c.nx = k + 1
-call('HSET', K.campaign .. cid, 'nx', c.nx)
+call('HSET', K.campaign .. cid, 'next', c.nx)
 if c.nx == c.ch then call('ZREM', K.unplanned, cid) end
 save_camps()
 return { 1, c.nx, c.ch, c.ln + c.dln }

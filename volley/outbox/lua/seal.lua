@@ -14,7 +14,7 @@ if key ~= '' then
 end
 call('ZREM', K.open, cid)
 call('HSET', K.campaign .. cid, 'meta', ARGV[2], 'st', 'r', 'w', ARGV[8], 'p', ARGV[9], 'pr', ARGV[10], 'x', ARGV[11],
-     'ch', ARGV[7], 'nx', 0, 'ln', 0, 'vf', 0, 'sd', ARGV[12], 'n.', ARGV[6])
+     'ch', ARGV[7], 'next', 0, 'ln', 0, 'vf', 0, 'sd', ARGV[12], 'n.', ARGV[6])
 call('ZADD', K.campaigns, int(now), cid)
 call('ZADD', K.live, int(now), cid)
 call('ZADD', K.unplanned, int(ARGV[10] == 'u' and now - 1000000000000000 or now), cid)

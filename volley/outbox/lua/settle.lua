@@ -1,7 +1,7 @@
 -- settle: what came of a flight's messages. Only the holder of the flight's token may; each message once.
 -- ARGV: moves, pin days, payload for the ledger ('' for none), then a token and its outcomes, a token and …
 -- An outcome, 13 bytes: position I2, new state c1, flags B (1 another sender, 2 no attempt was made, 4 put it at the
--- lane's head), delay µs I4 (0: at once), parts B, cost in micro-units i4 (-1: not known)
+-- lane's head, 8 the attempt is not counted against the message), delay µs I4 (0: at once), parts B, cost in micro-units i4 (-1: not known)
 -- Returns: one byte an outcome, in order: the message's state now, '-' where the outcome came too late to count.
 --!flags allow-oom
 learn_moves(ARGV[1])
@@ -24,10 +24,11 @@ local function unpin(c, idx, rcpt)
 end
 
 -- Back into line: at once, or when its rest is over. The generation may grow, since nothing of it was sent.
-local function again(c, idx, k, off, parts, attempt, generation, rcpt, flags, delay)
-  if flags % 4 >= 2 then attempt = attempt - 1 else generation = min(generation + 1, 255) end
+local function again(c, idx, k, off, parts, attempt, spent, generation, rcpt, flags, delay)
+  if flags % 4 >= 2 then attempt, spent = attempt - 1, spent - 1 else generation = min(generation + 1, 255) end
+  if flags % 16 >= 8 then spent = spent - 1 end
   if flags % 2 == 1 and c.sd == '' then unpin(c, idx, rcpt) end
-  local ref = pack(REF, k, off, parts, attempt, generation, rcpt)
+  local ref = pack(REF, k, off, parts, attempt, max(0, spent), generation, rcpt)
   if delay == 0 then
     requeue(c, ref, rcpt, k, today, pin_days, flags % 8 >= 4)
   else
@@ -38,14 +39,15 @@ end
 local function settle_one(flight, outcome, at)
   local pos, new, flags, delay, parts, cost = unpack_(OUTCOME, outcome, at)
   if pos >= flight.n or flight.closed[pos] or sub(flight.mask, pos + 1, pos + 1) ~= 's' then return '-' end
-  local idx, camp, k, off, weight, attempt, generation, rcpt = unpack_(RECORD, flight.text, flight.records + pos * RECORD_SIZE)
+  local idx, camp, k, off, weight, attempt, spent, generation, rcpt =
+    unpack_(RECORD, flight.text, flight.records + pos * RECORD_SIZE)
   local cid = flight.ids[camp + 1]
   local c, chunk = camp_of(cid), chunk_of(cid, k)
   local state = state_for(c, new)
   if not chunk or not move(chunk, off, state) then return '-' end
   flight.closed[pos] = true
   flight.order[#flight.order + 1] = pos
-  if state == '.' then again(c, idx, k, off, weight, attempt, generation, rcpt, flags, delay) end
+  if state == '.' then again(c, idx, k, off, weight, attempt, spent, generation, rcpt, flags, delay) end
   if state == 'a' then
     c.sp = (c.sp or 0) + (parts > 0 and parts or weight)
     if cost > 0 then c.cm = (c.cm or 0) + cost end

@@ -20,7 +20,7 @@ if call('XLEN', K.ledger) > bound then return { int(now), '', 0, {}, 'ledger' } 
 local due = call('ZRANGEBYSCORE', K.later, '-inf', int(now), 'LIMIT', 0, 200)
 for i = 1, #due do
   local cid, ref = sub(due[i], 1, 16), sub(due[i], 17)
-  local k, off, _, _, _, rcpt = unpack_(REF, ref)
+  local k, off, _, _, _, _, rcpt = unpack_(REF, ref)
   local c, chunk = camp_of(cid), chunk_of(cid, k)
   call('ZREM', K.later, due[i])
   if c and chunk and state_of(chunk, off) == '.' then requeue(c, ref, rcpt, k, today, pin_days, true) end
@@ -137,7 +137,7 @@ local function fits(c, s, ref, k, off, rcpt, attempt)
 end
 
 local function grant(c, s, ref, moment)
-  local k, off, parts, attempt, generation, rcpt = unpack_(REF, ref)
+  local k, off, parts, attempt, spent, generation, rcpt = unpack_(REF, ref)
   local ok, chunk = fits(c, s, ref, k, off, rcpt, attempt)
   if not ok or not move(chunk, off, 's') then return false end
   charge(account, moment, parts)
@@ -148,7 +148,8 @@ local function grant(c, s, ref, moment)
   local tag = max(V[c.pr], c.vf)
   V[c.pr], c.vf, c.tagged = tag, tag + ceil(parts * 1000000 / c.w), true
   granted = granted + 1
-  records[granted] = pack(RECORD, s.idx, ordinal_of(c.id), k, off, parts, min(attempt + 1, 255), generation, rcpt,
+  records[granted] = pack(RECORD, s.idx, ordinal_of(c.id), k, off, parts, min(attempt + 1, 255),
+                          min(spent + 1, 255), generation, rcpt,
                           max(0, moment - now))
   sent[s.idx] = (sent[s.idx] or 0) + parts
   return true
