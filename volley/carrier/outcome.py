@@ -1,0 +1,70 @@
+"""What one POST came to: a closed set of values. A `match` over them ends in `assert_never`.
+
+What was on the wire decides. Nobody here says what happens next: that is policy (codes.py) and the worker's.
+No outcome carries a phone number or a message's text, so all of them may be recorded and shown.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Scope = Literal["sender", "profile", "account"]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A complete 2xx status line came back. Where the body says nothing readable: None, "", 0 parts.
+
+    `encoding` is GSM-7 or UCS-2 (or the carrier's own word), money is micro-units, `wait_s` the queueing that the carrier
+    expects, `sender` the number that it chose or was given.
+    """
+
+    carrier_id: str | None = None
+    encoding: str = ""
+    parts: int = 0
+    cost_micros: int | None = None
+    rate_micros: int | None = None
+    fee_micros: int | None = None
+    currency: str = ""
+    wait_s: float = 0.0
+    sender: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The carrier said no to this POST, so it was provably not accepted. `codes.policy` says what follows."""
+
+    status: int
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    """Provably not accepted, and nothing of this scope should be tried again for `wait_s` seconds."""
+
+    wait_s: float
+    scope: Scope
+    status: int
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """Not one byte of the request went out. `reason` is LATE or one of a few fixed words about the way there."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PerhapsSent:
+    """Bytes went out and no usable answer came back. `status` is 0 where not even a status line was read."""
+
+    reason: str
+    status: int
+
+
+Outcome = Accepted | Refused | Throttled | NotSent | PerhapsSent
+
+LATE = "late"
+"""The reason of a NotSent whose moment had passed before the request could be written: no fault of the network."""

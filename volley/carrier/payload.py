@@ -1,0 +1,101 @@
+"""Reads the carrier's JSON without trusting its shape: what cannot be read is None, "" or 0, and never an error.
+
+One home for the oddities of Telnyx's message object, which both POST answers and webhooks carry.
+"""
+
+import re
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from volley.money import micros
+
+_ENCODINGS = {
+    "GSM-7": "GSM-7",
+    "UCS-2": "UCS-2",
+    "GSM7": "GSM-7",
+    "UCS2": "UCS-2",
+    "UTF-16": "UCS-2",
+    "UTF16": "UCS-2",
+}
+_MOST = Decimal(10**9)
+_LONG_DIGITS = re.compile(r"\+?\d(?:[\s().-]*\d){4,}")
+_TITLE_LENGTH = 100
+
+
+class Money(NamedTuple):
+    cost_micros: int | None
+    rate_micros: int | None
+    fee_micros: int | None
+    currency: str
+
+
+def money(message: dict[str, Any]) -> Money:
+    """`cost` and `cost_breakdown` of a message object; amounts come as decimal strings, as JSON numbers or not at all."""
+    cost = message.get("cost")
+    breakdown = message.get("cost_breakdown")
+    rate = fee = None
+    if isinstance(breakdown, dict):
+        rate = _amount(breakdown.get("rate"))
+        fee = _amount(breakdown.get("carrier_fee"))
+    currency = cost.get("currency") if isinstance(cost, dict) else None
+    return Money(_amount(cost), rate, fee, currency[:3] if isinstance(currency, str) else "")
+
+
+def _amount(node: Any) -> int | None:
+    value = node.get("amount") if isinstance(node, dict) else None
+    return _micros(value) if isinstance(value, (str, int, float)) else None
+
+
+@lru_cache(maxsize=4096)
+def _micros(value: str | float) -> int | None:
+    # A price list is short and a campaign long: the same few amounts come back ten thousand times a second.
+    try:
+        number = Decimal(str(value))
+        return micros(number) if abs(number) < _MOST else None
+    except InvalidOperation:
+        return None
+
+
+def encoding(value: Any) -> str:
+    """GSM-7 or UCS-2 (some pages of Telnyx say UTF-16); any other word as it is; "" for what is no word."""
+    if not isinstance(value, str):
+        return ""
+    return _ENCODINGS.get(value) or _ENCODINGS.get(value.upper()) or value[:16]
+
+
+def whole(value: Any) -> int:
+    """A count from 0 to a million; 0 for anything else."""
+    return value if type(value) is int and 0 <= value <= 1_000_000 else 0
+
+
+def word(value: Any, most: int = 64) -> str:
+    """A string that is not too long to be what it should be; "" for anything else."""
+    return value if isinstance(value, str) and len(value) <= most else ""
+
+
+class CarrierError(NamedTuple):
+    """One entry of `errors[]`: the title only. `detail` quotes numbers and texts, and is read for one word alone."""
+
+    code: str
+    title: str
+    about_key: bool
+
+
+NO_ERROR = CarrierError("", "", False)
+
+
+def errors(document: Any) -> list[CarrierError]:
+    """The readable entries of `errors[]`, in order."""
+    found = document.get("errors") if isinstance(document, dict) else None
+    return [_error(entry) for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
+
+
+def _error(entry: dict[str, Any]) -> CarrierError:
+    code, title, detail = entry.get("code"), entry.get("title"), entry.get("detail")
+    about_key = "idempoten" in f"{title} {detail}".lower()
+    return CarrierError(word(str(code), 16) if isinstance(code, (str, int)) else "", _plain(title), about_key)
+
+
+def _plain(title: Any) -> str:
+    return _LONG_DIGITS.sub("…", title[: 2 * _TITLE_LENGTH])[:_TITLE_LENGTH] if isinstance(title, str) else ""
