@@ -1,0 +1,102 @@
+"""A dry run: what a push would be, to whom, at what price and by when. Counts; sends, stores and admits nothing."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from decimal import ROUND_CEILING, Decimal
+from typing import Any
+
+from producer.request import PushRequest
+from producer.rows import Batch
+from volley.errors import RowError
+from volley.outbox.chunks import ENCODINGS
+from volley.sender import Sender
+from volley.settings import Settings
+from volley.text.parts import Counted, forcing_character, measure
+from volley.text.smart import smart
+
+MAX_CHARACTERS = 50
+"""How many of the characters that force Unicode are named, the most frequent first."""
+
+
+class Forecast:
+    """Adds up batches. `gone` of `add` are the numbers that opted out: they are not counted."""
+
+    def __init__(self, request: PushRequest, settings: Settings) -> None:
+        self._request, self._settings = request, settings
+        self._histogram: Counter[int] = Counter()
+        self._encodings: Counter[str] = Counter()
+        self._characters: Counter[str] = Counter()
+        self._depends: Counter[str] = Counter()
+        self._looked: tuple[str, tuple[frozenset[str], tuple[str, ...]]] = ("", (frozenset(), ()))
+
+    def add(self, batch: Batch, gone: set[int]) -> None:
+        rows = zip(batch.to, batch.texts, batch.parts, batch.encodings, strict=True)
+        for number, text, parts, encoding in rows:
+            if number in gone:
+                continue
+            self._histogram[parts] += 1
+            self._encodings[ENCODINGS[encoding]] += 1
+            forcing, depends = self._look(text)
+            self._characters.update(forcing)
+            self._depends.update(depends)
+
+    def _look(self, text: str) -> tuple[frozenset[str], tuple[str, ...]]:
+        # campaigns without variables have one text for all rows
+        if text != self._looked[0]:
+            self._looked = text, (self._forcing(text), self._depending(text))
+        return self._looked[1]
+
+    def _forcing(self, text: str) -> frozenset[str]:
+        if self._request.encoding == "ucs2":
+            return frozenset()
+        if self._request.smart_encoding or self._request.encoding == "gsm7":
+            text = smart(text)
+        if forcing_character(text, self._settings.gsm_set) is None:
+            return frozenset()
+        return frozenset(char for char in set(text) if forcing_character(char, self._settings.gsm_set))
+
+    def _depending(self, text: str) -> tuple[str, ...]:
+        """The settings without which this text would be counted otherwise."""
+        mine, settings = self._measure(text, self._settings), self._settings
+        other_set = settings.model_copy(update={"gsm_set": "3gpp" if settings.gsm_set == "telnyx" else "telnyx"})
+        other_rule = settings.model_copy(update={"parts_rule": "ceil" if settings.parts_rule == "packed" else "packed"})
+        others = (("gsm_set", other_set), ("parts_rule", other_rule))
+        return tuple(name for name, other in others if self._measure(text, other) != mine)
+
+    def _measure(self, text: str, settings: Settings) -> Counted | None:
+        try:
+            return measure(
+                text,
+                encoding=self._request.encoding,
+                smart_encoding=self._request.smart_encoding,
+                rule=settings.parts_rule,
+                gsm_set=settings.gsm_set,
+            )
+        except RowError:
+            return None
+
+    def as_json(self, senders: Sequence[Sender]) -> dict[str, Any]:
+        """Counts of messages: by parts, by encoding, by character that forces Unicode; and how long they take to send."""
+        parts = sum(size * count for size, count in self._histogram.items())
+        rate = _rate(self._request.profile, self._settings, senders)
+        return {
+            "parts_histogram": {str(size): self._histogram[size] for size in sorted(self._histogram)},
+            "encodings": {name: self._encodings[name] for name in ENCODINGS},
+            "unicode": [_described(char, rows) for char, rows in self._characters.most_common(MAX_CHARACTERS)],
+            "depends_on": {"gsm_set": self._depends["gsm_set"], "parts_rule": self._depends["parts_rule"]},
+            "parts_per_second": str(rate.normalize()),
+            "seconds": int((parts / rate).to_integral_value(ROUND_CEILING)),
+        }
+
+
+def _described(char: str, rows: int) -> dict[str, str | int]:
+    name = unicodedata.name(char, "without a name")
+    return {"character": char, "code": f"U+{ord(char):04X}", "name": name, "rows": rows}
+
+
+def _rate(profile: str, settings: Settings, senders: Sequence[Sender]) -> Decimal:
+    """Parts per second: what the senders make together, under the limits of profile and account."""
+    rates = settings.current.rates
+    pool = Decimal(sum(sender.rate_milli for sender in senders)) / 1000
+    return min(pool, rates.account, rates.profile.get(profile, rates.account))
