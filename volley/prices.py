@@ -1,0 +1,182 @@
+"""What a part is expected to cost, from a table of dated rates. Estimates only: the carrier's own figures replace them.
+
+The table that comes with Volley holds PLACEHOLDER figures; operators copy it, enter their contract's rates and name the
+copy in the setting `prices`. Rows are never changed once they were in force: a new rate is a new row with its own
+`effective_from`. No row means that a price is unknown, never that it is zero.
+"""
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from importlib.resources import files
+from pathlib import Path
+from typing import Self
+
+from volley.errors import UnusableInput
+from volley.money import micros
+from volley.sender import SenderType, sender_type
+
+COLUMNS = (
+    "effective_from",
+    "effective_to",
+    "currency",
+    "country",
+    "sender_type",
+    "registration",
+    "msg_type",
+    "direction",
+    "carrier",
+    "component",
+    "unit",
+    "amount",
+    "source",
+)
+_ANY = "*"
+_CLOSED = {
+    "registration": {_ANY, "registered", "verified", "unregistered"},
+    "msg_type": {_ANY, "SMS", "MMS"},
+    "direction": {_ANY, "out", "in"},
+    "component": {"rate", "carrier_fee"},
+    "unit": {"part", "message"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One rate or fee of an outgoing text part. `country` and `sender_type` may be `*`, for any."""
+
+    since: date
+    currency: str
+    country: str
+    sender_type: str
+    registration: str
+    component: str
+    amount_micros: int
+
+    def fits(self, country: str, kind: SenderType) -> bool:
+        return self.country in (country, _ANY) and self.sender_type in (kind, _ANY)
+
+    @property
+    def rank(self) -> tuple[bool, bool, bool, date]:
+        """The most specific row wins: country before sender type before registration, then the newest."""
+        return self.country != _ANY, self.sender_type != _ANY, self.registration != _ANY, self.since
+
+
+class Prices:
+    """The rows in force on one day, and the answers found so far."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self._rows = tuple(rows)
+        currencies = sorted({row.currency for row in self._rows})
+        if len(currencies) > 1:
+            raise UnusableInput(f"the price table mixes currencies ({', '.join(currencies)}): keep a table for each")
+        self.currency = currencies[0] if currencies else "USD"
+        self._known: dict[tuple[str, SenderType], int | None] = {}
+
+    @classmethod
+    def load(cls, path: Path | None = None, today: date | None = None) -> Self:
+        """The table at `path`, or the one that comes with Volley, as it stands on `today` (UTC).
+
+        Raises:
+            UnusableInput: no such file, or a row that cannot be read; says which and why.
+        """
+        name = str(path or "prices.csv")
+        return cls(_in_force(name, _text(path), today or datetime.now(UTC).date()))
+
+    def per_part(self, country: str, kind: SenderType) -> int | None:
+        """Micro-units a part: rate + expected carrier fee. None where either is unknown."""
+        pair = (country, kind)
+        if pair not in self._known:
+            rate, fee = self._best(country, kind, "rate"), self._best(country, kind, "carrier_fee")
+            self._known[pair] = None if rate is None or fee is None else rate + fee
+        return self._known[pair]
+
+    def estimate(self, country: str, kinds: Iterable[SenderType], parts: int) -> int | None:
+        """Micro-units for `parts` parts from a pool of these kinds: the dearest that has a price. None where none has."""
+        known = [price for kind in kinds if (price := self.per_part(country, kind)) is not None]
+        return max(known) * parts if known else None
+
+    def _best(self, country: str, kind: SenderType, component: str) -> int | None:
+        rows = [row for row in self._rows if row.component == component and row.fits(country, kind)]
+        return max(rows, key=lambda row: row.rank).amount_micros if rows else None
+
+
+def _text(path: Path | None) -> str:
+    try:
+        return (path or files(__package__).joinpath("prices.csv")).read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnusableInput(f"the price table {path} cannot be read: {error}") from None
+
+
+def _in_force(name: str, text: str, today: date) -> list[Row]:
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
+    if missing:
+        raise UnusableInput(f"{name}: no column {', '.join(missing)} (one header row: {','.join(COLUMNS)})")
+    try:
+        rows = [_row(line) for line in reader if _of_a_part_sent(line, today)]
+    except (ValueError, csv.Error) as error:
+        raise UnusableInput(f"{name}, line {reader.line_num}: {error}") from None
+    return rows
+
+
+def _check(line: dict[str, str]) -> None:
+    if None in line or None in line.values():
+        raise ValueError(f"not {len(COLUMNS)} columns")
+    for column, allowed in _CLOSED.items():
+        if line[column] not in allowed:
+            raise ValueError(f"{column} is {' or '.join(sorted(allowed))}, not {line[column]!r}")
+    if line["country"] != _ANY and not (len(line["country"]) == 2 and line["country"].isupper()):
+        raise ValueError(f"country is two capital letters or *, not {line['country']!r}")
+    _amount(line["amount"])
+    _kind(line["sender_type"])
+
+
+def _of_a_part_sent(line: dict[str, str], today: date) -> bool:
+    """Whether a row is in force today and about a part of an outgoing text. Rows of named carriers are not:
+    the carrier is unknown before sending, and what one of them takes says nothing about what is to be expected."""
+    _check(line)
+    last = line["effective_to"]
+    return (
+        date.fromisoformat(line["effective_from"]) <= today
+        and not (last and date.fromisoformat(last) < today)
+        and line["unit"] == "part"
+        and line["msg_type"] in (_ANY, "SMS")
+        and line["direction"] in (_ANY, "out")
+        and line["registration"] != "unregistered"
+        and line["carrier"] == _ANY
+    )
+
+
+def _row(line: dict[str, str]) -> Row:
+    return Row(
+        since=date.fromisoformat(line["effective_from"]),
+        currency=line["currency"],
+        country=line["country"],
+        sender_type=_kind(line["sender_type"]),
+        registration=line["registration"],
+        component=line["component"],
+        amount_micros=micros(_amount(line["amount"])),
+    )
+
+
+def _kind(spelling: str) -> str:
+    try:
+        return spelling if spelling == _ANY else "long_code" if spelling.lower() == "10dlc" else sender_type(spelling)
+    except KeyError:
+        raise ValueError(
+            f"sender_type is long_code, toll_free, short_code, alphanumeric or *, not {spelling!r}"
+        ) from None
+
+
+def _amount(text: str) -> Decimal:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        raise ValueError(f"amount is a decimal number like 0.0040, not {text!r}") from None
+    if not amount.is_finite() or amount < 0:
+        raise ValueError(f"amount is zero or more, not {text!r}")
+    return amount
