@@ -132,8 +132,7 @@ def _look_up(digits: str) -> str:
 def _remember(key: int, region: str) -> str:
     if len(_countries) >= _REMEMBERED:
         _countries.clear()
-    if region:
-        _countries[key] = region
+    _countries[key] = region
     return region
 
 

@@ -94,11 +94,6 @@ class Prices:
             self._known[pair] = None if rate is None or fee is None else rate + fee
         return self._known[pair]
 
-    def estimate(self, country: str, kinds: Iterable[SenderType], parts: int) -> int | None:
-        """Micro-units for `parts` parts from a pool of these kinds: the dearest that has a price. None where none has."""
-        known = [price for kind in kinds if (price := self.per_part(country, kind)) is not None]
-        return max(known) * parts if known else None
-
     def _best(self, country: str, kind: SenderType, component: str) -> int | None:
         rows = [row for row in self._rows if row.component == component and row.fits(country, kind)]
         return max(rows, key=lambda row: row.rank).amount_micros if rows else None

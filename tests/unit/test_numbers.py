@@ -2,7 +2,7 @@ import random
 
 import phonenumbers
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, NumberParseException, PhoneNumberType
 
@@ -68,6 +68,7 @@ EXAMPLES = examples()
         ("٤١٥٥٥٥٠١٢٣", "US", 14155550123),
         ("0491 570 156", "AU", 61491570156),
         ("+61 (0)491 570 156", None, 61491570156),
+        ("+1 1 415 555 0123", None, 14155550123),
         ("0152 28817386", "DE", 4915228817386),
     ],
 )
@@ -125,6 +126,15 @@ def test_the_short_cut_for_international_numbers_never_differs_from_phonenumbers
     digits = data.draw(st.text("0123456789", min_size=max(0, tail - 1), max_size=tail + 1))
     changed = raw[: len(raw) - tail] + digits
     assert ours(changed, None) == by_the_book(changed, None)
+
+
+@settings(max_examples=700)
+@given(st.sampled_from(EXAMPLES), st.sampled_from(["0", "1", "8", "06", "01", "00", "15", "0151"]))
+@example("+14155550123", "1")
+def test_a_trunk_prefix_behind_the_country_code_is_dropped_where_phonenumbers_drops_it(raw: str, trunk: str) -> None:
+    at = 1 + len(str(code_of(raw)))
+    written = raw[:at] + trunk + raw[at:]
+    assert ours(written, None) == by_the_book(written, None)
 
 
 @settings(max_examples=700)

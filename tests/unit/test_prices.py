@@ -50,7 +50,6 @@ def test_a_country_without_a_row_is_unknown_and_never_free(tmp_path: Path) -> No
     prices = Prices.load(table(tmp_path, FEE, rate("US", "0.004")), DAY)
     assert prices.per_part("SE", "long_code") is None
     assert prices.per_part("", "long_code") is None
-    assert prices.estimate("SE", ["long_code", "toll_free"], 3) is None
 
 
 def test_a_rate_without_a_word_about_the_carrier_fee_is_unknown(tmp_path: Path) -> None:
@@ -114,16 +113,6 @@ def test_the_carriers_own_spellings_of_a_sender_type_are_understood(tmp_path: Pa
     assert prices.per_part("US", "long_code") == 1000
     assert prices.per_part("GB", "alphanumeric") == 20_000
     assert prices.per_part("GB", "long_code") is None
-
-
-def test_an_estimate_is_never_below_what_any_sender_of_the_pool_would_cost(tmp_path: Path) -> None:
-    rows = [FEE, rate("US", "0.004", kind="long_code"), rate("US", "0.0055", kind="toll_free")]
-    prices = Prices.load(table(tmp_path, *rows), DAY)
-    assert prices.estimate("US", ["long_code"], 3) == 12_000
-    assert prices.estimate("US", ["long_code", "toll_free"], 3) == 16_500
-    assert prices.estimate("US", ["long_code", "alphanumeric"], 3) == 12_000
-    assert prices.estimate("US", ["alphanumeric"], 3) is None
-    assert prices.estimate("US", [], 3) is None
 
 
 def test_a_spreadsheets_byte_order_mark_and_line_ends_are_understood(tmp_path: Path) -> None:
