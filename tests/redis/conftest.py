@@ -31,7 +31,9 @@ async def outbox(db: redis.asyncio.Redis) -> Outbox:
 @pytest.fixture
 def pool(outbox: Outbox) -> Callable[..., Awaitable[None]]:
     async def make(count: int = 3, rate: float = 1000, account: float = 10_000, **weights: int) -> None:
-        senders = [Sender(f"+1202555{9000 + i}", "long_code", PROFILE, rate_milli=int(rate * 1000)) for i in range(count)]
+        senders = [
+            Sender(f"+1202555{9000 + i}", "long_code", PROFILE, rate_milli=int(rate * 1000)) for i in range(count)
+        ]
         await outbox.sync_senders(PROFILE, senders, weights or None)  # type: ignore[arg-type]
         await outbox.redis.hset(outbox.keys.of("rates"), mapping={"a": int(account * 1000)})
 
@@ -56,7 +58,7 @@ def push(outbox: Outbox) -> Callable[..., Awaitable[Campaign]]:
             await outbox.admit(campaign.id, index, encode(chunk), len(chunk))
         await outbox.seal(campaign, key_ttl_s=60)
         for index, chunk in enumerate(chunks if plan else ()):
-            assert (await outbox.plan(campaign.id, index, refs(index, chunk)))[0]
+            assert (await outbox.dispatch.plan(campaign.id, index, refs(index, chunk)))[0]
         return campaign
 
     return make

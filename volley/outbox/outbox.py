@@ -10,22 +10,16 @@ from redis.exceptions import RedisError
 from volley.campaign import Campaign
 from volley.errors import RefusedByPolicy, TryAgainLater, UnusableInput
 from volley.outbox import pool, pushes, views
+from volley.outbox.chores import Chores
 from volley.outbox.client import Redis
+from volley.outbox.dispatch import Dispatch
 from volley.outbox.events import ReceiptRecord, pack
-from volley.outbox.flights import Flight, grants
 from volley.outbox.keys import Keys
 from volley.outbox.receipts import positions
 from volley.outbox.scripts import Scripts, away
 from volley.sender import Sender, SenderType
 from volley.state import MOVES_ARG
 
-HORIZON_US = 50_000
-URGENT_HORIZON_US = 250_000
-CREDIT_US = 100_000
-"""A grant's nominal slot is at most this long before its moment; see lua/take.lua."""
-LATE_US = 300_000 - CREDIT_US
-"""How long after its moment a grant may still go on the wire."""
-EVICT_AFTER_US = 60_000_000
 _SWEEP_CHUNKS = 20
 
 
@@ -36,19 +30,15 @@ class Sealed(NamedTuple):
     existing: bool
 
 
-class Outcomes(NamedTuple):
-    """What came of some messages of one flight: OUTCOME records, packed."""
-
-    token: str
-    packed: bytes
-
-
 def unknown_profile(profile: str) -> UnusableInput:
     return UnusableInput(f"profile {profile} is not known: run volley numbers sync --profile {profile}")
 
 
 class Outbox:
-    """Redis errors leave here as TryAgainLater, except from take and settle, whose caller decides what they mean."""
+    """What producers and people do. Redis errors leave here as TryAgainLater.
+
+    `dispatch` is what workers do, `chores` what the sweeper does.
+    """
 
     def __init__(
         self,
@@ -62,8 +52,9 @@ class Outbox:
         self.redis = client
         self.keys = Keys(account)
         self.scripts = Scripts(client, self.keys, relaxed=relaxed)
+        self.chores = Chores(self.scripts, pin_days=pin_days)
+        self.dispatch = Dispatch(self.scripts, ledger_bound=ledger_bound, pin_days=pin_days)
         self.ledger_bound = ledger_bound
-        self.pin_days = pin_days
 
     # intake
 
@@ -256,43 +247,7 @@ class Outbox:
         held = await self.redis.hgetall(self.keys.of("numbers"))
         return {int(index): number.decode() for index, number in held.items()}
 
-    # workers
-
-    async def plan(self, campaign_id: str, index: int, packed_refs: bytes) -> tuple[bool, int, int, int]:
-        """Puts a chunk into lanes: (planned, next chunk, chunks, refs in lanes)."""
-        done, following, chunks, waiting = await self.scripts.run(
-            "plan", campaign_id, index, packed_refs, self.pin_days
-        )
-        return bool(done), int(following), int(chunks), int(waiting)
-
-    async def take(self, token: str, want: int, *, life_us: int, low_water: int) -> Flight:
-        """Grants up to `want` messages under `token`, on the disk before this returns. Redis errors pass through."""
-        now, packed, _, hungry, why = await self.scripts.durable(
-            "take",
-            token,
-            want,
-            HORIZON_US,
-            URGENT_HORIZON_US,
-            CREDIT_US,
-            life_us,
-            MOVES_ARG,
-            self.ledger_bound,
-            low_water,
-            self.pin_days,
-        )
-        now_us = int(now)
-        found = list(grants(packed, now_us)) if packed else []
-        return Flight(token, now_us, found, [name.decode() for name in hungry], why.decode())
-
-    async def settle(self, outcomes: Sequence[Outcomes], payload: bytes = b"") -> bytes:
-        """Ends messages of flights: one byte an outcome, the state that holds now, `-` where it came too late to count.
-
-        `payload` holds an AttemptRecord for each of the first outcomes, in order. Redis errors pass through: what was
-        settled is not known then, and the same call may be made again.
-        """
-        pairs = [value for outcome in outcomes for value in outcome]
-        mask: bytes = await self.scripts.run("settle", MOVES_ARG, self.pin_days, payload, *pairs)
-        return mask
+    # receipts and ledger
 
     async def apply_receipts(self, records: Sequence[ReceiptRecord]) -> None:
         """Merges what the carrier says into the hot states and the ledger stream, on the disk before this returns."""
@@ -300,10 +255,6 @@ class Outbox:
             await self.scripts.durable("receipts", MOVES_ARG, pack(list(records)), positions(records))
         except RedisError as error:
             raise away(error) from error
-
-    async def rest(self, bucket: str, until_us: int, reason: str) -> None:
-        """Grants nothing from a bucket (a, p<profile index>, g<group>, s<sender index>) until a moment."""
-        await self.scripts.run("rest", bucket, until_us, reason[:200], EVICT_AFTER_US)
 
     async def retire(self, campaign_ids: Sequence[str], up_to: str) -> int:
         """Drops chunks that are over, once the recorder has committed all entries up to this one."""

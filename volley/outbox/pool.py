@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from decimal import Decimal
+from typing import NamedTuple
 
 import orjson
 
@@ -34,3 +35,19 @@ async def set_rates(client: Redis, keys: Keys, account: Decimal, profiles: dict[
         else:
             rates[f"p{int(index)}"] = int(own * 1000)
     await client.hset(keys.of("rates"), mapping=rates)
+
+
+class Member(NamedTuple):
+    """A sender as grants name it."""
+
+    number: str
+    profile_index: int
+
+
+async def members(client: Redis, keys: Keys) -> dict[int, Member]:
+    """All senders there ever were, by index."""
+    numbers = await client.hgetall(keys.of("numbers"))
+    records = await client.hgetall(keys.of("sender"))
+    return {
+        int(index): Member(number.decode(), int(records[index].split(b" ")[1])) for index, number in numbers.items()
+    }

@@ -1,5 +1,6 @@
 -- settle: what came of a flight's messages. Only the holder of the flight's token may; each message once.
 -- ARGV: moves, pin days, payload for the ledger ('' for none), then a token and its outcomes, a token and …
+-- Outcomes '*' give a whole flight back: nothing of it was posted.
 -- An outcome, 13 bytes: position I2, new state c1, flags B (1 another sender, 2 no attempt was made, 4 put it at the
 -- lane's head, 8 the attempt is not counted against the message), delay µs I4 (0: at once), parts B, cost in micro-units i4 (-1: not known)
 -- Returns: one byte an outcome, in order: the message's state now, '-' where the outcome came too late to count.
@@ -80,6 +81,13 @@ local function save_flight(flight, token)
   call('SETRANGE', K.flight .. token, flight.mask_at + first, string.rep('-', run))
 end
 
+-- Gives back all that is still open: nothing of it was posted.
+local function release(flight)
+  for pos = 0, flight.n - 1 do
+    settle_one(flight, pack(OUTCOME, pos, '.', 6, 0, 0, -1), 1)
+  end
+end
+
 local answer, flights = {}, {}
 for i = 4, #ARGV, 2 do
   local token, outcomes = ARGV[i], ARGV[i + 1]
@@ -89,6 +97,10 @@ for i = 4, #ARGV, 2 do
     flight = text and open_flight(text) or false
     if flight then flight.text, flight.closed, flight.order = text, {}, {} end
     flights[token] = flight
+  end
+  if outcomes == '*' then
+    if flight then release(flight) end
+    outcomes = ''
   end
   for at = 1, #outcomes, 13 do
     answer[#answer + 1] = flight and settle_one(flight, outcomes, at) or '-'

@@ -1,0 +1,87 @@
+"""What keeps the outbox going beside sending: jobs that must show life, rests that end, flights nobody came back for."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from volley.outbox.keys import PIN_BUCKETS, Keys
+from volley.outbox.scripts import Scripts
+from volley.state import MOVES_ARG
+
+ALIVE_US = 4_000_000
+"""A job that has shown no life for this long is armed anew."""
+
+
+class Chores:
+    """Redis errors pass through: the sweeper comes round again."""
+
+    def __init__(self, scripts: Scripts, *, pin_days: int) -> None:
+        self._scripts = scripts
+        self._redis = scripts.client
+        self._keys: Keys = scripts.keys
+        self._pin_days = pin_days
+
+    async def _now_us(self) -> int:
+        seconds, micros = await self._redis.time()
+        return seconds * 1_000_000 + micros
+
+    async def alive(self, job: str) -> None:
+        """The job has shown life; it is armed anew if it does not again within ALIVE_US."""
+        await self._redis.zadd(self._keys.of("due"), {job: await self._now_us() + ALIVE_US})
+
+    async def done(self, job: str) -> None:
+        """The job is over and need not be armed."""
+        await self._redis.zrem(self._keys.of("due"), job)
+
+    async def due(self, shards: int) -> list[str]:
+        """Claims the jobs to arm: plan:<campaign>, drain:<shard>, sweep:<campaign>."""
+        return [job.decode() for job in await self._scripts.run("due", ALIVE_US, shards)]
+
+    async def reap(self, most: int) -> int:
+        """Gives up flights that are past their deadline: how many messages became unknown."""
+        return int(await self._scripts.run("reap", MOVES_ARG, most))
+
+    async def wake(self) -> int:
+        """Ends rests that are over."""
+        return int(await self._scripts.run("wake"))
+
+    async def evicted(self) -> list[int]:
+        """Senders whose waiting messages must move to others."""
+        return [int(index) for index in await self._redis.smembers(self._keys.of("evict"))]
+
+    async def evict(self, sender: int, most: int) -> int:
+        return int(await self._scripts.run("evict", sender, most, self._pin_days))
+
+    async def expired(self) -> list[str]:
+        """Campaigns whose time is over."""
+        return await self._overdue("expiring", await self._now_us())
+
+    async def deserted(self, after_us: int) -> list[str]:
+        """Pushes that were neither sealed nor given up, and have admitted nothing for a while."""
+        return await self._overdue("open", await self._now_us() - after_us)
+
+    async def _overdue(self, name: str, until_us: int) -> list[str]:
+        found = await self._redis.zrangebyscore(self._keys.of(name), "-inf", until_us, 0, 16)
+        return [member.decode() for member in found]
+
+    async def prune_pins(self, turn: int) -> int:
+        """Drops old pins from one bucket of each profile."""
+        dropped = 0
+        for index in (await self._redis.hgetall(self._keys.of("profile"))).values():
+            dropped += int(await self._scripts.run("prune", index, turn % PIN_BUCKETS, self._pin_days))
+        return dropped
+
+    async def show(self, worker: str, facts: dict[str, Any]) -> None:
+        """A worker is there: it shows itself for 15 s."""
+        now_us = await self._now_us()
+        key = self._keys.of("worker", worker)
+        await self._redis.hset(key, mapping={**facts, "seen_us": now_us})
+        await self._redis.expire(key, 15)
+        await self._redis.zadd(self._keys.of("workers"), {worker: now_us})
+        await self._redis.zremrangebyscore(self._keys.of("workers"), "-inf", now_us - 3_600_000_000)
+
+    async def leave(self, worker: str, jobs: Sequence[str]) -> None:
+        """A worker goes; whoever sweeps next arms its jobs elsewhere."""
+        await self._redis.delete(self._keys.of("worker", worker))
+        await self._redis.zrem(self._keys.of("workers"), worker)
+        if jobs:
+            await self._redis.zadd(self._keys.of("due"), {job: await self._now_us() for job in jobs})

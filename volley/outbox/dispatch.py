@@ -1,0 +1,81 @@
+"""What workers do to the outbox: plan, take, settle. Redis errors pass through, as the drain decides what they mean."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from volley.outbox import pool
+from volley.outbox.flights import Flight, grants
+from volley.outbox.scripts import Scripts
+from volley.state import MOVES_ARG
+
+HORIZON_US = 50_000
+URGENT_HORIZON_US = 250_000
+CREDIT_US = 100_000
+"""A grant's nominal slot is at most this long before its moment; see lua/take.lua."""
+LATE_US = 300_000 - CREDIT_US
+"""How long after its moment a grant may still go on the wire."""
+EVICT_AFTER_US = 60_000_000
+
+
+class Outcomes(NamedTuple):
+    """What came of some messages of one flight: OUTCOME records, packed."""
+
+    token: str
+    packed: bytes
+
+
+class Dispatch:
+    """Plan, take, settle, release, rest: each one script."""
+
+    def __init__(self, scripts: Scripts, *, ledger_bound: int, pin_days: int) -> None:
+        self.scripts = scripts
+        self.ledger_bound = ledger_bound
+        self.pin_days = pin_days
+
+    async def members(self) -> dict[int, pool.Member]:
+        """Sender index → number and profile index."""
+        return await pool.members(self.scripts.client, self.scripts.keys)
+
+    async def plan(self, campaign_id: str, index: int, packed_refs: bytes) -> tuple[bool, int, int, int]:
+        """Puts a chunk into lanes: (planned, next chunk, chunks, refs in lanes)."""
+        done, following, chunks, waiting = await self.scripts.run(
+            "plan", campaign_id, index, packed_refs, self.pin_days
+        )
+        return bool(done), int(following), int(chunks), int(waiting)
+
+    async def take(self, token: str, want: int, *, life_us: int, low_water: int) -> Flight:
+        """Grants up to `want` messages under `token`, on the disk before this returns."""
+        now, packed, _, hungry, why = await self.scripts.durable(
+            "take",
+            token,
+            want,
+            HORIZON_US,
+            URGENT_HORIZON_US,
+            CREDIT_US,
+            life_us,
+            MOVES_ARG,
+            self.ledger_bound,
+            low_water,
+            self.pin_days,
+        )
+        now_us = int(now)
+        found = list(grants(packed, now_us)) if packed else []
+        return Flight(token, now_us, found, [name.decode() for name in hungry], why.decode())
+
+    async def settle(self, outcomes: Sequence[Outcomes], payload: bytes = b"") -> bytes:
+        """Ends messages of flights: one byte an outcome, the state that holds now, `-` where it came too late to count.
+
+        `payload` holds an AttemptRecord for each of the first outcomes, in order. Redis errors pass through: what was
+        settled is not known then, and the same call may be made again.
+        """
+        pairs = [value for outcome in outcomes for value in outcome]
+        mask: bytes = await self.scripts.run("settle", MOVES_ARG, self.pin_days, payload, *pairs)
+        return mask
+
+    async def release(self, token: str) -> None:
+        """Gives back a flight of which nothing was posted."""
+        await self.scripts.run("settle", MOVES_ARG, self.pin_days, b"", token, "*")
+
+    async def rest(self, bucket: str, until_us: int, reason: str) -> None:
+        """Grants nothing from a bucket (a, p<profile index>, g<group>, s<sender index>) until a moment."""
+        await self.scripts.run("rest", bucket, until_us, reason[:200], EVICT_AFTER_US)

@@ -1,0 +1,22 @@
+-- due: claims jobs that should have shown life by now, so that one sweeper arms each; and drains, where there is work.
+-- ARGV: how long a claim lasts µs, drains (shards) there should be while there is work
+-- Returns: the jobs to arm: plan:<campaign>, drain:<shard>, sweep:<campaign>
+local now, life, shards = clock(), tonumber(ARGV[1]), tonumber(ARGV[2])
+local working = call('EXISTS', K.active .. 'u', K.active .. 'b') > 0
+if not working then
+  local first = call('ZRANGE', K.later, 0, 0, 'WITHSCORES')
+  working = first[2] and tonumber(first[2]) <= now
+end
+if working then
+  for shard = 0, shards - 1 do call('ZADD', K.due, 'NX', int(now), 'drain:' .. shard) end
+end
+local jobs, armed = call('ZRANGEBYSCORE', K.due, '-inf', int(now), 'LIMIT', 0, 64), {}
+for i = 1, #jobs do
+  if sub(jobs[i], 1, 6) == 'drain:' and (not working or tonumber(sub(jobs[i], 7)) >= shards) then
+    call('ZREM', K.due, jobs[i])
+  else
+    call('ZADD', K.due, int(now + life), jobs[i])
+    armed[#armed + 1] = jobs[i]
+  end
+end
+return armed

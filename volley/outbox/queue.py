@@ -1,0 +1,79 @@
+"""The two arq queues. arq carries few, short jobs that decide nothing: plan this campaign, drain for a while.
+
+Job ids are new each time; what keeps work from being lost is the `due` set and the sweeper, not arq's own retries. Jobs
+travel as msgpack, as arq's pickle would run what anybody with access to Redis put there.
+"""
+
+import secrets
+from typing import Any, Final
+
+import msgpack
+from arq.connections import ArqRedis
+from redis.asyncio import ConnectionPool
+from redis.exceptions import RedisError
+
+from volley.campaign import Priority
+from volley.outbox.outbox import Outbox
+from volley.outbox.scripts import away
+
+URGENT: Final = "volley:arq:urgent"
+BULK: Final = "volley:arq:bulk"
+
+
+def serialize(job: dict[str, Any]) -> bytes:
+    packed: bytes = msgpack.packb(job)
+    return packed
+
+
+def deserialize(data: bytes) -> dict[str, Any]:
+    job: dict[str, Any] = msgpack.unpackb(data)
+    return job
+
+
+def queue_name(which: str) -> str:
+    return URGENT if which == "u" else BULK
+
+
+def pool(url: str) -> ArqRedis:
+    """arq's client on a pool of ours: its own settings know no socket timeout and print the password."""
+    connections = ConnectionPool.from_url(url, socket_timeout=10.0, socket_connect_timeout=5.0, max_connections=32)
+    return ArqRedis(connections, job_serializer=serialize, job_deserializer=deserialize, default_queue_name=BULK)
+
+
+class Queue:
+    """Puts jobs on the queues for one account."""
+
+    def __init__(self, arq: ArqRedis, outbox: Outbox, account: str) -> None:
+        self._arq = arq
+        self._chores = outbox.chores
+        self._account = account
+
+    async def arm(self, campaign_id: str, priority: Priority) -> None:
+        """A campaign has just been sealed or resumed: plan it now. If this fails the sweeper does it within seconds."""
+        try:
+            await self.plan(campaign_id, priority[0])
+        except RedisError as error:
+            raise away(error) from error
+
+    async def plan(self, campaign_id: str, which: str) -> None:
+        """Redis errors pass through."""
+        await self._chores.alive(f"plan:{campaign_id}")
+        # the same id while one is waiting: planning twice is harmless, queueing it a hundred times is not
+        await self._arq.enqueue_job(
+            "plan", self._account, campaign_id, _queue_name=queue_name(which), _job_id=f"volley:plan:{campaign_id}"
+        )
+
+    async def drain(self, shard: int, *, defer_s: float = 0.0) -> None:
+        """Redis errors pass through."""
+        await self._chores.alive(f"drain:{shard}")
+        await self._arq.enqueue_job(
+            "drain",
+            self._account,
+            shard,
+            _queue_name=URGENT,
+            _job_id=f"volley:drain:{self._account}:{shard}:{secrets.token_hex(6)}",
+            _defer_by=defer_s or None,
+        )
+
+    async def close(self) -> None:
+        await self._arq.aclose()

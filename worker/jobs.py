@@ -1,0 +1,66 @@
+"""What arq runs here: `plan` a campaign, `drain` for a slice. Both are short, repeatable, and decide nothing."""
+
+import asyncio
+from time import monotonic
+from typing import Any
+
+from volley.outbox.outbox import Outbox
+from volley.outbox.queue import Queue
+from worker.drain import Drain
+from worker.plan import plan as plan_chunks
+from worker.sweep import Sweeper
+from worker.texts import Texts
+
+SLICE_S = 15.0
+_BEAT_S = 1.0
+_TAIL_S = 0.5
+"""How long a drain goes on after its slice, so that the next job can begin before it stops."""
+_IDLE_S = 2.0
+_DECLINED_S = 0.5
+
+
+class Jobs:
+    """The parts of one worker that its jobs use. `held` are the drains it runs now."""
+
+    def __init__(self, outbox: Outbox, texts: Texts, drain: Drain, queue: Queue, sweeper: Sweeper) -> None:
+        self._outbox = outbox
+        self._texts = texts
+        self._drain = drain
+        self._queue = queue
+        self._sweeper = sweeper
+        self.held: set[int] = set()
+
+    async def plan(self, _ctx: dict[str, Any], _account: str, campaign_id: str) -> None:
+        await plan_chunks(self._outbox, self._texts, campaign_id, enough=2 * self._drain.low_water)
+        self._drain.nudge()
+        await self._sweeper.arm()
+
+    async def drain(self, _ctx: dict[str, Any], _account: str, shard: int) -> None:
+        """Keeps the drain taking for a slice, then hands over to the next job; ends early when there is nothing to do."""
+        if self.held or self._drain.stopping:
+            await self._decline(shard)
+            return
+        self.held.add(shard)
+        try:
+            await self._slice(shard)
+        finally:
+            self.held.discard(shard)
+
+    async def _decline(self, shard: int) -> None:
+        """This process drains already, or goes: another one may have a slot."""
+        if shard < await self._sweeper.shards():
+            await self._queue.drain(shard, defer_s=_DECLINED_S)
+
+    async def _slice(self, shard: int) -> None:
+        end = monotonic() + SLICE_S
+        job = f"drain:{shard}"
+        while monotonic() < end and not self._drain.stopping:
+            await self._outbox.chores.alive(job)
+            self._drain.extend(monotonic() + _BEAT_S + _TAIL_S)
+            await asyncio.sleep(_BEAT_S)
+            idle_since = self._drain.idle_since
+            if idle_since and monotonic() - idle_since > _IDLE_S:
+                await self._outbox.chores.done(job)
+                return
+        if not self._drain.stopping:
+            await self._queue.drain(shard)

@@ -1,0 +1,211 @@
+"""The worker process: builds everything, starts in order, stops in reverse. With jobs.py and queue.py, all there is of arq.
+
+SIGTERM or SIGINT: takes nothing more, ends what is in flight, gives the rest back, settles, exits 0.
+"""
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import socket
+import time
+from contextlib import AsyncExitStack
+from typing import cast
+
+import uvloop
+from arq.connections import ArqRedis
+from arq.typing import WorkerCoroutine
+from arq.worker import Worker as ArqWorker
+from arq.worker import func
+from redis.exceptions import RedisError
+
+from volley.carrier.reference import secrets_of
+from volley.carrier.telnyx import Carrier
+from volley.errors import UnusableInput
+from volley.outbox.connect import connect
+from volley.outbox.outbox import Outbox
+from volley.outbox.queue import BULK, URGENT, Queue, deserialize, pool, serialize
+from volley.settings import Settings
+from worker.drain import Drain
+from worker.jobs import Jobs
+from worker.settling import Settler
+from worker.sweep import Sweeper
+from worker.texts import Callback, Texts
+
+log = logging.getLogger(__name__)
+
+_JOB_TIMEOUT_S = 60
+_POLL_S = 0.05
+_SLOTS = {URGENT: 6, BULK: 4}
+_PRESENCE_S = 3.0
+_RECONNECT_S = 1.0
+_READ_LIMIT = 400
+
+
+def run(settings: Settings) -> int:
+    """A worker until it is told to stop; the process's exit code."""
+    return uvloop.run(_main(settings))
+
+
+async def _main(settings: Settings) -> int:
+    async with AsyncExitStack() as stack:
+        worker = await _build(settings, stack)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, worker.stop)
+        _calm_the_collector()
+        log.info("worker %s is ready", worker.name)
+        await worker.run()
+    log.info("worker %s has stopped", worker.name)
+    return 0
+
+
+def _calm_the_collector() -> None:
+    """What lives for ever is not looked at again, and what lives for one message is looked at less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 50)
+
+
+async def _build(settings: Settings, stack: AsyncExitStack) -> "WorkerProcess":
+    account = settings.current
+    relaxed = settings.durability == "relaxed"
+    client = await connect(account.redis_url, relaxed=relaxed)
+    stack.push_async_callback(client.aclose)
+    outbox = Outbox(
+        client, settings.account, relaxed=relaxed, ledger_bound=settings.ledger_bound, pin_days=settings.pin_days
+    )
+    if account.api_key is None:
+        raise UnusableInput("no API key: set TELNYX_API_KEY")
+    carrier = Carrier(
+        account.api_key.get_secret_value(),
+        account.base_url,
+        concurrency=settings.concurrency,
+        http_timeout_s=settings.http_timeout,
+    )
+    stack.push_async_callback(carrier.close)
+    await outbox.set_rates(account.rates.account, account.rates.profile)
+    arq = pool(settings.arq_redis_url or account.redis_url or "")
+    queue = Queue(arq, outbox, settings.account)
+    stack.push_async_callback(queue.close)
+    return WorkerProcess(settings, outbox, carrier, queue, arq)
+
+
+def _callback(settings: Settings) -> Callback | None:
+    if not settings.public_url:
+        return None
+    if settings.secret is None:
+        raise UnusableInput(
+            "VOLLEY_PUBLIC_URL is set and VOLLEY_SECRET is not: receipts could not be told from forgeries"
+        )
+    return Callback(settings.public_url, settings.account, secrets_of(settings.secret.get_secret_value())[0])
+
+
+class WorkerProcess:
+    """One worker's parts, running together."""
+
+    def __init__(self, settings: Settings, outbox: Outbox, carrier: Carrier, queue: Queue, arq: ArqRedis) -> None:
+        self.name = f"{socket.gethostname()}-{os.getpid()}"
+        self._outbox = outbox
+        self._queue = queue
+        self._arq = arq
+        self._texts = Texts(outbox, _callback(settings))
+        self._settler = Settler(outbox)
+        self._drain = Drain(
+            outbox,
+            carrier,
+            self._texts,
+            self._settler,
+            concurrency=settings.concurrency,
+            http_timeout_s=settings.http_timeout,
+            max_attempts=settings.max_attempts,
+        )
+        self._sweeper = Sweeper(outbox, queue, shards=settings.drains)
+        self._jobs = Jobs(outbox, self._texts, self._drain, queue, self._sweeper)
+        self._started_us = time.time_ns() // 1000
+
+    def stop(self) -> None:
+        """Begins the orderly end."""
+        self._drain.stop()
+
+    async def run(self) -> None:
+        """Runs until stopped: sending ends first, then settling, then the chores."""
+        async with asyncio.TaskGroup() as group:
+            chores = [
+                group.create_task(self._settler.run()),
+                group.create_task(self._sweeper.run()),
+                group.create_task(self._show()),
+                group.create_task(self._feed()),
+                *(group.create_task(self._serve(name)) for name in (URGENT, BULK)),
+            ]
+            await self._drain.run()
+            held = [f"drain:{shard}" for shard in self._jobs.held]
+            await self._settler.drained()
+            for task in chores:
+                task.cancel()
+        await self._leave(held)
+
+    async def _leave(self, held: list[str]) -> None:
+        try:
+            await self._outbox.chores.leave(self.name, held)
+        except RedisError as error:
+            log.warning("left without a word: %s", type(error).__name__)
+
+    async def _serve(self, queue_name: str) -> None:
+        """An arq worker on one queue; arq ends when it loses Redis, so it is started again."""
+        while True:
+            worker = ArqWorker(
+                functions=[
+                    func(cast("WorkerCoroutine", job), name=job.__name__) for job in (self._jobs.plan, self._jobs.drain)
+                ],
+                queue_name=queue_name,
+                redis_pool=self._arq,
+                handle_signals=False,
+                max_jobs=_SLOTS[queue_name],
+                job_timeout=_JOB_TIMEOUT_S,
+                max_tries=1,
+                keep_result=0,
+                poll_delay=_POLL_S,
+                queue_read_limit=_READ_LIMIT,
+                health_check_interval=10,
+                health_check_key=f"volley:arq:health:{self.name}:{queue_name}",
+                job_serializer=serialize,
+                job_deserializer=deserialize,
+                log_results=False,
+            )
+            try:
+                await worker.async_run()
+            except RedisError as error:
+                log.warning("the queue %s waits for Redis: %s", queue_name, type(error).__name__)
+            await asyncio.sleep(_RECONNECT_S)
+
+    async def _show(self) -> None:
+        """Shows that this worker is there, what it holds and how fast it sends."""
+        before = 0
+        while True:
+            started = self._drain.started
+            facts = {
+                "host": socket.gethostname(),
+                "pid": os.getpid(),
+                "started_us": self._started_us,
+                "in_flight": self._drain.in_flight,
+                "rate": (started - before) / _PRESENCE_S,
+            }
+            before = started
+            try:
+                await self._outbox.chores.show(self.name, facts)
+            except RedisError as error:
+                log.warning("presence waits for Redis: %s", type(error).__name__)
+            await asyncio.sleep(_PRESENCE_S)
+
+    async def _feed(self) -> None:
+        """Asks for the planning of campaigns whose lanes run low."""
+        while True:
+            await self._drain.hungry_now.wait()
+            self._drain.hungry_now.clear()
+            for name in [self._drain.hungry.pop() for _ in range(len(self._drain.hungry))]:
+                try:
+                    await self._queue.plan(name, self._texts.priority(name))
+                except RedisError as error:
+                    log.warning("planning waits for Redis: %s", type(error).__name__)

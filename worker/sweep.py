@@ -1,0 +1,79 @@
+"""The sweeper: what was lost is armed anew, what is over ends. Each step is one script, harmless to run anywhere, any time."""
+
+import asyncio
+import logging
+import random
+
+from redis.exceptions import RedisError
+
+from volley.errors import VolleyError
+from volley.outbox.outbox import Outbox
+from volley.outbox.queue import Queue
+
+log = logging.getLogger(__name__)
+
+PERIOD_S = 1.0
+_ABANDONED_US = 3_600_000_000
+_FLIGHTS = 50
+_REFS = 500
+
+
+class Sweeper:
+    """`shards`: how many drains there should be; 0 means one for each live worker. `reaped` counts messages given up."""
+
+    def __init__(self, outbox: Outbox, queue: Queue, *, shards: int) -> None:
+        self._outbox = outbox
+        self._queue = queue
+        self._shards = shards
+        self._pin_bucket = random.randrange(1 << 20)
+        self.reaped = 0
+
+    async def run(self) -> None:
+        """Sweeps until cancelled; a failure is logged and the next round comes."""
+        while True:
+            try:
+                await self.round()
+            except (RedisError, VolleyError) as error:
+                log.warning("the sweep waits: %s", type(error).__name__)
+            await asyncio.sleep(PERIOD_S * random.uniform(0.8, 1.2))
+
+    async def round(self) -> None:
+        """Every step once. Redis errors pass through."""
+        chores = self._outbox.chores
+        reaped = await chores.reap(_FLIGHTS)
+        if reaped:
+            self.reaped += reaped
+            log.warning("%d messages are unknown: their worker did not come back in time", reaped)
+        await chores.wake()
+        await self._evict()
+        await self.arm()
+        await self._expire()
+        self._pin_bucket += 1
+        await chores.prune_pins(self._pin_bucket)
+
+    async def shards(self) -> int:
+        """How many drains there should be."""
+        return self._shards or max(1, len(await self._outbox.workers()))
+
+    async def arm(self) -> None:
+        """Enqueues what should run and does not."""
+        for job in await self._outbox.chores.due(await self.shards()):
+            kind, _, name = job.partition(":")
+            if kind == "plan":
+                view = await self._outbox.campaign(name)
+                await self._queue.plan(name, view.campaign.priority[0] if view else "b")
+            elif kind == "drain":
+                await self._queue.drain(int(name))
+            elif kind == "sweep":
+                await self._outbox.sweep(name, "c")
+
+    async def _evict(self) -> None:
+        for sender in await self._outbox.chores.evicted():
+            while await self._outbox.chores.evict(sender, _REFS) >= _REFS:
+                pass
+
+    async def _expire(self) -> None:
+        for name in await self._outbox.chores.expired():
+            await self._outbox.sweep(name, "e")
+        for name in await self._outbox.chores.deserted(_ABANDONED_US):
+            await self._outbox.abandon(name)
