@@ -40,7 +40,7 @@ class Batch:
 class Rows:
     """The rows of one push as batches of messages, with what was refused on the way.
 
-    Remembers every number that it let through: 8 to 11 bytes an entry of a sparse table and the integer, 60 to 90 bytes a row.
+    Remembers every number that it let through, in a set of integers: 60 to 90 bytes a row.
 
     Raises:
         UnusableInput: a template that cannot be read or names no column, a text that no row could make right, a source
