@@ -4,7 +4,7 @@ One home for the oddities of Telnyx's message object, which both POST answers an
 """
 
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -51,9 +51,9 @@ def _amount(node: Any) -> int | None:
 def _micros(value: str | float) -> int | None:
     # A price list is short and a campaign long: the same few amounts come back ten thousand times a second.
     try:
-        number = Decimal(str(value))
-        return micros(number) if abs(number) < _MOST else None
-    except InvalidOperation:
+        number = Decimal(word(str(value), 32))
+        return micros(number) if number.copy_abs() < _MOST else None
+    except ArithmeticError:
         return None
 
 
