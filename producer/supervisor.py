@@ -30,12 +30,13 @@ def volley_command(*words: str) -> list[str]:
 
 @dataclass(slots=True)
 class Child:
-    """One process under supervision. `log`: where its output goes, None for ours."""
+    """One process under supervision. `log`: where its output goes, None for ours. `cwd`: its working folder."""
 
     name: str
     command: Sequence[str]
     env: Mapping[str, str]
     log: Path | None = None
+    cwd: Path | None = None
     process: asyncio.subprocess.Process | None = None
     started: float = 0.0
     pause_s: float = field(default=_FIRST_PAUSE_S)
@@ -47,6 +48,7 @@ class Child:
             self.process = await asyncio.create_subprocess_exec(
                 *self.command,
                 env=dict(self.env),
+                cwd=self.cwd,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -93,11 +95,10 @@ class Supervisor:
         self._tell = tell
         self._restarts = restarts
 
-    async def start(self, name: str, command: Sequence[str], env: Mapping[str, str], log: Path | None = None) -> Child:
-        child = Child(name, command, env, log)
+    async def start(self, child: Child) -> None:
+        """Starts one more; it is stopped before all that were started earlier."""
         self.children.append(child)
         await child.start()
-        return child
 
     async def watch(self) -> None:
         """Never returns while all is well.

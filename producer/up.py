@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 from producer.signals import run_until, stop_event
-from producer.supervisor import Supervisor, volley_command
+from producer.supervisor import Child, Supervisor, volley_command
 from volley.embedded import EmbeddedValkey
 from volley.errors import UnusableInput
 from volley.settings import Settings, redis_file
@@ -29,8 +29,8 @@ async def up(settings: Settings, tell: Tell) -> None:
         make_secret(settings)
         async with _redis(settings) as redis_url, Supervisor(tell, restarts=True) as children:
             env = dict(os.environ) | ({"VOLLEY_REDIS_URL": redis_url} if redis_url else {})
-            await children.start("serve", volley_command("serve"), env)
-            await children.start("worker", volley_command("worker"), env)
+            await children.start(Child("serve", volley_command("serve"), env))
+            await children.start(Child("worker", volley_command("worker"), env))
             tell(f"up: http://{settings.serve_host}:{settings.serve_port}, data in {settings.home}; Ctrl-C stops it")
             await run_until(stop, asyncio.create_task(children.watch()))
             tell("stopping: the worker finishes what is in flight")

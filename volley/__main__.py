@@ -4,9 +4,11 @@ from producer.cli.app import build, run
 
 
 def _run_worker() -> int:
+    from volley.logs import start_logging
     from volley.settings import load
     from worker.main import run as run_worker
 
+    start_logging()
     return run_worker(load())
 
 

@@ -1,11 +1,13 @@
 """What is wrong with the settings, and what works but lacks something. Looks at values only; nothing is contacted."""
 
-import base64
-import binascii
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import ValidationError
 
+from volley.carrier.reference import secrets_of
+from volley.carrier.signature import public_keys
+from volley.carrier.telnyx import base, session_headers
 from volley.errors import UnusableInput
 from volley.settings import Account, Settings, layers
 
@@ -28,15 +30,20 @@ def find() -> tuple[list[str], list[str]]:
     return _unusable(settings, account), _missing(settings, account)
 
 
-def public_keys(account: Account) -> list[str]:
-    """The keys that webhooks may be signed with; two while they rotate."""
-    return [key.strip() for key in (account.public_key or "").split(",") if key.strip()]
-
-
 def _unusable(settings: Settings, account: Account) -> list[str]:
-    problems = [
-        f"public_key: {key[:6]}... is not base64 of 32 bytes" for key in public_keys(account) if not _is_key(key)
+    problems = []
+    checks: list[tuple[Callable[[str], object], str]] = [
+        (public_keys, account.public_key or ""),
+        (secrets_of, settings.secret.get_secret_value() if settings.secret else ""),
+        (session_headers, account.api_key.get_secret_value() if account.api_key else ""),
+        (base, account.base_url),
     ]
+    for check, value in checks:
+        try:
+            if value:
+                check(value)
+        except UnusableInput as error:
+            problems.append(str(error))
     if account.redis_url and not account.redis_url.startswith(_REDIS_SCHEMES):
         problems.append(f"redis_url: starts with one of {', '.join(_REDIS_SCHEMES)}")
     if settings.prices and not settings.prices.is_file():
@@ -58,10 +65,3 @@ def _missing(settings: Settings, account: Account) -> list[str]:
             "durability is relaxed: a crash of Redis can forget what was sent a moment before, and send it again"
         )
     return notes
-
-
-def _is_key(text: str) -> bool:
-    try:
-        return len(base64.b64decode(text, validate=True)) == 32
-    except binascii.Error:
-        return False

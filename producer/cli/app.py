@@ -40,7 +40,27 @@ def _worker(run_worker: RunWorker) -> Callable[[], None]:
 def run(app: typer.Typer) -> None:
     """Runs a command line. An error of ours is one line on stderr and its exit code, never a traceback."""
     try:
-        app(prog_name="volley")
+        sys.exit(app(prog_name="volley", standalone_mode=False))
     except VolleyError as error:
-        note(f"volley: {' '.join(str(error).split())}")
+        note(f"volley: {_line(str(error))}")
         sys.exit(error.exit_code)
+    except typer.TyperException as error:
+        _usage(error)
+        sys.exit(error.exit_code)
+    except typer.Abort:
+        note("volley: stopped")
+        sys.exit(1)
+
+
+def _usage(error: typer.TyperException) -> None:
+    message = error.format_message()
+    if message.startswith("Usage:"):  # a group without a command: its help is the whole answer
+        note(message)
+    else:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "volley"
+        note(f"volley: {_line(message).rstrip('.')} (see {command} --help)")
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

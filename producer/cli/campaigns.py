@@ -1,5 +1,124 @@
+"""`volley campaigns`: list, show, pause, resume, cancel."""
+
+from typing import Annotated, Any
+
 import typer
+
+from producer.cli.output import emit, facts, note, say, span, table
+from volley.errors import UnusableInput
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+CampaignId = Annotated[str, typer.Argument(metavar="ID", help="A campaign's id, as volley send printed it.")]
 
 
 def register(app: typer.Typer) -> None:
-    pass
+    campaigns = typer.Typer(help="Campaigns and where they stand; pause, resume, cancel.", invoke_without_command=True)
+    campaigns.callback()(all_of_them)
+    for command in (show, pause, resume, cancel):
+        campaigns.command(command.__name__)(command)
+    app.add_typer(campaigns, name="campaigns")
+
+
+def all_of_them(context: typer.Context, as_json: Json = False) -> None:
+    """Campaigns and where they stand; pause, resume, cancel."""
+    if context.invoked_subcommand is not None:
+        return
+    from producer.cli.desk import at_desk
+    from producer.overview import every_campaign
+
+    documents = at_desk(lambda desk: every_campaign(desk.outbox))
+    if as_json:
+        emit({"campaigns": documents})
+    elif not documents:
+        say("no campaigns yet: volley send FILE --profile ID --text TEXT")
+    else:
+        table(LIST_COLUMNS, [row(document) for document in documents])
+
+
+LIST_COLUMNS = (
+    "campaign",
+    "profile",
+    "state",
+    "accepted",
+    "waiting",
+    "submitted",
+    "delivered",
+    "failed",
+    "rate",
+    "ETA",
+    "cost",
+)
+
+
+def row(document: dict[str, Any]) -> tuple[object, ...]:
+    """A campaign as a line of a table."""
+    counts = document["counts"]
+    failed = counts["undelivered"] + counts["refused"] + counts["dead"] + counts["expired"]
+    return (
+        document["campaign_id"],
+        document["profile"],
+        document["state"],
+        document["accepted"],
+        counts["ready"] + counts["sending"],
+        counts["submitted"] + counts["unconfirmed"],
+        counts["delivered"],
+        failed,
+        f"{document['rate']:g}/s",
+        span(document["eta_seconds"]),
+        f"{document['cost']['amount']} {document['cost']['currency']}",
+    )
+
+
+def show(campaign_id: CampaignId, as_json: Json = False) -> None:
+    """One campaign: states, counts, rate, ETA, cost."""
+    from producer.cli.desk import at_desk
+    from producer.overview import one_campaign
+
+    document = at_desk(lambda desk: one_campaign(desk.outbox, campaign_id))
+    if as_json:
+        emit(document)
+        return
+    counts = {name: count for name, count in document.pop("counts").items() if count}
+    facts((name, _plain(value)) for name, value in document.items() if value is not None)
+    facts(counts.items(), title="messages")
+
+
+def _plain(value: object) -> object:
+    return f"{value['amount']} {value['currency']}" if isinstance(value, dict) else value
+
+
+def pause(campaign_id: CampaignId, as_json: Json = False) -> None:
+    """Stops granting messages of a campaign. Answers with what is still in flight."""
+    _control("pause", campaign_id, as_json)
+
+
+def resume(campaign_id: CampaignId, as_json: Json = False) -> None:
+    """Goes on with a paused campaign."""
+    _control("resume", campaign_id, as_json)
+
+
+def cancel(campaign_id: CampaignId, as_json: Json = False) -> None:
+    """Ends a campaign for good: what waits is never sent. Answers with what is still in flight."""
+    _control("cancel", campaign_id, as_json)
+
+
+def _control(verb: str, campaign_id: str, as_json: bool) -> None:
+    from producer.cli.desk import Desk, arm, at_desk
+
+    async def work(desk: Desk) -> tuple[str, int]:
+        verbs = {"pause": desk.outbox.pause, "resume": desk.outbox.resume, "cancel": desk.outbox.cancel}
+        in_flight = await verbs[verb](campaign_id)
+        view = await desk.outbox.campaign(campaign_id)
+        if view is None:
+            raise UnusableInput(f"campaign {campaign_id} is gone: its time in Redis is over")
+        if verb == "resume":
+            await arm(desk, view.campaign)
+        return view.state, in_flight
+
+    state, in_flight = at_desk(work)
+    if as_json:
+        emit({"campaign_id": campaign_id, "state": state, "in_flight": in_flight})
+        return
+    say(f"campaign {campaign_id} is {state}")
+    if in_flight:
+        note(f"{in_flight} messages are in flight and will still be sent or settled")

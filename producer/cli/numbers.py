@@ -1,5 +1,53 @@
+"""`volley numbers`: a profile's pool, from the carrier into Redis, and how each number stands."""
+
+from typing import Annotated
+
 import typer
+
+from producer.cli.output import emit, say, table
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
 
 def register(app: typer.Typer) -> None:
-    pass
+    numbers = typer.Typer(
+        help="A profile's pool: read it from the carrier, see how each number stands.", no_args_is_help=True
+    )
+    numbers.command("sync")(sync)
+    numbers.command("list")(list_)
+    app.add_typer(numbers, name="numbers")
+
+
+def sync(
+    profile: Annotated[str, typer.Option("--profile", help="The messaging profile whose numbers are the pool.")],
+    as_json: Json = False,
+) -> None:
+    """Reads a profile's numbers and weights from the carrier into Redis; rates come from the settings."""
+    from producer.cli.desk import at_desk
+    from producer.sync import sync as run
+
+    synced = at_desk(lambda desk: run(desk.settings, desk.outbox, profile))
+    if as_json:
+        emit(synced.as_json())
+        return
+    say(
+        f"{synced.usable} of {synced.numbers} numbers can send for {profile}; {synced.joined} joined, {synced.left} left"
+    )
+    say(f"together {synced.rate:g} parts/s, of which the account and the profile allow {synced.allowed:g}")
+
+
+def list_(
+    profile: Annotated[str | None, typer.Option("--profile", help="Only this profile's.")] = None, as_json: Json = False
+) -> None:
+    """Type, country, rate, state, pins and what was sent today, of each number."""
+    from producer.cli.desk import at_desk
+    from producer.documents import sender
+
+    views = at_desk(lambda desk: desk.outbox.senders(profile, count_pins=True))
+    documents = [sender(view) for view in views]
+    if as_json:
+        emit({"numbers": documents})
+        return
+    columns = ("number", "type", "country", "rate", "state", "pins", "sent today", "profile", "reason")
+    names = ("number", "type", "country", "rate", "state", "pins", "sent_today", "profile", "reason")
+    table(columns, [[document[name] for name in names] for document in documents])

@@ -5,6 +5,7 @@ Tables are drawn by rich only when stdout is a terminal; otherwise they are plai
 
 import sys
 from collections.abc import Iterable, Sequence
+from shutil import get_terminal_size
 from typing import Any
 
 import orjson
@@ -61,6 +62,25 @@ def span(seconds: float | None) -> str:
         return f"{whole}s"
     minutes, rest = divmod(whole, 60)
     return f"{minutes}m {rest:02d}s" if minutes < 60 else f"{minutes // 60}h {minutes % 60:02d}m"
+
+
+class Progress:
+    """One line on stderr that is written over; silent unless stderr is a terminal."""
+
+    def __init__(self) -> None:
+        self._on = sys.stderr.isatty()
+        self._shown = False
+
+    def show(self, text: str) -> None:
+        if self._on:
+            width = get_terminal_size().columns - 1
+            print(f"\r\033[2K{text[:width]}", end="", file=sys.stderr, flush=True)
+            self._shown = True
+
+    def clear(self) -> None:
+        if self._shown:
+            print("\r\033[2K", end="", file=sys.stderr, flush=True)
+            self._shown = False
 
 
 def _draw(columns: Sequence[str], cells: list[list[str]], right: list[bool], title: str) -> None:

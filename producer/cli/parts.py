@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import typer
 
+from volley.campaign import Encoding
 from volley.errors import UnusableInput
 
 _BLOCK = 1 << 16
@@ -59,7 +60,8 @@ def _counting() -> Answer:
     rule, gsm_set = settings.parts_rule, settings.gsm_set
 
     def answer(asked: dict[str, Any]) -> dict[str, object]:
-        encoding, tidy = asked.get("encoding") or "auto", bool(asked.get("smart_encoding"))
+        encoding: Encoding = asked["encoding"] if asked.get("encoding") else "auto"
+        tidy = bool(asked.get("smart_encoding"))
         counted = measure(asked["text"], encoding=encoding, smart_encoding=tidy, rule=rule, gsm_set=gsm_set)
         replaced = encoding == "gsm7" or (tidy and encoding == "auto")
         text = smart(asked["text"]) if replaced else asked["text"]

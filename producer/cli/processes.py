@@ -12,7 +12,9 @@ from producer.cli.output import note
 def register(app: typer.Typer) -> None:
     app.command("up")(up)
     app.command("serve")(serve)
-    app.command("sandbox")(sandbox)
+    # the sandbox reads its own options
+    free = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+    app.command("sandbox", context_settings=free)(sandbox)
     app.command("demo")(demo)
 
 
@@ -29,14 +31,26 @@ def serve() -> None:
     import uvloop
 
     from producer.web.server import serve as run
+    from volley.logs import start_logging
     from volley.settings import load
 
+    start_logging()
     uvloop.run(run(load()))
 
 
-def sandbox() -> None:
-    """x"""
+def sandbox(context: typer.Context) -> None:
+    """A local Telnyx that can fail on command (volley sandbox --help)."""
+    from volley.sandbox.main import run
+
+    raise typer.Exit(run(context.args))
 
 
-def demo() -> None:
-    """x"""
+def demo(
+    rows: Annotated[int | None, typer.Option(min=1, help="Only so many rows of the list, for a short one.")] = None,
+    keep: Annotated[Path | None, typer.Option(help="Keeps ledger, logs and settings in this folder.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """A campaign from file to report, against a local carrier: Valkey, sandbox, serve and a worker, each a process."""
+    from producer.demo.story import run
+
+    raise typer.Exit(run(rows=rows, keep=keep, as_json=as_json))

@@ -1,5 +1,59 @@
+"""`volley status`: is it moving, how far behind is it, and who works."""
+
+from typing import Annotated, Any
+
 import typer
+
+from producer.cli.campaigns import LIST_COLUMNS, row
+from producer.cli.output import emit, facts, say, span, table
 
 
 def register(app: typer.Typer) -> None:
-    pass
+    app.command("status")(status)
+
+
+def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False) -> None:
+    """Queue depth, age of the oldest message, rate and ETA; live campaigns; workers; what is unknown."""
+    from producer.cli.desk import at_desk
+    from producer.overview import status as overview
+
+    document = at_desk(lambda desk: overview(desk.outbox, relaxed=desk.settings.durability == "relaxed"))
+    if as_json:
+        emit(document)
+    else:
+        _print(document)
+
+
+def _print(document: dict[str, Any]) -> None:
+    if "durability" in document:
+        say(f"durability is {document['durability']['mode']}: {document['durability']['risk']}")
+    columns = ("profile", "depth", "oldest", "rate", "allowed", "ETA", "senders")
+    queues = [
+        (
+            each["profile"],
+            each["depth"],
+            span(each["oldest_age_seconds"]),
+            f"{each['rate']:g}/s",
+            f"{each['allowed_rate']:g}/s",
+            span(each["eta_seconds"]),
+            each["senders"],
+        )
+        for each in document["queues"]
+    ]
+    if queues:
+        table(columns, queues, title="queues")
+    else:
+        say("no profile is known: volley numbers sync --profile ID")
+    if document["campaigns"]:
+        table(LIST_COLUMNS, [row(each) for each in document["campaigns"]], title="live campaigns")
+    workers = [
+        (each["id"], each["host"], each["pid"], each["in_flight"], f"{each['rate']:g}/s")
+        for each in document["workers"]
+    ]
+    if workers:
+        table(("worker", "host", "pid", "in flight", "rate"), workers, title="workers")
+    else:
+        say("\nno worker is running: volley worker, or volley up")
+    facts(
+        [("unknown", document["unknown"]), ("ledger behind by", span(document["ledger_lag_seconds"]))], title="ledger"
+    )

@@ -2,28 +2,31 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from aiohttp import web
 
 from producer.web.webhooks import LARGEST_BODY, Webhooks
 
 Ping = Callable[[], Awaitable[object]]
+Facts = Callable[[], dict[str, Any]]
+Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 _HEALTH_S = 1.0
 
 
-def application(webhooks: Webhooks, ping: Ping) -> web.Application:
-    """`ping` raises when Redis does not answer."""
+def application(webhooks: Webhooks, ping: Ping, facts: Facts) -> web.Application:
+    """`ping` raises when Redis does not answer; `facts` are counters to show beside."""
     app = web.Application(client_max_size=LARGEST_BODY)
     app.router.add_post("/webhooks/telnyx/{account}", webhooks.receive)
-    app.router.add_get("/healthz", _health(webhooks, ping))
+    app.router.add_get("/healthz", _health(ping, facts))
     return app
 
 
-def _health(webhooks: Webhooks, ping: Ping) -> Callable[[web.Request], Awaitable[web.Response]]:
+def _health(ping: Ping, facts: Facts) -> Handler:
     async def health(_request: web.Request) -> web.Response:
         redis = await _answers(ping)
-        document = {"status": "ok" if redis else "redis is away", "redis": redis, "receipts": dict(webhooks.counts)}
+        document = {"status": "ok" if redis else "redis is away", **facts()}
         return web.json_response(document, status=200 if redis else 503)
 
     return health

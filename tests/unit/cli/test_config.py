@@ -11,7 +11,7 @@ Volley = Callable[..., subprocess.CompletedProcess[str]]
 def test_no_secret_is_shown(volley: Volley, tmp_path: Path) -> None:
     folder = tmp_path / "home"
     (folder / "secrets").mkdir(parents=True)
-    (folder / "secrets" / "secret").write_text("hush-1\n")
+    (folder / "secrets" / "secret").write_text("hush-1-hush-1-hush\n")
     (folder / "volley.toml").write_text(
         '[accounts.other]\napi_key = "hush-2"\nredis_url = "redis://u:hush-3@far:6379/0"\n'
     )
@@ -45,15 +45,18 @@ def test_check_names_every_problem_at_once(volley: Volley) -> None:
 
 
 def test_check_looks_at_what_no_type_says(volley: Volley) -> None:
-    done = volley(
-        "config", "check", TELNYX_PUBLIC_KEY="AAAA", VOLLEY_REDIS_URL="localhost:6379", VOLLEY_PRICES="no.csv"
-    )
+    wrong = {
+        "TELNYX_PUBLIC_KEY": "AAAA",
+        "VOLLEY_SECRET": "hush-6",
+        "TELNYX_API_KEY": "hush 7",
+        "TELNYX_BASE_URL": "ftp://x",
+        "VOLLEY_REDIS_URL": "localhost:6379",
+        "VOLLEY_PRICES": "no.csv",
+    }
+    done = volley("config", "check", "--json", **wrong)
     assert done.returncode == 2
-    assert [line.split(":")[1].strip() for line in done.stdout.splitlines()[:3]] == [
-        "public_key",
-        "redis_url",
-        "prices",
-    ]
+    assert len(json.loads(done.stdout)["problems"]) == len(wrong)
+    assert "hush" not in done.stdout
 
 
 def test_usable_settings_exit_0_and_what_is_missing_is_a_note(volley: Volley) -> None:

@@ -1,0 +1,103 @@
+"""The demo's processes: Valkey, sandbox, serve, worker, each its own, in a folder that goes when they go."""
+
+import contextlib
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from producer.cli.output import note
+from producer.supervisor import Child, Supervisor, volley_command
+from volley.embedded import EmbeddedValkey, free_port
+from volley.sandbox.config import API_KEY, PROFILE_ID, Pool, Price, ReceiptSpec, SandboxConfig, Tariff
+from volley.sandbox.process import SandboxProcess
+from volley.settings import Settings, load
+
+PROFILE = PROFILE_ID
+
+LONG_CODES, LONG_CODE_RATE = 24, 8
+TOLL_FREES, TOLL_FREE_RATE = 4, 40
+ACCOUNT_RATE = 320
+"""Parts per second. Much above a real account's, so that ten thousand messages take about a minute."""
+
+_POOL: Pool = (("long_code", LONG_CODES, LONG_CODE_RATE), ("toll_free", TOLL_FREES, TOLL_FREE_RATE))
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """All that runs. `arrivals` is the sandbox's own log of what reached it."""
+
+    folder: Path
+    settings: Settings
+    arrivals: Path
+    children: Supervisor
+
+
+@contextlib.asynccontextmanager
+async def stage(keep: Path | None) -> AsyncIterator[Stage]:
+    """Starts everything in order; stops it in reverse, whatever happens."""
+    with _folder(keep) as folder:
+        port = free_port()
+        async with (
+            EmbeddedValkey(folder / "valkey") as valkey,
+            SandboxProcess(_carrier(folder)) as sandbox,
+            Supervisor(note, restarts=False) as children,
+        ):
+            (folder / "volley.toml").write_text(_RATES, "utf-8")
+            env = _environment(folder, valkey.url, sandbox, port)
+            for name in ("serve", "worker"):
+                log = folder / f"{name}.log"
+                await children.start(Child(name, volley_command(name), env, log, cwd=folder))
+            yield Stage(folder, load(env, folder), sandbox.log_path, children)
+
+
+@contextlib.contextmanager
+def _folder(keep: Path | None) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="volley-demo-")) if keep is None else keep.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield folder
+    finally:
+        if keep is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _carrier(folder: Path) -> SandboxConfig:
+    """A carrier as carriers are: it takes its time, some messages fail, some receipts come twice or in the wrong order."""
+    return SandboxConfig(
+        pool=_POOL,
+        account_rate=ACCOUNT_RATE,
+        latency_ms=(20, 60),
+        tariff=Tariff(
+            price=Price(rate="0.004", carrier_fee="0.0045"),
+            by_prefix={"+44": Price(rate="0.04", carrier_fee="0"), "+61": Price(rate="0.035", carrier_fee="0")},
+        ),
+        receipts=ReceiptSpec(done_after_s=(0.2, 1.5), failed=0.02, unconfirmed=0.01, duplicated=0.05, reversed=0.05),
+        log=folder / "arrivals.jsonl",
+    )
+
+
+_RATES = f"""\
+[rates]
+account = {ACCOUNT_RATE}
+long_code = {LONG_CODE_RATE}
+toll_free = {TOLL_FREE_RATE}
+"""
+
+
+def _environment(folder: Path, redis_url: str, sandbox: SandboxProcess, port: int) -> dict[str, str]:
+    """The children's: nothing of the settings that this machine has of its own."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("VOLLEY_", "TELNYX_"))}
+    return own | {
+        "VOLLEY_HOME": str(folder),
+        "VOLLEY_REDIS_URL": redis_url,
+        "VOLLEY_SERVE_PORT": str(port),
+        "VOLLEY_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "VOLLEY_SECRET": secrets.token_hex(16),
+        "TELNYX_API_KEY": API_KEY,
+        "TELNYX_BASE_URL": sandbox.url,
+        "TELNYX_PUBLIC_KEY": sandbox.public_key,
+    }

@@ -1,0 +1,122 @@
+"""What the world sees of campaigns, queues and senders: documents of plain values, the same for every front."""
+
+import time
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from volley.money import amount
+from volley.outbox.views import CampaignView, ProfileView, SenderView, WorkerView
+from volley.state import LEDGER_STATUSES, STATUSES
+
+Document = dict[str, Any]
+
+
+def moment(us: int) -> str | None:
+    """ISO 8601 in UTC; None for a moment that has not been."""
+    return datetime.fromtimestamp(us / 1_000_000, UTC).isoformat(timespec="milliseconds") if us > 0 else None
+
+
+def money(micros: int, currency: str) -> Document:
+    return {"amount": amount(micros), "currency": currency}
+
+
+def campaign(view: CampaignView, receipts: Mapping[str, int] | None = None) -> Document:
+    """A campaign: states, counts per state, rate in parts/s, ETA in seconds, cost.
+
+    `receipts`: how many submitted messages the ledger knows to be delivered, undelivered, unconfirmed.
+    """
+    facts = view.campaign
+    rate = _rate(view)
+    return {
+        "campaign_id": facts.id,
+        "profile": facts.profile,
+        "state": view.state,
+        "priority": facts.priority,
+        "created": moment(facts.created_us),
+        "expires": moment(facts.expires_us),
+        "from": facts.sender,
+        "accepted": facts.accepted,
+        "rejected": facts.rejected,
+        "duplicates": facts.duplicates,
+        "opted_out": facts.opted_out,
+        "counts": counts(view.counts, receipts),
+        "parts": facts.parts,
+        "sent_parts": view.sent_parts,
+        "rate": rate,
+        "eta_seconds": _eta(parts_left(view), rate) if view.state == "ready" else None,
+        "estimated_cost": money(facts.estimated_micros, facts.currency),
+        "unpriced": facts.unpriced,
+        "cost": money(view.cost_micros, facts.currency),
+        "first_sent": moment(view.first_us),
+        "last_sent": moment(view.last_us),
+    }
+
+
+def counts(hot: Mapping[str, int], receipts: Mapping[str, int] | None) -> dict[str, int]:
+    """Messages per status; they add up to the accepted ones. What a receipt has settled is no longer submitted."""
+    known = {status: (receipts or {}).get(status, 0) for status in LEDGER_STATUSES}
+    # the ledger may know of a submission a moment before its counter here is read again
+    settled = {**hot, "submitted": max(hot["submitted"] - sum(known.values()), 0)}
+    return {status: settled.get(status, known.get(status, 0)) for status in STATUSES}
+
+
+def parts_left(view: CampaignView) -> float:
+    """Parts that wait, from the campaign's average."""
+    return view.waiting * view.campaign.parts / max(view.campaign.accepted, 1)
+
+
+def queue(view: ProfileView, campaigns: Iterable[CampaignView], now_us: int) -> Document:
+    """A profile's queue; `eta_seconds` is None while nothing moves."""
+    left = sum(parts_left(each) for each in campaigns if each.campaign.profile == view.profile)
+    return {
+        "profile": view.profile,
+        "depth": view.depth,
+        "oldest_age_seconds": round((now_us - view.oldest_us) / 1e6, 3) if view.oldest_us else 0,
+        "rate": view.rate,
+        "eta_seconds": _eta(left, view.rate),
+        "senders": view.senders,
+        "allowed_rate": view.allowed_rate,
+    }
+
+
+def worker(view: WorkerView) -> Document:
+    return {
+        "id": view.id,
+        "host": view.host,
+        "pid": view.pid,
+        "started": moment(view.started_us),
+        "seen": moment(view.seen_us),
+        "in_flight": view.in_flight,
+        "rate": view.rate,
+    }
+
+
+def sender(view: SenderView) -> Document:
+    """A number of the pool. `state`: active, stopped (until a moment, by the carrier), or inactive."""
+    stopped = view.stopped_until_us > time.time() * 1e6
+    active = "stopped" if stopped else "active"
+    return {
+        "number": view.sender.number,
+        "profile": view.sender.profile,
+        "type": view.sender.type,
+        "country": view.sender.country,
+        "rate": view.sender.rate_milli / 1000,
+        "state": active if view.sender.active else "inactive",
+        "reason": view.reason if stopped or not view.sender.active else "",
+        "stopped_until": moment(view.stopped_until_us) if stopped else None,
+        "pins": view.pins,
+        "sent_today": view.sent_today,
+    }
+
+
+def _rate(view: CampaignView) -> float:
+    """Parts per second between the first and the last that went out."""
+    seconds = (view.last_us - view.first_us) / 1e6
+    return round(view.sent_parts / seconds, 3) if seconds > 0 else 0.0
+
+
+def _eta(parts: float, rate: float) -> float | None:
+    if parts <= 0:
+        return 0
+    return round(parts / rate, 1) if rate > 0 else None

@@ -1,0 +1,116 @@
+"""`volley serve`: webhook receiver, health and the recorder in one process. Starts in order, stops in reverse."""
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack
+from dataclasses import asdict
+from typing import Any
+
+from aiohttp import web
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from producer.signals import run_until, stop_event
+from producer.web.app import application
+from producer.web.receipts import Receipts
+from producer.web.webhooks import Webhooks
+from volley.carrier.reference import secrets_of
+from volley.carrier.signature import public_keys
+from volley.errors import TryAgainLater, UnusableInput
+from volley.ledger.engine import is_away, open_ledger, upgrade
+from volley.ledger.recorder import Recorder
+from volley.outbox.connect import connect
+from volley.outbox.outbox import Outbox
+from volley.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_SHUTDOWN_S = 3.0
+"""How long requests that are being answered may take once we stop."""
+
+
+async def serve(settings: Settings) -> None:
+    """Runs until SIGINT or SIGTERM: then no more requests, the last receipts, the recorder's batch, and the end.
+
+    Raises:
+        UnusableInput: settings that do not work, a port that is taken.
+        TryAgainLater: Redis or the ledger is away.
+    """
+    stop = stop_event()
+    async with AsyncExitStack() as stack:
+        outbox = await _outbox(settings, stack)
+        recorder = Recorder(outbox, await _ledger(settings, stack))
+        recording = asyncio.create_task(recorder.run())
+        stack.push_async_callback(_finish, recorder, recording)
+        receipts = Receipts(outbox.apply_receipts)
+        writing = asyncio.create_task(receipts.run())
+        stack.push_async_callback(_flush, writing)
+
+        def facts() -> dict[str, Any]:
+            return {"receipts": dict(receipts.counts), "recorder": asdict(recorder.counts)}
+
+        app = application(_webhooks(settings, receipts), outbox.redis.ping, facts)
+        await _listen(settings, app, stack)
+        await run_until(stop, asyncio.create_task(_first_to_end(recording, writing)))
+        log.info("stopping: %s", facts())
+
+
+async def _outbox(settings: Settings, stack: AsyncExitStack) -> Outbox:
+    relaxed = settings.durability == "relaxed"
+    redis = await connect(settings.current.redis_url, relaxed=relaxed)
+    stack.push_async_callback(redis.aclose)
+    return Outbox(
+        redis, settings.account, relaxed=relaxed, ledger_bound=settings.ledger_bound, pin_days=settings.pin_days
+    )
+
+
+async def _ledger(settings: Settings, stack: AsyncExitStack) -> AsyncEngine:
+    engine = open_ledger(settings.ledger)
+    stack.push_async_callback(engine.dispose)
+    try:
+        await upgrade(engine)
+    except Exception as error:
+        if is_away(error):
+            raise TryAgainLater(
+                f"the ledger's database does not answer ({type(error).__name__}): VOLLEY_LEDGER_URL"
+            ) from None
+        raise
+    return engine
+
+
+def _webhooks(settings: Settings, receipts: Receipts) -> Webhooks:
+    given = settings.current.public_key
+    if not given:
+        log.warning("TELNYX_PUBLIC_KEY is not set: every webhook is refused")
+    keys = public_keys(given) if given else []
+    secrets = secrets_of(settings.secret.get_secret_value()) if settings.secret else []
+    return Webhooks(settings.account, keys, secrets, receipts)
+
+
+async def _listen(settings: Settings, app: web.Application, stack: AsyncExitStack) -> None:
+    # no access log: the addresses of webhooks carry references, and a million lines a day help nobody
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_S)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    try:
+        await web.TCPSite(runner, settings.serve_host, settings.serve_port, backlog=1024).start()
+    except OSError as error:
+        where = f"{settings.serve_host}:{settings.serve_port}"
+        raise UnusableInput(f"cannot listen on {where}: {error.strerror}; set VOLLEY_SERVE_PORT") from None
+    log.info("serving on http://%s:%d", settings.serve_host, settings.serve_port)
+
+
+async def _first_to_end(*tasks: asyncio.Task[None]) -> None:
+    """Neither ends by itself: whichever does takes the process with it."""
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()
+
+
+async def _flush(writing: asyncio.Task[None]) -> None:
+    writing.cancel()
+    await asyncio.gather(writing, return_exceptions=True)
+
+
+async def _finish(recorder: Recorder, recording: asyncio.Task[None]) -> None:
+    recorder.stop()
+    await asyncio.gather(recording, return_exceptions=True)
