@@ -345,7 +345,7 @@ async def test_a_late_message_never_reaches_the_carrier_and_its_line_serves_the_
     assert server.received == server.requests[0]
 
 
-@pytest.mark.parametrize("fault", ["late", "closing", "no line"])
+@pytest.mark.parametrize("fault", ["late", "closing", "no line", "unasked"])
 async def test_the_last_look_before_the_write_lets_no_byte_out(fault: str) -> None:
     async with playing(Line.swallow) as (server, carrier):
         loop = asyncio.get_running_loop()
@@ -357,6 +357,8 @@ async def test_the_last_look_before_the_write_lets_no_byte_out(fault: str) -> No
         attempt.line = None if fault == "no line" else handler
         if fault == "closing":
             transport.close()
+        if fault == "unasked":
+            handler.data_received(answer(408))
         with pytest.raises(TooLate if fault == "late" else LineSpoiled):
             await attempt.write_with_length(writer, len(BODY))
         assert attempt.sent_at == 0.0
