@@ -1,0 +1,113 @@
+"""From a request to what answers it: authorisation, the limit of requests, the paths."""
+
+import time
+from urllib.parse import parse_qsl, unquote
+
+from volley.sandbox.archive import Archive
+from volley.sandbox.arrivals import ArrivalLog, Entry
+from volley.sandbox.config import SandboxConfig
+from volley.sandbox.control import Control
+from volley.sandbox.http import Reply, Request
+from volley.sandbox.limits import RequestLimit
+from volley.sandbox.messages import Sends
+from volley.sandbox.numbers import Lists
+from volley.sandbox.replies import Refusal
+
+_SEND_PATHS = {
+    b"POST /v2/messages": False,
+    b"POST /v2/messages/long_code": False,
+    b"POST /v2/messages/short_code": False,
+    b"POST /v2/messages/alphanumeric_sender_id": False,
+    b"POST /v2/messages/number_pool": True,
+}
+"""Request line → whether the pool chooses the sender."""
+
+_CONTROL = "_sandbox"
+_AUTHORIZATION = b"\r\nauthorization:"
+
+
+class App:
+    """`respond` is what the HTTP front calls."""
+
+    def __init__(
+        self, config: SandboxConfig, log: ArrivalLog, sends: Sends, lists: Lists, archive: Archive, control: Control
+    ) -> None:
+        self._log = log
+        self._sends = sends
+        self._lists = lists
+        self._archive = archive
+        self._control = control
+        self._bearers = frozenset(f"Bearer {key}".encode() for key in config.api_keys)
+        limited = config.requests_per_window > 0
+        self._limit = RequestLimit(config.requests_per_window, config.request_window_s) if limited else None
+
+    def respond(self, request: Request) -> bytes | Reply:
+        pooled = _SEND_PATHS.get(request.line)
+        if pooled is not None:
+            return self._send(request, pooled)
+        try:
+            return self._other(request)
+        except Refusal as refusal:
+            return refusal.raw()
+
+    def unreadable(self, status: int) -> None:
+        """Something that was no request, or one that is refused for its size or its framing."""
+        self._control.unreadable += 1
+
+    def _send(self, request: Request, pooled: bool) -> bytes | Reply:
+        entry = Entry(time.monotonic_ns() // 1000, time.time_ns() // 1000)
+        self._log.add(entry)
+        headers = b""
+        try:
+            if request.header(_AUTHORIZATION) not in self._bearers:
+                self._authorise(request)
+            if self._limit is not None:
+                passes, headers = self._limit.enter(entry.at_us)
+                if not passes:
+                    raise Refusal("10011")
+            return self._sends.post(request, entry, headers, pooled)
+        except Refusal as refusal:
+            entry.status, entry.code = refusal.status, refusal.code
+            return refusal.raw(headers)
+
+    def _authorise(self, request: Request) -> None:
+        given = request.header(_AUTHORIZATION)
+        if given not in self._bearers and b"Bearer" + given[6:] not in self._bearers:
+            raise Refusal("10009")
+
+    def _other(self, request: Request) -> bytes:
+        method, _, target = request.line.partition(b" ")
+        path, _, tail = target.decode("latin-1").partition("?")
+        steps = [unquote(step) for step in path.strip("/").split("/")]
+        query = dict(parse_qsl(tail, keep_blank_values=True))
+        if steps[0] == _CONTROL:
+            return self._control.answer(method, "/".join(steps[1:]), query, request.body)
+        self._authorise(request)
+        if method != b"GET" or steps[0] != "v2":
+            raise Refusal("10005")
+        return self._get(steps[1:], query)
+
+    def _get(self, steps: list[str], query: dict[str, str]) -> bytes:
+        match steps:
+            case ["messages", message_id]:
+                return self._message(message_id)
+            case ["phone_numbers", "messaging"]:
+                return self._lists.phone_numbers(query)
+            case ["phone_numbers", number_id, "messaging"]:
+                return self._lists.phone_number(number_id)
+            case ["short_codes"]:
+                return self._lists.short_codes(query)
+            case ["alphanumeric_sender_ids"]:
+                return self._lists.alphanumeric(query)
+            case ["messaging_profiles"]:
+                return self._lists.profiles(query)
+            case ["messaging_profiles", profile_id]:
+                return self._lists.profile(profile_id)
+            case ["messaging_profiles", profile_id, "phone_numbers"]:
+                return self._lists.profile_numbers(profile_id, query)
+            case ["messaging_profiles", profile_id, ("short_codes" | "alphanumeric_sender_ids") as kind]:
+                return self._lists.profile_senders(profile_id, kind, query)
+        raise Refusal("10005")
+
+    def _message(self, message_id: str) -> bytes:
+        return self._archive.get(message_id, time.time_ns() // 1000)
