@@ -20,7 +20,7 @@ from producer.rows import Batch, Rows
 from producer.sources import Source
 from producer.totals import Totals
 from volley.campaign import Campaign, new_campaign_id
-from volley.errors import RefusedByPolicy, UnusableInput, VolleyError
+from volley.errors import RefusedByPolicy, TryAgainLater, UnusableInput, VolleyError
 from volley.outbox.chunks import encode
 from volley.outbox.outbox import Outbox
 from volley.prices import Prices
@@ -145,7 +145,9 @@ class Intake:
         if sealed.existing:
             return await self._as_sealed(sealed.campaign_id)
         if arm is not None:
-            await arm(campaign)
+            # sealed is sealed: a worker that cannot be woken is no reason to say that the push failed
+            with contextlib.suppress(TryAgainLater):
+                await arm(campaign)
         return self._result().of(campaign, existing=False)
 
     async def _as_sealed(self, campaign_id: str) -> PushResult:

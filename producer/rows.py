@@ -88,7 +88,8 @@ class Rows:
         )
         for number, row in self._numbered:
             if len(row) != width:
-                self._refuse(number, row, self._source.why(row))
+                if row:
+                    self._refuse(number, row, self._source.why(row))
                 continue
             try:
                 to = parse(row[at] or "", region)
@@ -97,7 +98,7 @@ class Rows:
                     continue
                 text = render(row)
                 encoding, _, parts = count(text)
-                if not 0 < parts <= MAX_PARTS or self._reference is not None or "\0" in text:
+                if not 0 < parts <= MAX_PARTS or self._reference is not None:
                     self._check(row, text, parts)
             except RowError as error:
                 self._refuse(number, row, str(error))
@@ -126,6 +127,7 @@ class Rows:
             raise RowError(f"the text has {parts} parts, the carrier takes {MAX_PARTS}")
         if not parts:
             raise RowError("the text is empty")
+        # only JSON can write a NUL, and its rows always have a place for the reference
         if "\0" in text or "\0" in reference:
             raise RowError("a NUL character")
         if len(reference) > MAX_REFERENCE:

@@ -23,6 +23,9 @@ LOOK_AHEAD = 500
 """JSON lines have no header: their columns are the names in this many rows."""
 
 _BOM = b"\xef\xbb\xbf"
+_BLANK = " \t\n\r\v\f"
+"""What `bytes.lstrip` takes for blank; `str.strip` knows more."""
+
 _DELIMITERS = (",", ";", "\t")
 
 Row = Sequence[str | None]
@@ -107,7 +110,7 @@ class CsvSource:
     def __init__(self, lines: Iterator[str], name: str) -> None:
         self.name, self.first = name, 1
         header = next(lines)
-        while not header.strip():
+        while not header.strip(_BLANK):
             header, self.first = next(lines), self.first + 1
         self._reader = csv.reader(chain((header,), lines), strict=True, delimiter=_delimiter(header))
         self.titles = tuple((title or "").strip() for title in next(self.rows()))

@@ -74,9 +74,9 @@ def test_the_time_to_finish_is_parts_over_the_lowest_of_the_rates() -> None:
 
 PRICES = Prices(
     [
-        Row(date(2026, 1, 1), "USD", "*", "*", "carrier_fee", 1000),
-        Row(date(2026, 1, 1), "USD", "US", "long_code", "rate", 3000),
-        Row(date(2026, 1, 1), "USD", "US", "toll_free", "rate", 5000),
+        Row(date(2026, 1, 1), "USD", "*", "*", "*", "carrier_fee", 1000),
+        Row(date(2026, 1, 1), "USD", "US", "long_code", "*", "rate", 3000),
+        Row(date(2026, 1, 1), "USD", "US", "toll_free", "*", "rate", 5000),
     ]
 )
 

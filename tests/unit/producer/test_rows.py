@@ -94,6 +94,12 @@ def test_lines_with_nothing_in_them_are_no_rows() -> None:
     assert rows.rejected == 0
 
 
+def test_blank_lines_between_json_lines_are_no_rows() -> None:
+    rows, [batch] = drained('\n{"to":"+13125550100","name":"Ann"}\n\r\n \n{"to":"+13125550101","name":"Ben"}\n\n')
+    assert batch.texts == ["Hi Ann", "Hi Ben"]
+    assert rows.rejected == 0
+
+
 def test_an_object_without_a_number_is_a_row_all_the_same() -> None:
     rows, [batch] = drained('{"to":"+13125550100","name":"Ann"}\n{"phone":"+13125550101"}\n{}\n')
     assert len(batch.to) == 1

@@ -80,6 +80,7 @@ def test_a_value_whose_spelling_is_not_known_is_one_bad_row(value: str) -> None:
         (b"", "empty"),
         (b" \n \r\n", "empty"),
         (b"\xef\xbb\xbf", "empty"),
+        (b"\x1c", "no column `to`"),
         (b"name,phone\nAnn,+1\n", "no column `to`"),
         (b"to,name,name\n+1,a,b\n", "'name'"),
         (b'to,name\n+1,"Ann\n+2,Ben\n', "quote"),
@@ -110,12 +111,11 @@ def test_a_cell_of_ten_megabytes_is_refused_before_it_is_held(head: bytes) -> No
         def read(self, size: int | None = -1, /) -> bytes:
             found = super().read(size) or b"x" * BLOCK
             self.given += len(found)
+            assert self.given < MAX_LINE + 3 * BLOCK
             return found
 
-    stream = Endless(head)
     with pytest.raises(UnusableInput, match="line"):
-        list(open_source(stream, "list.csv").rows())
-    assert stream.given < MAX_LINE + 3 * BLOCK
+        list(open_source(Endless(head), "list.csv").rows())
 
 
 def test_a_quote_that_is_never_closed_does_not_swallow_the_rest() -> None:
