@@ -85,7 +85,7 @@ class Forecast:
             "encodings": {name: self._encodings[name] for name in ENCODINGS},
             "unicode": [_described(char, rows) for char, rows in self._characters.most_common(MAX_CHARACTERS)],
             "depends_on": {"gsm_set": self._depends["gsm_set"], "parts_rule": self._depends["parts_rule"]},
-            "parts_per_second": str(rate.normalize()),
+            "parts_per_second": f"{rate.normalize():f}",
             "seconds": int((parts / rate).to_integral_value(ROUND_CEILING)),
         }
 

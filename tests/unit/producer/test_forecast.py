@@ -17,10 +17,15 @@ from volley.sender import Sender, SenderType
 from volley.settings import Rates, Settings
 
 SENDERS = [Sender("+13125559000", "long_code", "p", rate_milli=500)]
+FAST = [Sender("+13125559000", "short_code", "p", rate_milli=1_000_000)]
 
 
 def foreseen(
-    lines: list[str], settings: Settings | None = None, gone: frozenset[int] = frozenset(), **fields: Any
+    lines: list[str],
+    settings: Settings | None = None,
+    gone: frozenset[int] = frozenset(),
+    senders: list[Sender] = SENDERS,
+    **fields: Any,
 ) -> Any:
     settings = settings or Settings()
     request = PushRequest("p", **({"template": "{text}"} | fields))
@@ -29,7 +34,7 @@ def foreseen(
     rows, forecast = Rows(source, request, settings, Rejects(None, ())), Forecast(request, settings)
     while (batch := rows.batch()) is not None:
         forecast.add(batch, set(gone))
-    return forecast.as_json(SENDERS)
+    return forecast.as_json(senders)
 
 
 def test_texts_are_counted_by_parts_and_encoding() -> None:
@@ -68,6 +73,8 @@ def test_the_time_to_finish_is_parts_over_the_lowest_of_the_rates() -> None:
     slow = Settings(rates=Rates(account=Decimal(50), profile={"p": Decimal("0.25")}))
     assert foreseen(["x"] * 3, slow)["seconds"] == 12
     assert foreseen(["x"] * 3, slow)["parts_per_second"] == "0.25"
+    assert foreseen(["x"] * 100, senders=FAST)["parts_per_second"] == "50"
+    assert foreseen(["x"], Settings(rates=Rates(account=Decimal("0.10"))))["parts_per_second"] == "0.1"
     account = Settings(rates=Rates(account=Decimal("0.1")))
     assert foreseen(["x"] * 3, account)["seconds"] == 30
 
