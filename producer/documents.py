@@ -24,7 +24,7 @@ def money(micros: int, currency: str) -> Document:
 def campaign(view: CampaignView, receipts: Mapping[str, int] | None = None) -> Document:
     """A campaign: states, counts per state, rate in parts/s, ETA in seconds, cost.
 
-    `receipts`: how many submitted messages the ledger knows to be delivered, undelivered, unconfirmed.
+    `receipts`: how many messages the ledger knows per status; of use are delivered, undelivered and unconfirmed.
     """
     facts = view.campaign
     rate = _rate(view)
@@ -54,11 +54,17 @@ def campaign(view: CampaignView, receipts: Mapping[str, int] | None = None) -> D
 
 
 def counts(hot: Mapping[str, int], receipts: Mapping[str, int] | None) -> dict[str, int]:
-    """Messages per status; they add up to the accepted ones. What a receipt has settled is no longer submitted."""
-    known = {status: (receipts or {}).get(status, 0) for status in LEDGER_STATUSES}
-    # the ledger may know of a submission a moment before its counter here is read again
-    settled = {**hot, "submitted": max(hot["submitted"] - sum(known.values()), 0)}
-    return {status: settled.get(status, known.get(status, 0)) for status in STATUSES}
+    """Messages per status; they add up to the accepted ones. What a receipt has settled is no longer submitted.
+
+    Without `receipts` all that the carrier took is submitted.
+    """
+    if receipts is None:
+        return dict(hot)
+    settled = {status: receipts.get(status, 0) for status in LEDGER_STATUSES}
+    # a receipt may be in the ledger before the counters that were read here knew of the submission
+    submitted = max(hot["submitted"] - sum(settled.values()), 0)
+    known = {**hot, "submitted": submitted, **settled}
+    return {status: known[status] for status in STATUSES}
 
 
 def parts_left(view: CampaignView) -> float:

@@ -1,27 +1,42 @@
-"""How campaigns stand, and what `volley status` says: the outbox's hot state. Reads, changes nothing."""
+"""How campaigns stand, and what `volley status` says: the outbox's hot state, with the ledger's receipts. Changes nothing."""
 
 from time import time_ns
 
 from producer import documents
 from producer.documents import Document
-from volley.errors import UnusableInput
+from producer.records import reading
+from volley.errors import TryAgainLater, UnusableInput
 from volley.ledger.stream import LedgerStream
 from volley.outbox.outbox import Outbox
+from volley.settings import Settings
 
 RELAXED_RISK = "when Redis crashes it may forget what it had acknowledged: messages may be lost, or sent twice"
 
 
-async def every_campaign(outbox: Outbox) -> list[Document]:
-    """All campaigns, newest first."""
-    return [documents.campaign(view) for view in await outbox.campaigns()]
+async def every_campaign(outbox: Outbox, settings: Settings, newest: int) -> list[Document]:
+    """The newest campaigns, the newest first; with receipts where the ledger can be asked."""
+    views = (await outbox.campaigns())[:newest]
+    receipts = await _receipts(settings, [view.campaign.id for view in views])
+    return [documents.campaign(view, receipts.get(view.campaign.id)) for view in views]
 
 
-async def one_campaign(outbox: Outbox, campaign_id: str) -> Document:
+async def one_campaign(outbox: Outbox, settings: Settings, campaign_id: str) -> Document:
     """Raises UnusableInput where there is none."""
     view = await outbox.campaign(campaign_id)
     if view is None:
         raise UnusableInput(f"no campaign {campaign_id[:40]!r}: see volley campaigns")
-    return documents.campaign(view)
+    receipts = await _receipts(settings, [campaign_id])
+    return documents.campaign(view, receipts.get(campaign_id))
+
+
+async def _receipts(settings: Settings, campaign_ids: list[str]) -> dict[str, dict[str, int]]:
+    """What the ledger has counted; nothing where it is away, as these documents are about what is going on now."""
+    try:
+        async with reading(settings) as reader:
+            counted = await reader.status_counts(campaign_ids)
+    except TryAgainLater:
+        return {}
+    return {campaign_id: counted.get(campaign_id, {}) for campaign_id in campaign_ids}
 
 
 async def status(outbox: Outbox, *, relaxed: bool) -> Document:

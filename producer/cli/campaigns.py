@@ -19,14 +19,18 @@ def register(app: typer.Typer) -> None:
     app.add_typer(campaigns, name="campaigns")
 
 
-def all_of_them(context: typer.Context, as_json: Json = False) -> None:
+def all_of_them(
+    context: typer.Context,
+    newest: Annotated[int, typer.Option(min=1, help="How many, from the newest on.")] = 50,
+    as_json: Json = False,
+) -> None:
     """Campaigns and where they stand; pause, resume, cancel."""
     if context.invoked_subcommand is not None:
         return
     from producer.cli.desk import at_desk
     from producer.overview import every_campaign
 
-    documents = at_desk(lambda desk: every_campaign(desk.outbox))
+    documents = at_desk(lambda desk: every_campaign(desk.outbox, desk.settings, newest))
     if as_json:
         emit({"campaigns": documents})
     elif not documents:
@@ -51,17 +55,17 @@ LIST_COLUMNS = (
 
 
 def row(document: dict[str, Any]) -> tuple[object, ...]:
-    """A campaign as a line of a table."""
+    """A campaign as a line of a table. `submitted` are those that the carrier took and no receipt has settled."""
     counts = document["counts"]
-    failed = counts["undelivered"] + counts["refused"] + counts["dead"] + counts["expired"]
+    failed = sum(counts.get(status, 0) for status in ("undelivered", "refused", "dead", "expired"))
     return (
         document["campaign_id"],
         document["profile"],
         document["state"],
         document["accepted"],
         counts["ready"] + counts["sending"],
-        counts["submitted"] + counts["unconfirmed"],
-        counts["delivered"],
+        counts["submitted"] + counts.get("unconfirmed", 0),
+        counts.get("delivered", "-"),
         failed,
         f"{document['rate']:g}/s",
         span(document["eta_seconds"]),
@@ -74,7 +78,7 @@ def show(campaign_id: CampaignId, as_json: Json = False) -> None:
     from producer.cli.desk import at_desk
     from producer.overview import one_campaign
 
-    document = at_desk(lambda desk: one_campaign(desk.outbox, campaign_id))
+    document = at_desk(lambda desk: one_campaign(desk.outbox, desk.settings, campaign_id))
     if as_json:
         emit(document)
         return

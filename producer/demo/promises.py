@@ -76,9 +76,10 @@ def pins_held(arrivals: Iterable[Arrival], first: str, second: str) -> tuple[int
     return sum(senders[first][to] == senders[second][to] for to in both), len(both)
 
 
-def rate_used(arrivals: Sequence[Arrival], allowed: float) -> float:
-    """Parts that went, of those that were allowed between the first and the last arrival."""
-    if len(arrivals) < 2:
-        return 1.0
-    seconds = (arrivals[-1].at_us - arrivals[0].at_us) / _SECOND_US
-    return sum(each.parts for each in arrivals) / max(allowed * seconds, 1.0)
+def rate_used(arrivals: Sequence[Arrival], rate: float) -> float:
+    """Parts that went, of those that promise 3 allows between the first arrival and the last."""
+    if not arrivals:
+        return 0.0
+    window_us = arrivals[-1].at_us - arrivals[0].at_us + TOLERANCE_US
+    allowed = rate * window_us / _SECOND_US + max(each.parts for each in arrivals)
+    return sum(each.parts for each in arrivals) / allowed

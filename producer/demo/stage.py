@@ -18,9 +18,9 @@ from volley.settings import Settings, load
 
 PROFILE = PROFILE_ID
 
-LONG_CODES, LONG_CODE_RATE = 24, 8
-TOLL_FREES, TOLL_FREE_RATE = 4, 40
-ACCOUNT_RATE = 320
+LONG_CODES, LONG_CODE_RATE = 24, 10
+TOLL_FREES, TOLL_FREE_RATE = 4, 60
+ACCOUNT_RATE = 220
 """Parts per second. Much above a real account's, so that ten thousand messages take about a minute."""
 
 _POOL: Pool = (("long_code", LONG_CODES, LONG_CODE_RATE), ("toll_free", TOLL_FREES, TOLL_FREE_RATE))
@@ -71,14 +71,17 @@ def _carrier(folder: Path) -> SandboxConfig:
         pool=_POOL,
         account_rate=ACCOUNT_RATE,
         latency_ms=(20, 60),
-        tariff=Tariff(
-            price=Price(rate="0.004", carrier_fee="0.0045"),
-            by_prefix={"+44": Price(rate="0.04", carrier_fee="0"), "+61": Price(rate="0.035", carrier_fee="0")},
-        ),
+        tariff=Tariff(price=Price(rate="0.004", carrier_fee="0.0045"), by_prefix=_ABROAD),
         receipts=ReceiptSpec(done_after_s=(0.2, 1.5), failed=0.02, unconfirmed=0.01, duplicated=0.05, reversed=0.05),
         log=folder / "arrivals.jsonl",
     )
 
+
+_ABROAD = {
+    prefix: Price(rate=rate, carrier_fee="0")
+    for prefix, rate in {"+44": "0.04", "+46": "0.055", "+49": "0.078", "+61": "0.035"}.items()
+}
+"""Near what the price table that comes with Volley expects, not equal to it: estimates are estimates."""
 
 _RATES = f"""\
 [rates]

@@ -7,16 +7,15 @@ from dataclasses import asdict
 from typing import Any
 
 from aiohttp import web
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from producer.records import ledger
 from producer.signals import run_until, stop_event
 from producer.web.app import application
 from producer.web.receipts import Receipts
 from producer.web.webhooks import Webhooks
 from volley.carrier.reference import secrets_of
 from volley.carrier.signature import public_keys
-from volley.errors import TryAgainLater, UnusableInput
-from volley.ledger.engine import is_away, open_ledger, upgrade
+from volley.errors import UnusableInput
 from volley.ledger.recorder import Recorder
 from volley.outbox.connect import connect
 from volley.outbox.outbox import Outbox
@@ -38,7 +37,7 @@ async def serve(settings: Settings) -> None:
     stop = stop_event()
     async with AsyncExitStack() as stack:
         outbox = await _outbox(settings, stack)
-        recorder = Recorder(outbox, await _ledger(settings, stack))
+        recorder = Recorder(outbox, await stack.enter_async_context(ledger(settings)))
         recording = asyncio.create_task(recorder.run())
         stack.push_async_callback(_finish, recorder, recording)
         receipts = Receipts(outbox.apply_receipts)
@@ -61,20 +60,6 @@ async def _outbox(settings: Settings, stack: AsyncExitStack) -> Outbox:
     return Outbox(
         redis, settings.account, relaxed=relaxed, ledger_bound=settings.ledger_bound, pin_days=settings.pin_days
     )
-
-
-async def _ledger(settings: Settings, stack: AsyncExitStack) -> AsyncEngine:
-    engine = open_ledger(settings.ledger)
-    stack.push_async_callback(engine.dispose)
-    try:
-        await upgrade(engine)
-    except Exception as error:
-        if is_away(error):
-            raise TryAgainLater(
-                f"the ledger's database does not answer ({type(error).__name__}): VOLLEY_LEDGER_URL"
-            ) from None
-        raise
-    return engine
 
 
 def _webhooks(settings: Settings, receipts: Receipts) -> Webhooks:

@@ -1,0 +1,172 @@
+"""The demo's story: sync the pool, push a list, push to the same people again, wait for the receipts, report."""
+
+import asyncio
+import contextlib
+import csv
+import io
+import signal
+import time
+from collections.abc import AsyncIterator, Coroutine
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from producer.cli.desk import Desk, arm, seated
+from producer.cli.output import emit, note
+from producer.demo.report import Report, draw
+from producer.demo.show import show
+from producer.demo.stage import PROFILE, Stage, stage
+from producer.intake import PushRequest, PushResult, push
+from producer.records import reading
+from producer.sources import open_source
+from producer.sync import sync
+from volley.errors import TryAgainLater, UnusableInput, VolleyError
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+AGAIN = "{first_name|Hello}, thank you, your payment has arrived. Larkspur Energy. Reply STOP to opt out."
+
+_LOOK_S = 0.25
+_START_S = 30.0
+_RECEIPTS_S = 30.0
+_STUCK_S = 60.0
+
+
+def run(*, rows: int | None, keep: Path | None, as_json: bool) -> int:
+    """The whole demo; 0 if every promise was kept.
+
+    Raises:
+        UnusableInput: no examples here.
+        VolleyError: a process ended, or nothing moves any more.
+    """
+    began = time.monotonic()
+    report = asyncio.run(_interruptible(_story(rows, keep)))
+    report.seconds = round(time.monotonic() - began, 1)
+    if as_json:
+        emit(report.as_json())
+    else:
+        draw(report)
+    return 0 if all(check.kept for check in report.checks) else 1
+
+
+async def _interruptible(story: Coroutine[Any, Any, Report]) -> Report:
+    """SIGTERM ends it as Ctrl-C does: by unwinding everything that was started."""
+    task = asyncio.ensure_future(story)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
+
+
+async def _story(rows: int | None, keep: Path | None) -> Report:
+    template = _example("template.txt").read_text("utf-8").removesuffix("\n")
+    note("starting Valkey, the sandbox, serve and a worker ...")
+    async with stage(keep) as on_stage:
+        watching = asyncio.create_task(on_stage.children.watch())
+        playing = asyncio.create_task(_play(on_stage, template, rows))
+        try:
+            await asyncio.wait({watching, playing}, return_when=asyncio.FIRST_COMPLETED)
+            if not playing.done():
+                await watching  # a process has ended: this says which
+            return await playing
+        finally:
+            await _ended(watching, playing)
+
+
+async def _ended(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _play(on_stage: Stage, template: str, rows: int | None) -> Report:
+    return await seated(on_stage.settings, lambda desk: Play(on_stage, desk, rows).run(template))
+
+
+@dataclass(slots=True)
+class Play:
+    """The acts, in order."""
+
+    on_stage: Stage
+    desk: Desk
+    rows: int | None
+
+    async def run(self, template: str) -> Report:
+        synced = await sync(self.desk.settings, self.desk.outbox, PROFILE)
+        note(f"{synced.usable} numbers make {synced.rate:g} parts/s, the account allows {synced.allowed:g}")
+        await self._worker_is_here()
+        first = await self._campaign("first campaign", template)
+        second = await self._campaign("second campaign", AGAIN)
+        await self._receipts([first, second])
+        return await Report.make(self.on_stage, self.desk, [first, second])
+
+    async def _worker_is_here(self) -> None:
+        async with _patience(_START_S, "no worker came up"):
+            while not await self.desk.outbox.workers():  # noqa: ASYNC110 - another process says so
+                await asyncio.sleep(_LOOK_S)
+
+    async def _campaign(self, title: str, template: str) -> PushResult:
+        request = PushRequest(
+            profile=PROFILE, template=template, region="US", rejects_path=self.on_stage.folder / "rejected.csv"
+        )
+        with _first_rows(_example("recipients.csv"), self.rows) as stream:
+            source = open_source(stream, "recipients.csv")
+            result = await push(
+                self.desk.outbox, self.desk.settings, request, source, arm=lambda campaign: arm(self.desk, campaign)
+            )
+        note(f"{title}: {result.accepted} accepted, {result.rejected} rejected, {result.duplicates} duplicates")
+        await self._follow(title, result)
+        return result
+
+    async def _follow(self, title: str, result: PushResult) -> None:
+        waiting, since_s = -1, time.monotonic()
+        with show(title) as shown:
+            while True:
+                view = await self.desk.outbox.campaign(result.campaign_id or "")
+                if view is None:
+                    raise UnusableInput("the example list has no row that can be sent")
+                shown.update(view)
+                if not (view.waiting or view.in_flight):
+                    return
+                if view.waiting != waiting:
+                    waiting, since_s = view.waiting, time.monotonic()
+                elif time.monotonic() - since_s > _STUCK_S:
+                    raise VolleyError(f"{title}: nothing has moved for {_STUCK_S:g} s")
+                await asyncio.sleep(_LOOK_S)
+
+    async def _receipts(self, results: list[PushResult]) -> None:
+        """Waits until no message is merely submitted, and the ledger has it all; the report says what is missing."""
+        note("waiting for the last receipts ...")
+        names = [result.campaign_id or "" for result in results]
+        with contextlib.suppress(TryAgainLater):
+            async with reading(self.desk.settings) as reader, _patience(_RECEIPTS_S, "receipts are missing"):
+                while True:
+                    counted = await reader.status_counts(names)
+                    open_ = sum(counted.get(name, {}).get("submitted", 0) for name in names)
+                    if not open_ and not await self.desk.outbox.ledger_length():
+                        return
+                    await asyncio.sleep(_LOOK_S)
+
+
+def _first_rows(path: Path, rows: int | None) -> BinaryIO:
+    """The file, or its header and as many rows."""
+    if rows is None:
+        return path.open("rb")
+    with path.open(encoding="utf-8", newline="") as file:
+        text = io.StringIO(newline="")
+        csv.writer(text).writerows(islice(csv.reader(file), rows + 1))
+    return io.BytesIO(text.getvalue().encode())
+
+
+@contextlib.asynccontextmanager
+async def _patience(seconds: float, otherwise: str) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise TryAgainLater(f"{otherwise} within {seconds:g} s") from None
+
+
+def _example(name: str) -> Path:
+    path = EXAMPLES / name
+    if not path.is_file():
+        raise UnusableInput(f"the demo reads {path}, which is not here: run it from a source tree")
+    return path

@@ -1,0 +1,106 @@
+"""Questions of people to the ledger, with what only Redis knows yet laid over it where Redis can be reached."""
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import asdict
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar, cast
+
+from redis.exceptions import RedisError
+
+from producer.records import reading
+from volley.errors import TryAgainLater, UnusableInput
+from volley.ledger.costs import By
+from volley.ledger.export import Format, write
+from volley.ledger.reader import HotStates, Reader, hot_states
+from volley.outbox.connect import connect
+from volley.outbox.outbox import Outbox
+from volley.settings import Settings, load
+
+T = TypeVar("T")
+Work = Callable[[Reader, HotStates | None], Awaitable[T]]
+
+
+def export(campaign_id: str, form: str, output: Path | None) -> int:
+    """Writes a campaign to a file or to stdout; how many messages that were."""
+
+    async def work(reader: Reader, hot: HotStates | None) -> int:
+        await reader.campaign(campaign_id)  # an unknown one leaves no file behind
+        with _sink(output) as out:
+            return await write(reader.export(campaign_id, hot), cast("Format", form), out)
+
+    return _run(work)
+
+
+def story(message_id: str) -> dict[str, Any]:
+    """One message, from its seal to its last receipt."""
+    return _run(lambda reader, hot: reader.message_story(message_id, hot))
+
+
+def costs(by: str, since_us: int | None, until_us: int | None) -> dict[str, Any]:
+    """`rows`, one a group and currency, and `totals`, one a currency."""
+    rows = _run(lambda reader, _hot: reader.costs(cast("By", by), since_us, until_us))
+    documents = [
+        {by: row.group, **{key: value for key, value in asdict(row).items() if key != "group"}} for row in rows
+    ]
+    totals: dict[str, dict[str, Decimal]] = {}
+    for row in rows:
+        sums = totals.setdefault(row.currency, {"estimated": Decimal(0), "cost": Decimal(0)})
+        sums["estimated"] += Decimal(row.estimated or 0)
+        sums["cost"] += Decimal(row.cost or 0)
+    return {
+        "by": by,
+        "rows": documents,
+        "totals": [{"currency": name, **_strings(sums)} for name, sums in totals.items()],
+    }
+
+
+def _strings(sums: dict[str, Decimal]) -> dict[str, str]:
+    return {name: f"{value:f}" for name, value in sums.items()}
+
+
+def _run(work: Work[T]) -> T:
+    return asyncio.run(_with_ledger(load(), work))
+
+
+async def _with_ledger(settings: Settings, work: Work[T]) -> T:
+    async with reading(settings) as reader, _hot(settings) as hot:
+        return await work(reader, hot)
+
+
+@contextlib.asynccontextmanager
+async def _hot(settings: Settings) -> AsyncIterator[HotStates | None]:
+    """What Redis knows; None where there is none, as the ledger can be asked without it."""
+    try:
+        redis = await connect(settings.current.redis_url, check=False)
+    except (TryAgainLater, UnusableInput) as error:
+        print(f"volley: the ledger alone is asked, as there is {error}", file=sys.stderr)
+        yield None
+        return
+    try:
+        yield hot_states(Outbox(redis, settings.account))
+    except RedisError as error:
+        raise TryAgainLater(f"Redis went away ({type(error).__name__}); try again") from error
+    finally:
+        await redis.aclose()
+
+
+@contextlib.contextmanager
+def _sink(output: Path | None) -> Iterator[BinaryIO]:
+    """stdout, or a file that is there when it is complete and not before."""
+    if output is None:
+        yield sys.stdout.buffer
+        return
+    part = output.with_name(f".{output.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        part.replace(output)
+    except OSError as error:
+        raise UnusableInput(f"{output}: {error.strerror}; name another file") from None
+    finally:
+        part.unlink(missing_ok=True)
