@@ -11,7 +11,7 @@ from volley.sandbox.http import Reply, Request
 from volley.sandbox.limits import RequestLimit
 from volley.sandbox.messages import Sends
 from volley.sandbox.numbers import Lists
-from volley.sandbox.replies import Refusal
+from volley.sandbox.replies import Refusal, ok
 
 _SEND_PATHS = {
     b"POST /v2/messages": False,
@@ -90,7 +90,7 @@ class App:
     def _get(self, steps: list[str], query: dict[str, str]) -> bytes:
         match steps:
             case ["messages", message_id]:
-                return self._message(message_id)
+                return ok(self._archive.get(message_id, time.time_ns() // 1000))
             case ["phone_numbers", "messaging"]:
                 return self._lists.phone_numbers(query)
             case ["phone_numbers", number_id, "messaging"]:
@@ -108,6 +108,3 @@ class App:
             case ["messaging_profiles", profile_id, ("short_codes" | "alphanumeric_sender_ids") as kind]:
                 return self._lists.profile_senders(profile_id, kind, query)
         raise Refusal("10005")
-
-    def _message(self, message_id: str) -> bytes:
-        return self._archive.get(message_id, time.time_ns() // 1000)

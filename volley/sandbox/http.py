@@ -11,16 +11,22 @@ from collections.abc import Callable
 from functools import partial
 from typing import Literal, NamedTuple, cast
 
-from volley.sandbox.replies import http_reply
+from volley.sandbox.replies import error_body, http_reply
 
 MAX_HEAD = 16_384
 _ZERO = ord("0")
+_BODY = error_body("10015", "Bad Request", "The request could not be read: see its HTTP status.")
+_CLOSE = b"connection: close\r\n"
+_DRAIN_US = 200_000
 
-End = Literal["keep", "close", "reset", "never"]
+End = Literal["keep", "close", "drain", "reset", "never"]
 
 
 class Reply(NamedTuple):
-    """An answer that is not simply written: late, followed by a close, instead of one. `sent` runs when it is out."""
+    """An answer that is not simply written: late, followed by a close, instead of one. `sent` runs when it is out.
+
+    `drain` hears out a client that is still writing before it closes; `never` leaves the connection as it is.
+    """
 
     raw: bytes
     delay_us: int = 0
@@ -135,11 +141,12 @@ class Front:
 class Connection(asyncio.Protocol):
     """One client. Answers keep the order of the requests: while one is awaited, the next waits in the buffer."""
 
-    __slots__ = ("_buffer", "_front", "_transport", "busy", "idle_since")
+    __slots__ = ("_buffer", "_deaf", "_front", "_transport", "busy", "idle_since")
 
     def __init__(self, front: Front) -> None:
         self._front = front
         self._buffer = b""
+        self._deaf = False
         self._transport: asyncio.Transport | None = None
         self.busy = False
         self.idle_since = 0.0
@@ -156,29 +163,29 @@ class Connection(asyncio.Protocol):
         self._transport = None
 
     def data_received(self, data: bytes) -> None:
+        if self._deaf:
+            return
         self._buffer = self._buffer + data if self._buffer else data
         if not self.busy:
             self._serve()
 
     def _serve(self) -> None:
         self.idle_since = time.monotonic()
+        buffer, start = self._buffer, 0
         out: list[bytes] = []
-        start = 0
         try:
-            while start < len(self._buffer) and not self.busy:
-                request = read_request(self._buffer, start, self._front.max_body)
+            while start < len(buffer) and not self.busy:
+                request = read_request(buffer, start, self._front.max_body)
                 if request is None:
                     break
                 start = request.next
                 self._answer(request, out)
         except Unreadable as refusal:
+            start = len(buffer)
             self._front.unreadable(refusal.status)
-            start = len(self._buffer)
-            self._hold(Reply(b"".join(out) + http_reply(refusal.status, b""), end="close"))
-            return
-        self._buffer = self._buffer[start:] if start < len(self._buffer) else b""
-        if out:
-            self._write(out[0] if len(out) == 1 else b"".join(out))
+            self._hold(Reply(http_reply(refusal.status, _BODY, _CLOSE), end="drain"), out)
+        self._buffer = buffer[start:] if start < len(buffer) else b""
+        self._flush(out)
 
     def _answer(self, request: Request, out: list[bytes]) -> None:
         reply = self._front.respond(request)
@@ -187,14 +194,23 @@ class Connection(asyncio.Protocol):
         if type(reply) is bytes and self._front.held is None:
             out.append(reply)
         else:
-            self._hold(reply if isinstance(reply, Reply) else Reply(reply))
+            self._hold(reply if isinstance(reply, Reply) else Reply(reply), out)
 
-    def _hold(self, reply: Reply) -> None:
+    def _hold(self, reply: Reply, out: list[bytes]) -> None:
+        if self._front.held is None and reply.end == "keep" and not reply.delay_us:
+            out.append(reply.raw)
+            return
+        self._flush(out)  # what was answered before must not wait with this one
         self.busy = True
         if self._front.held is not None:
             self._front.held.append(partial(self._schedule, reply))
         else:
             self._schedule(reply)
+
+    def _flush(self, out: list[bytes]) -> None:
+        if out:
+            self._write(out[0] if len(out) == 1 else b"".join(out))
+            out.clear()
 
     def _schedule(self, reply: Reply) -> None:
         if reply.delay_us:
@@ -208,6 +224,10 @@ class Connection(asyncio.Protocol):
         if reply.end == "never":
             return
         self._write(reply.raw)
+        if reply.end == "drain":  # closing on a client that still writes would reset what it has not read
+            self._deaf = True
+            self._front.later(time.monotonic_ns() // 1000 + _DRAIN_US, partial(self.hang_up, reset=False))
+            return
         if reply.end != "keep":
             self.hang_up(reset=reply.end == "reset")
             return

@@ -141,7 +141,7 @@ async def _tick(log: ArrivalLog, held: list[Callable[[], None]] | None, front: F
             del held[: len(waiting)]
             for release in waiting:
                 release()
-        if loop.time() - swept > 1:
+        if loop.time() - swept > min(1.0, idle_s):
             swept = loop.time()
             front.close_idle(idle_s)
 
