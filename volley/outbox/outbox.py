@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import NamedTuple
 
 import orjson
-from redis.exceptions import RedisError
 
 from volley.campaign import Campaign
 from volley.errors import RefusedByPolicy, TryAgainLater, UnusableInput
@@ -16,7 +15,7 @@ from volley.outbox.dispatch import Dispatch
 from volley.outbox.events import ReceiptRecord, pack
 from volley.outbox.keys import Keys
 from volley.outbox.receipts import positions
-from volley.outbox.scripts import Scripts, away
+from volley.outbox.scripts import Scripts, reaching
 from volley.sender import Sender, SenderType
 from volley.state import MOVES_ARG
 
@@ -60,18 +59,14 @@ class Outbox:
 
     async def begin(self, campaign_id: str) -> None:
         """Opens a push. Its chunks go by themselves when an hour passes without another one."""
-        try:
+        with reaching():
             now, _ = await self.redis.time()
             await self.redis.zadd(self.keys.of("open"), {campaign_id: int(now) * 1_000_000})
-        except RedisError as error:
-            raise away(error) from error
 
     async def admit(self, campaign_id: str, index: int, blob: bytes, count: int) -> None:
         """Stores a chunk of a push that is not sealed yet."""
-        try:
+        with reaching():
             answer = await self.scripts.run("admit", campaign_id, index, blob, count, self.ledger_bound)
-        except RedisError as error:
-            raise away(error) from error
         if answer == 0:
             raise TryAgainLater(
                 "the ledger is behind: see that volley serve runs and its database is there, then push again"
@@ -87,10 +82,8 @@ class Outbox:
             UnusableInput: the profile or the explicit sender is not in the pool.
             TryAgainLater: Redis is away; the same push may be made again with the same key.
         """
-        try:
+        with reaching():
             return await self._seal(campaign, key_ttl_s)
-        except RedisError as error:
-            raise away(error) from error
 
     async def _seal(self, campaign: Campaign, key_ttl_s: int) -> Sealed:
         profile = await self.redis.hget(self.keys.of("profile"), campaign.profile)
@@ -119,17 +112,13 @@ class Outbox:
 
     async def abandon(self, campaign_id: str) -> None:
         """Drops what an unsealed push has stored; a sealed campaign is left alone."""
-        try:
+        with reaching():
             await self.scripts.run("abandon", campaign_id)
-        except RedisError as error:
-            raise away(error) from error
 
     async def find_key(self, idempotency_key: str) -> tuple[str, str] | None:
         """(campaign id, content hash) of an idempotency key that was used."""
-        try:
+        with reaching():
             held = await self.redis.get(self.keys.of("once", idempotency_key))
-        except RedisError as error:
-            raise away(error) from error
         if held is None:
             return None
         campaign_id, content_hash = held.decode().split(" ", 1)
@@ -140,10 +129,8 @@ class Outbox:
         index = await self.profile_index(profile)
         if index is None or not numbers:
             return set()
-        try:
+        with reaching():
             flags = await self.redis.smismember(self.keys.of("optout", index), list(numbers))
-        except RedisError as error:
-            raise away(error) from error
         return {number for number, flag in zip(numbers, flags, strict=True) if flag}
 
     async def add_optouts(self, profile: str, numbers: Sequence[int]) -> int:
@@ -151,39 +138,40 @@ class Outbox:
         index = await self.profile_index(profile)
         if index is None:
             raise unknown_profile(profile)
-        try:
+        with reaching():
             return sum(
                 [
                     await self.scripts.durable("optouts", index, *map(str, numbers[at : at + 1000]))
                     for at in range(0, len(numbers), 1000)
                 ]
             )
-        except RedisError as error:
-            raise away(error) from error
 
     async def profile_index(self, profile: str) -> int | None:
-        try:
+        with reaching():
             index = await self.redis.hget(self.keys.of("profile"), profile)
-        except RedisError as error:
-            raise away(error) from error
         return None if index is None else int(index)
 
     # people
 
     async def campaigns(self) -> list[views.CampaignView]:
-        return await views.campaigns(self.redis, self.keys)
+        with reaching():
+            return await views.campaigns(self.redis, self.keys)
 
     async def campaign(self, campaign_id: str) -> views.CampaignView | None:
-        return await views.campaign(self.redis, self.keys, campaign_id)
+        with reaching():
+            return await views.campaign(self.redis, self.keys, campaign_id)
 
     async def senders(self, profile: str | None = None, *, count_pins: bool = False) -> list[views.SenderView]:
-        return await views.senders(self.redis, self.keys, profile, count_pins=count_pins)
+        with reaching():
+            return await views.senders(self.redis, self.keys, profile, count_pins=count_pins)
 
     async def profiles(self) -> list[views.ProfileView]:
-        return await views.profiles(self.redis, self.keys)
+        with reaching():
+            return await views.profiles(self.redis, self.keys)
 
     async def workers(self) -> list[views.WorkerView]:
-        return await views.workers(self.redis, self.keys)
+        with reaching():
+            return await views.workers(self.redis, self.keys)
 
     async def pause(self, campaign_id: str) -> int:
         """Nothing more of it is granted once this returns. How many messages are still in flight."""
@@ -193,10 +181,8 @@ class Outbox:
         return await self._control(campaign_id, "r")
 
     async def _control(self, campaign_id: str, new: str) -> int:
-        try:
+        with reaching():
             state, flying = await self.scripts.durable("control", campaign_id, new)
-        except RedisError as error:
-            raise away(error) from error
         if not state:
             raise UnusableInput(f"no campaign {campaign_id[:40]!r}: see volley campaigns")
         if state.decode() != new:
@@ -211,14 +197,12 @@ class Outbox:
     async def sweep(self, campaign_id: str, to: str) -> tuple[int, int]:
         """Ends what waits of a campaign as cancelled (c) or expired (e): (in flight, ended)."""
         done, ended, flying = 0, 0, 0
-        try:
+        with reaching():
             while not done:
                 state, flying, count, done = await self.scripts.durable(
                     "sweep", MOVES_ARG, campaign_id, to, _SWEEP_CHUNKS
                 )
                 ended += count
-        except RedisError as error:
-            raise away(error) from error
         if not state:
             raise UnusableInput(f"no campaign {campaign_id[:40]!r}: see volley campaigns")
         return int(flying), ended
@@ -229,18 +213,14 @@ class Outbox:
         self, profile: str, senders: Sequence[Sender], weights: dict[SenderType, int] | None = None
     ) -> tuple[int, int]:
         """The profile's senders as they are now: (joined, left). Without weights all types are one class, first free first."""
-        try:
+        with reaching():
             _, _, joined, left = await self.scripts.durable("sync", *pool.roster(profile, senders, weights or {}))
-        except RedisError as error:
-            raise away(error) from error
         return int(joined), int(left)
 
     async def set_rates(self, account: Decimal, profiles: dict[str, Decimal]) -> None:
         """Parts per second of the account and of profiles by id; a profile that is not named has no limit of its own."""
-        try:
+        with reaching():
             await pool.set_rates(self.redis, self.keys, account, profiles)
-        except RedisError as error:
-            raise away(error) from error
 
     async def sender_numbers(self) -> dict[int, str]:
         """Sender index → number, of all senders there ever were."""
@@ -251,10 +231,8 @@ class Outbox:
 
     async def apply_receipts(self, records: Sequence[ReceiptRecord]) -> None:
         """Merges what the carrier says into the hot states and the ledger stream, on the disk before this returns."""
-        try:
+        with reaching():
             await self.scripts.durable("receipts", MOVES_ARG, pack(list(records)), positions(records))
-        except RedisError as error:
-            raise away(error) from error
 
     async def retire(self, campaign_ids: Sequence[str], up_to: str) -> int:
         """Drops chunks that are over, once the recorder has committed all entries up to this one."""

@@ -10,11 +10,10 @@ from typing import Any, Final
 import msgpack
 from arq.connections import ArqRedis
 from redis.asyncio import ConnectionPool
-from redis.exceptions import RedisError
 
 from volley.campaign import Priority
 from volley.outbox.outbox import Outbox
-from volley.outbox.scripts import away
+from volley.outbox.scripts import reaching
 
 URGENT: Final = "volley:arq:urgent"
 BULK: Final = "volley:arq:bulk"
@@ -50,10 +49,8 @@ class Queue:
 
     async def arm(self, campaign_id: str, priority: Priority) -> None:
         """A campaign has just been sealed or resumed: plan it now. If this fails the sweeper does it within seconds."""
-        try:
+        with reaching():
             await self.plan(campaign_id, priority[0])
-        except RedisError as error:
-            raise away(error) from error
 
     async def plan(self, campaign_id: str, which: str) -> None:
         """Redis errors pass through."""

@@ -1,12 +1,14 @@
 """The Lua scripts: loaded from files, run by their hash, and where it matters followed by the durability barrier."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
 from typing import Any, Final
 
 from redis.exceptions import NoScriptError, RedisError
 
-from volley.errors import TryAgainLater, VolleyError
+from volley.errors import TryAgainLater
 from volley.outbox.client import Redis
 from volley.outbox.keys import Keys
 
@@ -16,7 +18,7 @@ _FLAGS = "--!flags "
 Argument = str | bytes | int | float
 
 
-class BarrierFailed(VolleyError):
+class BarrierFailed(TryAgainLater):
     """What the script wrote is not known to be on the disk: nothing may be sent or acknowledged on its strength."""
 
 
@@ -91,7 +93,11 @@ class Scripts:
         return answer, synced
 
 
-def away(error: RedisError) -> TryAgainLater:
-    """A Redis error as what the caller can do about it."""
-    reason = str(error).split("\n")[0][:120] or type(error).__name__
-    return TryAgainLater(f"Redis is away or refuses: {reason}; try again later")
+@contextmanager
+def reaching() -> Iterator[None]:
+    """Redis errors inside leave as what the caller can do about them."""
+    try:
+        yield
+    except RedisError as error:
+        reason = str(error).split("\n")[0][:120] or type(error).__name__
+        raise TryAgainLater(f"Redis is away or refuses: {reason}; try again later") from error

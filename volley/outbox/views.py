@@ -123,34 +123,44 @@ async def campaigns(client: Redis, keys: Keys, *, live: bool = False) -> list[Ca
 
 async def senders(client: Redis, keys: Keys, profile: str | None, *, count_pins: bool = False) -> list[SenderView]:
     today = int(time.time() // 86400)
-    info = await client.hgetall(keys.of("senderinfo"))
+    info = [orjson.loads(value) for value in (await client.hgetall(keys.of("senderinfo"))).values()]
+    mine = sorted(
+        (fields for fields in info if profile in (None, fields["profile"])), key=lambda fields: fields["index"]
+    )
     sent = await client.hgetall(keys.of("sent", today))
     stops = await client.hgetall(keys.of("stops"))
-    records = await client.hgetall(keys.of("sender"))
-    pins = await _pins(client, keys, today) if count_pins else {}
+    free = await _free(client, keys, [fields["index"] for fields in mine])
+    pins = await _pins(client, keys) if count_pins else {}
     found = []
-    for value in info.values():
-        fields = orjson.loads(value)
+    for fields, free_us in zip(mine, free, strict=True):
         index = fields.pop("index")
         sender = Sender(**fields)
-        if profile is None or sender.profile == profile:
-            _rate, p, cls, state, *_ = records[str(index).encode()].decode().split(" ")
-            stop = orjson.loads(stops.get(b"s%d" % index, b"{}"))
-            found.append(
-                SenderView(
-                    sender=sender,
-                    index=index,
-                    free_us=int(await client.zscore(keys.of("pool", f"c{p}.{cls}"), index) or 0) if state == "a" else 0,
-                    pins=pins.get(index, 0) if count_pins else -1,
-                    sent_today=int(sent.get(b"%d" % index, 0)),
-                    stopped_until_us=int(stop.get("until", 0)),
-                    reason=stop.get("reason", sender.reason),
-                )
+        stop = orjson.loads(stops.get(b"s%d" % index, b"{}"))
+        found.append(
+            SenderView(
+                sender=sender,
+                index=index,
+                free_us=free_us,
+                pins=pins.get(index, 0) if count_pins else -1,
+                sent_today=int(sent.get(b"%d" % index, 0)),
+                stopped_until_us=int(stop.get("until", 0)),
+                reason=stop.get("reason", sender.reason),
             )
-    return sorted(found, key=lambda view: view.index)
+        )
+    return found
 
 
-async def _pins(client: Redis, keys: Keys, today: int) -> dict[int, int]:
+async def _free(client: Redis, keys: Keys, indices: list[int]) -> list[int]:
+    """When each sender is free, µs; 0 for those that are not in the pool."""
+    records = await client.hgetall(keys.of("sender"))
+    pipeline = client.pipeline(transaction=False)
+    for index in indices:
+        _rate, p, class_, *_ = records[b"%d" % index].decode().split(" ")
+        pipeline.execute_command("ZSCORE", keys.of("pool", f"c{p}.{class_}"), index)
+    return [int(float(score or 0)) for score in await pipeline.execute()]
+
+
+async def _pins(client: Redis, keys: Keys) -> dict[int, int]:
     """How many people each sender serves; walks all pins, so it is for people who ask, not for loops."""
     totals: dict[int, int] = {}
     async for key in client.scan_iter(match=keys.of("pin").replace("{", "[{]").replace("}", "[}]") + "*", count=1000):
@@ -166,7 +176,7 @@ async def pins(client: Redis, keys: Keys) -> dict[tuple[int, int], int]:
     async for key in client.scan_iter(match=keys.of("pin").replace("{", "[{]").replace("}", "[}]") + "*", count=1000):
         profile = int(key.decode().rsplit(":", 2)[1])
         for recipient, value in (await client.hgetall(key)).items():
-            held[profile, int(recipient)] = int(value) // 100_000
+            held[profile, int.from_bytes(recipient, "big")] = int(value) // 100_000
     return held
 
 

@@ -60,7 +60,7 @@ local function save_camps()
         if by ~= 0 then call('HINCRBY', key, 'n' .. state, by) end
       end
       if c.dln ~= 0 then call('HINCRBY', key, 'ln', c.dln) end
-      if c.tagged then call('HSET', key, 'vf', int(c.vf)) end
+      if c.taken then call('HSET', key, 'vf', int(c.vf)) end
     end
   end
 end
@@ -75,48 +75,68 @@ end
 
 -- A chunk's states, read once a call. nil: the chunk has been retired.
 local function chunk_of(cid, k)
-  local key = K.states .. cid .. ':' .. k
-  local c = chunks[key]
+  local of_campaign = chunks[cid]
+  if not of_campaign then
+    of_campaign = {}
+    chunks[cid] = of_campaign
+  end
+  local c = of_campaign[k]
   if c == nil then
+    local key = K.states .. cid .. ':' .. k
     local text = call('GET', key)
-    c = text and { key = key, cid = cid, k = k, text = text, now = {}, order = {} } or false
-    chunks[key] = c
+    c = text and { key = key, cid = cid, k = k, text = text, now = {}, order = {}, n = 0 } or false
+    of_campaign[k] = c
   end
   return c or nil
 end
 
 local function state_of(c, off) return c.now[off] or sub(c.text, off + 1, off + 1) end
 
+local function change(c, off, new)
+  c.now[off] = new
+  c.n = c.n + 1
+  c.order[c.n] = off
+end
+
 -- Moves one message if the table of legal moves has it; the counts follow.
 local function move(c, off, new)
   local old = state_of(c, off)
   if not MOVES[old .. new] then return false end
-  c.now[off] = new
-  c.order[#c.order + 1] = off
+  change(c, off, new)
   local camp = camp_of(c.cid)
-  if camp then count(camp, old, -1); count(camp, new, 1) end
+  if camp then
+    local n = camp.n
+    n[old] = (n[old] or 0) - 1
+    n[new] = (n[new] or 0) + 1
+  end
   if new ~= 's' and new ~= '.' and new ~= '?' then c.ended = true end
   return true
 end
 
 -- Writes the changed states, neighbours in one go. `entry` is the ledger entry that tells of them: a chunk in which
 -- nothing is open any more may go once the recorder has acknowledged it.
+local function save_chunk(c, entry)
+  local now, order, run = c.now, c.order, {}
+  local first, n = order[1], 0
+  for i = 1, c.n do
+    local off = order[i]
+    if off ~= first + n then
+      call('SETRANGE', c.key, first, concat(run, '', 1, n))
+      first, n = off, 0
+    end
+    n = n + 1
+    run[n] = now[off]
+  end
+  call('SETRANGE', c.key, first, concat(run, '', 1, n))
+  if c.ended and entry and not call('GET', c.key):find('[%.s%?]') then
+    call('HSET', K.final .. c.cid, c.k, entry)
+  end
+end
+
 local function save_chunks(entry)
-  for _, c in pairs(chunks) do
-    if c and #c.order > 0 then
-      local first, run = c.order[1], {}
-      for i = 1, #c.order do
-        local off = c.order[i]
-        if off ~= first + #run then
-          call('SETRANGE', c.key, first, concat(run))
-          first, run = off, {}
-        end
-        run[#run + 1] = c.now[off]
-      end
-      call('SETRANGE', c.key, first, concat(run))
-      if c.ended and entry and not call('GET', c.key):find('[%.s%?]') then
-        call('HSET', K.final .. c.cid, c.k, entry)
-      end
+  for _, of_campaign in pairs(chunks) do
+    for _, c in pairs(of_campaign) do
+      if c and c.n > 0 then save_chunk(c, entry) end
     end
   end
 end
@@ -140,12 +160,13 @@ local function sender_of(idx)
   return s or nil
 end
 
--- pins: one small packed hash a bucket of people -------------------------------------------------------------------
-local function pin_key(p, rcpt) return K.pin .. p .. ':' .. (rcpt % PIN_BUCKETS) end
+-- pins: one small packed hash a bucket of people: the person's 8 bytes as in REF → sender × 100,000 + day of the last message.
+-- No expiry on the bucket: it would be written with every message; the sweeper prunes instead.
+local function pin_key(p, rcpt) return K.pin .. p .. ':' .. rcpt % PIN_BUCKETS end
 
--- The active sender that a person is pinned to in a profile, and the day of the pin; nil when there is none.
-local function pin_of(p, rcpt, today, pin_days)
-  local value = call('HGET', pin_key(p, rcpt), int(rcpt))
+-- The active sender that a person is pinned to, and the day of the pin; nil when there is none.
+local function pin_in(key, person, today, pin_days)
+  local value = call('HGET', key, person)
   if not value then return nil end
   local day = value % 100000
   if today - day > pin_days then return nil end
@@ -154,10 +175,8 @@ local function pin_of(p, rcpt, today, pin_days)
   if s and s.active then return idx, day end
 end
 
-local function pin(p, rcpt, idx, today, pin_days)
-  local key = pin_key(p, rcpt)
-  call('HSET', key, int(rcpt), int(idx * 100000 + today))
-  call('EXPIRE', key, (pin_days + 1) * 86400)
+local function pin_of(p, rcpt, today, pin_days)
+  return pin_in(pin_key(p, rcpt), pack('>I8', rcpt), today, pin_days)
 end
 
 -- lanes -------------------------------------------------------------------------------------------------------------

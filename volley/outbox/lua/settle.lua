@@ -11,9 +11,8 @@ local now = clock()
 local today = floor(now / DAY_US)
 local OUTCOME = '>I2c1BI4Bi4'
 
--- The state that a message may really have now: what is not sent may have been cancelled or have expired meanwhile.
-local function state_for(c, new)
-  if new ~= '.' then return new end
+-- The state of a message that was not sent: its campaign may have been cancelled or have expired meanwhile.
+local function state_for(c)
   if not c or c.st == 'c' then return 'c' end
   if c.st == 'e' or (c.x > 0 and now >= c.x) then return 'e' end
   return '.'
@@ -21,7 +20,7 @@ end
 
 local function unpin(c, idx, rcpt)
   local held = pin_of(c.p, rcpt, today, pin_days)
-  if held == int(idx) then call('HDEL', pin_key(c.p, rcpt), int(rcpt)) end
+  if held == int(idx) then call('HDEL', pin_key(c.p, rcpt), pack('>I8', rcpt)) end
 end
 
 -- Back into line: at once, or when its rest is over. The generation may grow, since nothing of it was sent.
@@ -37,23 +36,32 @@ local function again(c, idx, k, off, parts, attempt, spent, generation, rcpt, fl
   end
 end
 
-local function settle_one(flight, outcome, at)
-  local pos, new, flags, delay, parts, cost = unpack_(OUTCOME, outcome, at)
-  if pos >= flight.n or flight.closed[pos] or sub(flight.mask, pos + 1, pos + 1) ~= 's' then return '-' end
+local last = {} -- the campaign and chunk of the message before, as neighbours mostly share them
+
+local function place_of(flight, camp, k)
+  local cid = flight.ids[camp + 1]
+  if last.cid ~= cid or last.k ~= k then
+    last = { cid = cid, k = k, c = camp_of(cid), chunk = chunk_of(cid, k) }
+  end
+  return last.c, last.chunk
+end
+
+local function settle_one(flight, pos, new, flags, delay, parts, cost)
+  if pos >= flight.n or flight.closed[pos] or byte(flight.mask, pos + 1) ~= 115 then return '-' end
   local idx, camp, k, off, weight, attempt, spent, generation, rcpt =
     unpack_(RECORD, flight.text, flight.records + pos * RECORD_SIZE)
-  local cid = flight.ids[camp + 1]
-  local c, chunk = camp_of(cid), chunk_of(cid, k)
-  local state = state_for(c, new)
+  local c, chunk = place_of(flight, camp, k)
+  local state = new == '.' and state_for(c) or new
   if not chunk or not move(chunk, off, state) then return '-' end
   flight.closed[pos] = true
   flight.order[#flight.order + 1] = pos
-  if state == '.' then again(c, idx, k, off, weight, attempt, spent, generation, rcpt, flags, delay) end
   if state == 'a' then
     c.sp = (c.sp or 0) + (parts > 0 and parts or weight)
     if cost > 0 then c.cm = (c.cm or 0) + cost end
+  elseif state == '.' then
+    again(c, idx, k, off, weight, attempt, spent, generation, rcpt, flags, delay)
   end
-  if flags % 4 >= 2 and state ~= '.' then tell(cid, k, off, state, NOBODY, 0) end
+  if flags % 4 >= 2 and state ~= '.' then tell(c.id, k, off, state, NOBODY, 0) end
   return state
 end
 
@@ -62,7 +70,7 @@ local function save_flight(flight, token)
   if #order == 0 then return end
   local open = flight.n
   for i = 1, flight.n do
-    if flight.closed[i - 1] or sub(flight.mask, i, i) ~= 's' then open = open - 1 end
+    if flight.closed[i - 1] or byte(flight.mask, i) ~= 115 then open = open - 1 end
   end
   if open == 0 then
     call('DEL', K.flight .. token)
@@ -84,7 +92,7 @@ end
 -- Gives back all that is still open: nothing of it was posted.
 local function release(flight)
   for pos = 0, flight.n - 1 do
-    settle_one(flight, pack(OUTCOME, pos, '.', 6, 0, 0, -1), 1)
+    settle_one(flight, pos, '.', 6, 0, 0, -1)
   end
 end
 
@@ -103,7 +111,8 @@ for i = 4, #ARGV, 2 do
     outcomes = ''
   end
   for at = 1, #outcomes, 13 do
-    answer[#answer + 1] = flight and settle_one(flight, outcomes, at) or '-'
+    local pos, new, flags, delay, parts, cost = unpack_(OUTCOME, outcomes, at)
+    answer[#answer + 1] = flight and settle_one(flight, pos, new, flags, delay, parts, cost) or '-'
   end
 end
 for token, flight in pairs(flights) do

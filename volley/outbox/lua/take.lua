@@ -9,8 +9,10 @@
 -- at most rate × (W + 0.3 s) + one message in any window W.
 local token, want = ARGV[1], tonumber(ARGV[2])
 local credit, life = tonumber(ARGV[5]), tonumber(ARGV[6])
+local TURN_US = 10000 -- a sender goes on for this long before the next one's turn, where nobody competes
 local bound, low, pin_days = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
 learn_moves(ARGV[7])
+assert(MOVES['.s'])
 
 local now = clock()
 local today = floor(now / DAY_US)
@@ -38,9 +40,9 @@ local function bucket_of(name)
   return b
 end
 
-local function charge(b, moment, parts)
+local function charge(b, earliest, parts)
   if b.cost > 0 then
-    b.tat = max(b.tat, moment - credit) + ceil(parts * b.cost)
+    b.tat = max(b.tat, earliest) + ceil(parts * b.cost)
     b.charged = true
   end
 end
@@ -55,7 +57,7 @@ local function line_of(pr, owner)
   local key = K.ready .. pr .. ':' .. owner
   local line = lines[key]
   if not line then
-    line = { key = key, owner = owner, pr = pr, ids = call('ZRANGE', key, 0, 15) }
+    line = { key = key, owner = owner, pr = pr, ids = call('ZRANGE', key, 0, 15), lanes = {} }
     lines[key] = line
   end
   return line
@@ -83,23 +85,25 @@ local function next_in(line, virtual)
   return best, best_tag
 end
 
-local function buffer_of(cid, owner, n)
-  local key = K.lane .. cid .. ':' .. owner
-  local b = lanes_read[key]
+local function buffer_of(line, cid, n)
+  local b = line.lanes[cid]
   if not b then
-    b = { key = key, cid = cid, owner = owner, at = 0, from = 0, refs = call('LRANGE', key, 0, n - 1), n = n }
-    lanes_read[key] = b
-  elseif b.at - b.from >= #b.refs and #b.refs == b.n then
+    local key = K.lane .. cid .. ':' .. line.owner
+    local refs = call('LRANGE', key, 0, n - 1)
+    b = { key = key, at = 0, from = 0, refs = refs, size = #refs, n = n }
+    line.lanes[cid] = b
+    lanes_read[#lanes_read + 1] = b
+  elseif b.at - b.from >= b.size and b.size == b.n then
     b.from = b.at
-    b.refs = call('LRANGE', key, b.at, b.at + n - 1)
-    b.n = n
+    b.refs = call('LRANGE', b.key, b.at, b.at + n - 1)
+    b.size, b.n = #b.refs, n
   end
   return b
 end
 
 -- grants ------------------------------------------------------------------------------------------------------------
 local granted, records, ids, ordinals = 0, {}, {}, {}
-local sent, moved = {}, {}
+local moved = {}
 
 local function ordinal_of(cid)
   local o = ordinals[cid]
@@ -117,62 +121,74 @@ local function opted_out(p, rcpt)
 end
 
 -- Whether this sender may send the ref at the head; if not, the ref has gone where it belongs.
-local function fits(c, s, ref, k, off, rcpt, attempt)
-  local chunk = chunk_of(c.id, k)
-  if not chunk or state_of(chunk, off) ~= '.' then return false end
+local function fits(c, s, chunk, off, rcpt, ref, attempt)
+  if chunk.now[off] or byte(chunk.text, off + 1) ~= 46 then return false end
   if opted_out(c.p, rcpt) then
     move(chunk, off, 'o')
-    tell(c.id, k, off, 'o', NOBODY, attempt)
+    tell(c.id, chunk.k, off, 'o', NOBODY, attempt)
     return false
   end
   if c.sd == '' then
-    local idx, day = pin_of(c.p, rcpt, today, pin_days)
+    local key, person = pin_key(c.p, rcpt), sub(ref, -8)
+    local idx, day = pin_in(key, person, today, pin_days)
     if idx and idx ~= s.idx then
       moved[#moved + 1] = { c, 's' .. idx, ref }
       return false
     end
-    if day ~= today then pin(c.p, rcpt, s.idx, today, pin_days) end
+    if day ~= today then call('HSET', key, person, s.pin) end
   end
-  return true, chunk
+  return true
 end
 
 local function grant(c, s, ref, moment)
   local k, off, parts, attempt, spent, generation, rcpt = unpack_(REF, ref)
-  local ok, chunk = fits(c, s, ref, k, off, rcpt, attempt)
-  if not ok or not move(chunk, off, 's') then return false end
-  charge(account, moment, parts)
-  charge(bucket_of('p' .. s.p), moment, parts)
-  if s.group ~= '' then charge(bucket_of('g' .. s.group), moment, parts) end
-  s.tat = max(s.tat, moment - credit) + ceil(parts * s.cost)
-  s.granted = true
+  local chunk = chunk_of(c.id, k)
+  if not chunk or not fits(c, s, chunk, off, rcpt, ref, attempt) then return false end
+  change(chunk, off, 's')
+  local earliest = moment - credit
+  charge(account, earliest, parts)
+  charge(s.bucket, earliest, parts)
+  if s.group_bucket then charge(s.group_bucket, earliest, parts) end
+  s.tat = max(s.tat, earliest) + ceil(parts * s.cost)
+  s.parts = (s.parts or 0) + parts
   local tag = max(V[c.pr], c.vf)
-  V[c.pr], c.vf, c.tagged = tag, tag + ceil(parts * 1000000 / c.w), true
+  V[c.pr], c.vf = tag, tag + ceil(parts * 1000000 / c.w)
+  c.taken = (c.taken or 0) + 1
   granted = granted + 1
-  records[granted] = pack(RECORD, s.idx, ordinal_of(c.id), k, off, parts, min(attempt + 1, 255),
-                          min(spent + 1, 255), generation, rcpt,
-                          max(0, moment - now))
-  sent[s.idx] = (sent[s.idx] or 0) + parts
+  records[granted] = pack(RECORD, s.idx, ordinal_of(c.id), k, off, parts, min(attempt + 1, 255), min(spent + 1, 255),
+                          generation, rcpt, moment - now)
   return true
 end
 
--- Takes refs from the head of the chosen lane until one is granted; false: that lane has none left.
-local function serve(s, line, i, moment)
-  local c = camp_of(line.ids[i])
-  local lane = buffer_of(c.id, line.owner, s.own_line == line and s.reach or want)
-  while lane.at - lane.from < #lane.refs do
-    lane.at = lane.at + 1
-    c.dln = c.dln - 1
-    if grant(c, s, lane.refs[lane.at - lane.from], moment) then return true end
-    skips = skips + 1
-    if skips > 4 * want then return false end
-  end
-  if #lane.refs < lane.n then leave(line, i) end
-  return nil
+local function moment_of(s)
+  local moment = max(now, s.tat, account.tat, s.bucket.tat)
+  return s.group_bucket and max(moment, s.group_bucket.tat) or moment
 end
 
--- One message for this sender, from its own lane or its class's, whichever campaign's turn it is.
-local function serve_next(s, pr, moment)
-  while skips <= 4 * want do
+-- Grants from the head of the chosen lane: one message where campaigns compete, else until the sender is free only after
+-- `stop`. true: granted; false: not now; nil: that lane has none left.
+local function serve(s, line, i, limit, stop, alone)
+  local c, done = camp_of(line.ids[i]), false
+  local lane = buffer_of(line, c.id, s.own_line == line and s.reach or want)
+  while lane.at - lane.from < lane.size do
+    local moment = moment_of(s)
+    if moment > limit or skips > 4 * want then return done end
+    lane.at = lane.at + 1
+    c.dln = c.dln - 1
+    if grant(c, s, lane.refs[lane.at - lane.from], moment) then
+      if not alone or s.tat > stop or granted == want then return true end
+      done = true
+    else
+      skips = skips + 1
+    end
+  end
+  if lane.size < lane.n then leave(line, i) end
+  return done or nil
+end
+
+-- Serves this sender from its own lane or its class's, whichever campaign's turn it is.
+local function serve_next(s, pr, limit, stop)
+  while true do
     local own, shared = s.own_line, s.class_line
     local i, tag = nil, nil
     if own then i, tag = next_in(own, V[pr]) end
@@ -182,10 +198,10 @@ local function serve_next(s, pr, moment)
       if j and (not i or other < tag) then line, i = shared, j end
     end
     if not i then return false end
-    local done = serve(s, line, i, moment)
+    local alone = #line.ids == 1 and not (own and shared and #own.ids > 0 and #shared.ids > 0)
+    local done = serve(s, line, i, limit, stop, alone)
     if done ~= nil then return done end
   end
-  return false
 end
 
 -- When a sender is free. The pool's score is the truth; a score in `busy` is only not later than it.
@@ -208,6 +224,8 @@ local function candidates(pr, limit)
       else
         if s.pass ~= pr then
           s.pass, s.own_line, s.class_line = pr, nil, nil
+          s.bucket, s.pin = bucket_of('p' .. s.p), int(s.idx * 100000 + today)
+          s.group_bucket = s.group ~= '' and bucket_of('g' .. s.group) or nil
           s.reach = min(want, 2 + floor((limit - tat) / s.cost))
           list[#list + 1] = s
         end
@@ -246,20 +264,15 @@ local function pass(pr, limit)
   V[pr] = tonumber(call('HGET', K.fair, pr) or 0)
   if account.tat > limit then return 1 end
   local list, working = candidates(pr, limit)
-  while granted < want and #list > 0 do
+  while granted < want and #list > 0 and account.tat <= limit do
     local s = list[#list]
     list[#list] = nil
-    local moment = max(now, s.tat, account.tat, bucket_of('p' .. s.p).tat)
-    local group = s.group ~= '' and bucket_of('g' .. s.group)
+    local group = s.group_bucket
     if group and group.tat > limit then
-      s.tat, s.granted = group.tat, true
+      s.tat, s.moved = group.tat, true -- not looked at again before its group is free
     else
-      if group then moment = max(moment, group.tat) end
-      if moment > limit then
-        if account.tat > limit then break end
-      elseif serve_next(s, pr, moment) then
-        if s.tat <= limit then insert(list, s) end
-      end
+      local stop = #list > 0 and min(limit, list[#list].tat + TURN_US) or limit
+      if serve_next(s, pr, limit, stop) and s.tat <= limit then insert(list, s) end
     end
   end
   return working
@@ -269,7 +282,7 @@ local working = pass('u', now + tonumber(ARGV[4]))
 if granted < want then working = working + pass('b', now + tonumber(ARGV[3])) end
 
 -- what changed is written once --------------------------------------------------------------------------------------------
-for _, lane in pairs(lanes_read) do
+for _, lane in ipairs(lanes_read) do
   if lane.at > 0 then call('LPOP', lane.key, lane.at) end
 end
 for i = 1, #moved do
@@ -279,7 +292,7 @@ end
 for _, line in pairs(lines) do
   for i = 1, #line.ids do
     local c = camp_of(line.ids[i])
-    if c and c.tagged then call('ZADD', line.key, 'XX', int(c.vf), c.id) end
+    if c and c.taken then call('ZADD', line.key, 'XX', int(c.vf), c.id) end
   end
   if line.left and call('EXISTS', line.key) == 0 then
     if sub(line.owner, 1, 1) == 's' then
@@ -291,7 +304,7 @@ for _, line in pairs(lines) do
   end
 end
 for idx, s in pairs(senders) do
-  if s and s.granted then
+  if s and (s.parts or s.moved) then
     call('ZADD', K.pool .. s.home, 'XX', int(s.tat), idx)
     if s.busy then call('ZADD', K.busy .. s.busy .. ':' .. s.p, 'XX', int(s.tat), idx) end
   end
@@ -303,6 +316,9 @@ for pr, v in pairs(V) do
   if granted > 0 then call('HSET', K.fair, pr, int(v)) end
 end
 save_chunks(save_told('opt_out', now))
+for _, c in pairs(camps) do
+  if c and c.taken then count(c, '.', -c.taken); count(c, 's', c.taken) end
+end
 
 -- which campaigns want their next chunk planned
 local hungry, asked = {}, {}
@@ -338,10 +354,11 @@ if granted > 0 then
   call('ZADD', K.flights, int(now + life), token)
   local day, slot = K.sent .. int(today), K.tempo .. int(floor(now / 10000000))
   local tempo = {}
-  for idx, parts in pairs(sent) do
-    call('HINCRBY', day, idx, parts)
-    local p = sender_of(idx).p
-    tempo[p] = (tempo[p] or 0) + parts
+  for idx, s in pairs(senders) do
+    if s and s.parts then
+      call('HINCRBY', day, idx, s.parts)
+      tempo[s.p] = (tempo[s.p] or 0) + s.parts
+    end
   end
   for p, parts in pairs(tempo) do call('HINCRBY', slot, p, parts) end
   call('EXPIRE', day, 259200)
