@@ -64,12 +64,16 @@ class Drain:
         self._unreachable = 0
         self.low_water = max(500, 10 * concurrency)
         self.lease = 0.0
-        self.stopping = False
+        self.stopped = asyncio.Event()
         self.in_flight = 0
         self.started = 0
         self.idle_since = 0.0
         self.hungry: set[str] = set()
         self.hungry_now = asyncio.Event()
+
+    @property
+    def stopping(self) -> bool:
+        return self.stopped.is_set()
 
     def extend(self, until: float) -> None:
         """Lets the drain take until `until` (monotonic)."""
@@ -92,7 +96,7 @@ class Drain:
 
     def stop(self) -> None:
         """Stops taking. What is granted and has not begun is given back; what is in flight ends first."""
-        self.stopping = True
+        self.stopped.set()
         self._wake.set()
         self._freed.set()
 

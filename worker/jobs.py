@@ -57,10 +57,17 @@ class Jobs:
         while monotonic() < end and not self._drain.stopping:
             await self._outbox.chores.alive(job)
             self._drain.extend(monotonic() + _BEAT_S + _TAIL_S)
-            await asyncio.sleep(_BEAT_S)
+            await self._beat()
             idle_since = self._drain.idle_since
             if idle_since and monotonic() - idle_since > _IDLE_S:
                 await self._outbox.chores.done(job)
                 return
         if not self._drain.stopping:
             await self._queue.drain(shard)
+
+    async def _beat(self) -> None:
+        try:
+            async with asyncio.timeout(_BEAT_S):
+                await self._drain.stopped.wait()
+        except TimeoutError:
+            pass

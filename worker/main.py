@@ -41,6 +41,7 @@ _SLOTS = {URGENT: 6, BULK: 4}
 _PRESENCE_S = 3.0
 _RECONNECT_S = 1.0
 _READ_LIMIT = 400
+_END_S = 10.0
 
 
 def run(settings: Settings) -> int:
@@ -123,6 +124,7 @@ class WorkerProcess:
         )
         self._sweeper = Sweeper(outbox, queue, shards=settings.drains)
         self._jobs = Jobs(outbox, self._texts, self._drain, queue, self._sweeper)
+        self._arq_workers: dict[str, ArqWorker] = {}
         self._started_us = time.time_ns() // 1000
 
     def stop(self) -> None:
@@ -140,17 +142,27 @@ class WorkerProcess:
                 *(group.create_task(self._serve(name)) for name in (URGENT, BULK)),
             ]
             await self._drain.run()
-            held = [f"drain:{shard}" for shard in self._jobs.held]
-            await self._settler.drained()
+            await self._end()
             for task in chores:
                 task.cancel()
-        await self._leave(held)
 
-    async def _leave(self, held: list[str]) -> None:
+    async def _end(self) -> None:
+        """What is known is settled, the jobs end, and others are told. With Redis away for too long the reaper decides."""
+        held = [f"drain:{shard}" for shard in self._jobs.held]
         try:
-            await self._outbox.chores.leave(self.name, held)
-        except RedisError as error:
-            log.warning("left without a word: %s", type(error).__name__)
+            async with asyncio.timeout(_END_S):
+                await self._settler.drained()
+                await self._end_jobs()
+                await self._outbox.chores.leave(self.name, held)
+        except (TimeoutError, RedisError) as error:
+            log.warning("left without settling all: %s", type(error).__name__)
+
+    async def _end_jobs(self) -> None:
+        for worker in self._arq_workers.values():
+            worker.allow_pick_jobs = False
+        running = [task for worker in self._arq_workers.values() for task in worker.tasks.values()]
+        if running:
+            await asyncio.wait(running)
 
     async def _serve(self, queue_name: str) -> None:
         """An arq worker on one queue; arq ends when it loses Redis, so it is started again."""
@@ -174,6 +186,7 @@ class WorkerProcess:
                 job_deserializer=deserialize,
                 log_results=False,
             )
+            self._arq_workers[queue_name] = worker
             try:
                 await worker.async_run()
             except RedisError as error:

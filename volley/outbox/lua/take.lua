@@ -216,6 +216,7 @@ local function candidates(pr, limit)
   local function add(found, own, class)
     for i = 1, #found, 2 do
       local s = sender_of(found[i])
+      if s and class and not s.tat then s.tat = tonumber(found[i + 1]) end
       local tat = s and s.active and free_at(s)
       if not tat then
         call('ZREM', own or K.pool .. class, found[i])
