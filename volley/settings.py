@@ -88,6 +88,7 @@ class Settings(BaseModel):
     max_attempts: int = Field(default=5, ge=1, le=50)
     expire_hours: float = Field(default=72, gt=0)
     pin_days: int = Field(default=8, ge=1, le=365)
+    retention_days: int = Field(default=30, ge=1)
     ledger_bound: int = Field(default=200_000, ge=100)
     parts_rule: Literal["packed", "ceil"] = "packed"
     gsm_set: Literal["3gpp", "telnyx"] = "3gpp"

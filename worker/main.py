@@ -122,7 +122,7 @@ class WorkerProcess:
             http_timeout_s=settings.http_timeout,
             max_attempts=settings.max_attempts,
         )
-        self._sweeper = Sweeper(outbox, queue, shards=settings.drains)
+        self._sweeper = Sweeper(outbox, queue, shards=settings.drains, retention_days=settings.retention_days)
         self._jobs = Jobs(outbox, self._texts, self._drain, queue, self._sweeper)
         self._arq_workers: dict[str, ArqWorker] = {}
         self._started_us = time.time_ns() // 1000

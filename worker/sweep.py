@@ -16,15 +16,17 @@ PERIOD_S = 1.0
 _ABANDONED_US = 3_600_000_000
 _FLIGHTS = 50
 _REFS = 500
+_CAMPAIGNS = 20
 
 
 class Sweeper:
     """`shards`: how many drains there should be; 0 means one for each live worker. `reaped` counts messages given up."""
 
-    def __init__(self, outbox: Outbox, queue: Queue, *, shards: int) -> None:
+    def __init__(self, outbox: Outbox, queue: Queue, *, shards: int, retention_days: int) -> None:
         self._outbox = outbox
         self._queue = queue
         self._shards = shards
+        self._retention_us = retention_days * 86_400_000_000
         self._pin_bucket = random.randrange(1 << 20)
         self.reaped = 0
 
@@ -50,6 +52,7 @@ class Sweeper:
         await self._expire()
         self._pin_bucket += 1
         await chores.prune_pins(self._pin_bucket)
+        await chores.forget(self._retention_us, _CAMPAIGNS)
 
     async def shards(self) -> int:
         """How many drains there should be."""

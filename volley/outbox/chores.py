@@ -70,6 +70,10 @@ class Chores:
             dropped += int(await self._scripts.run("prune", index, turn % PIN_BUCKETS, self._pin_days))
         return dropped
 
+    async def forget(self, older_than_us: int, most: int) -> int:
+        """Campaigns that are over and were sealed longer ago than this leave Redis; the ledger keeps them."""
+        return int(await self._scripts.run("forget", await self._now_us() - older_than_us, most))
+
     async def show(self, worker: str, facts: dict[str, Any]) -> None:
         """A worker is there: it shows itself for 15 s."""
         now_us = await self._now_us()

@@ -18,7 +18,7 @@ class Key(NamedTuple):
 
 
 DIRECTORY: tuple[Key, ...] = (
-    Key("campaigns", "", "zset campaign → created µs", "permanent: one member a campaign, until retention"),
+    Key("campaigns", "", "zset campaign → created µs", "retention_days"),
     Key(
         "campaign",
         "cid",

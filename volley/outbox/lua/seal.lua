@@ -4,6 +4,9 @@
 -- Returns: {'sealed', campaign} | {'existing', campaign} | {'conflict', campaign} | {'gone', ''}
 local cid, key, hash = ARGV[1], ARGV[3], ARGV[4]
 if not call('ZSCORE', K.open, cid) then return { 'gone', '' } end
+local messages = 0
+for k = 0, ARGV[7] - 1 do messages = messages + call('STRLEN', K.states .. cid .. ':' .. k) end
+if messages ~= tonumber(ARGV[6]) then return { 'gone', '' } end
 local now = clock()
 if key ~= '' then
   local held = call('GET', K.once .. key)

@@ -25,7 +25,9 @@ for i = 1, #due do
   local k, off, _, _, _, _, rcpt = unpack_(REF, ref)
   local c, chunk = camp_of(cid), chunk_of(cid, k)
   call('ZREM', K.later, due[i])
-  if c and chunk and state_of(chunk, off) == '.' then requeue(c, ref, rcpt, k, today, pin_days, true) end
+  -- what has ended meanwhile is swept; its refs just go
+  local open = c and (c.st == 'r' or c.st == 'p') and chunk and state_of(chunk, off) == '.'
+  if open then requeue(c, ref, rcpt, k, today, pin_days, true) end
 end
 
 -- buckets -----------------------------------------------------------------------------------------------------------
@@ -66,7 +68,6 @@ end
 local function leave(line, i)
   call('ZREM', line.key, line.ids[i])
   table.remove(line.ids, i)
-  line.left = true
 end
 
 -- The campaign in this line with the smallest start tag; those that may not send leave the line.
@@ -295,7 +296,7 @@ for _, line in pairs(lines) do
     local c = camp_of(line.ids[i])
     if c and c.taken then call('ZADD', line.key, 'XX', int(c.vf), c.id) end
   end
-  if line.left and call('EXISTS', line.key) == 0 then
+  if #line.ids == 0 and call('EXISTS', line.key) == 0 then
     if sub(line.owner, 1, 1) == 's' then
       local s = sender_of(sub(line.owner, 2))
       call('ZREM', K.busy .. line.pr .. ':' .. s.p, s.idx)
