@@ -154,6 +154,22 @@ async def test_a_wrong_key_an_unknown_path_and_bad_json_get_the_carrier_s_errors
     assert {"code", "title", "detail", "meta"} <= wrong.body["errors"][0].keys()
 
 
+@pytest.mark.parametrize(
+    ("path", "sender"),
+    [("long_code", 0), ("short_code", 15), ("alphanumeric_sender_id", 16), ("number_pool", None)],
+)
+async def test_each_send_endpoint_sends(http: aiohttp.ClientSession, path: str, sender: int | None) -> None:
+    async with Sandbox(CONFIG) as sandbox:
+        body = {"to": "+447700900123", "text": "hello", "messaging_profile_id": PROFILE_ID}
+        if sender is not None:
+            body["from"] = sandbox.senders[sender]
+        answer = await ask(http, "POST", f"{sandbox.url}/messages/{path}", body)
+        arrival = sandbox.arrivals()[0]
+    assert answer.status == 200
+    assert answer.body["data"]["from"]["phone_number"] == arrival.sender
+    assert sender is None or arrival.sender == body["from"]
+
+
 async def test_lists_page_and_filter_without_gaps(http: aiohttp.ClientSession) -> None:
     async with Sandbox(CONFIG) as sandbox:
         url = f"{sandbox.url}/phone_numbers/messaging"

@@ -16,7 +16,6 @@ _ALPHANUMERIC = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}").fullmatch
 _NO_ALPHANUMERIC = ("US", "CA", "PR")
 _MAX_URL = 2000
 _MAX_MEDIA = 10
-_MAX_SEEN = 4096
 _ENCODINGS: dict[object, Encoding] = {"auto": "auto", "gsm7": "gsm7", "ucs2": "ucs2"}
 
 
@@ -181,28 +180,17 @@ def _url(url: object) -> str:
 
 
 class _Counter:
-    """Encoding and parts of a text; the last few thousand plain ones are remembered, as campaigns repeat themselves."""
+    """Encoding and parts of a text, by the config's rules. Texts are mostly different: remembering them costs more."""
 
     def __init__(self, config: SandboxConfig) -> None:
         self._rule, self._gsm_set = config.parts_rule, config.gsm_set
-        self._seen: dict[str, Content] = {}
 
     def __call__(self, text: str, encoding: Encoding, smart_profile: bool) -> Content:
-        if smart_profile or encoding != "auto":
-            return self._count(text, encoding, smart_profile)
-        found = self._seen.get(text)
-        if found is None:
-            if len(self._seen) >= _MAX_SEEN:
-                self._seen.clear()
-            found = self._seen[text] = self._count(text, encoding, smart_profile)
-        return found
-
-    def _count(self, text: str, encoding: Encoding, smart_profile: bool) -> Content:
-        applied = encoding == "gsm7" or (encoding == "auto" and smart_profile)
         try:
             counted = measure(
                 text, encoding=encoding, smart_encoding=smart_profile, rule=self._rule, gsm_set=self._gsm_set
             )
         except NotEncodable as error:
             raise Refusal("10015", str(error), pointer="/text") from None
+        applied = encoding == "gsm7" or (smart_profile and encoding == "auto")
         return Content(counted.encoding, counted.parts, applied and smart(text) != text)

@@ -1,6 +1,5 @@
 """What becomes of an accepted message, as a pure function of the seed and its place; and its payload at a later moment."""
 
-import random
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,6 +7,8 @@ import orjson
 
 from volley.sandbox.config import ReceiptSpec
 from volley.sandbox.payload import VALID_US, Prices, stamp
+
+_MASK = (1 << 64) - 1
 
 Status = Literal["sent", "delivered", "delivery_failed", "delivery_unconfirmed", "sending_failed"]
 
@@ -36,22 +37,35 @@ class Life:
     reversed: bool
 
 
-def life(spec: ReceiptSpec, seed: int, index: int, wall_us: int, wait_us: int) -> Life:
+def leaves_us(spec: ReceiptSpec, wall_us: int, wait_us: int) -> int:
+    """When the first thing happens to a message: it leaves the queue, or its validity ends there."""
+    return wall_us + (VALID_US if wait_us > VALID_US else wait_us + int(spec.sent_after_s * 1e6))
+
+
+def life(spec: ReceiptSpec, seed: int, place: int, wall_us: int, wait_us: int) -> Life:
     """The same for the same seed and place, whenever it is asked."""
-    draw = random.Random(f"{seed}:{index}")
-    share, low_high, duplicated, reverse = draw.random(), draw.uniform(*spec.done_after_s), draw.random(), draw.random()
+    share, length, duplicated, reverse, code = (_draw(seed, place, turn) for turn in range(5))
     odd = duplicated < spec.duplicated, reverse < spec.reversed
+    sent_us = leaves_us(spec, wall_us, wait_us)
     if wait_us > VALID_US:
-        return Life(None, wall_us + VALID_US, "sending_failed", "40014", *odd)
-    sent_us = wall_us + wait_us + int(spec.sent_after_s * 1e6)
-    done_us = sent_us + int(low_high * 1e6)
+        return Life(None, sent_us, "sending_failed", "40014", *odd)
+    low, high = spec.done_after_s
+    done_us = sent_us + int((low + (high - low) * length) * 1e6)
     if share < spec.failed:
-        return Life(sent_us, done_us, "delivery_failed", draw.choice(spec.error_codes), *odd)
+        return Life(sent_us, done_us, "delivery_failed", spec.error_codes[int(code * len(spec.error_codes))], *odd)
     if share < spec.failed + spec.unconfirmed:
         return Life(sent_us, done_us, "delivery_unconfirmed", "", *odd)
     if share < spec.failed + spec.unconfirmed + spec.silent:
         return Life(sent_us, None, "sent", "", *odd)
     return Life(sent_us, done_us, "delivered", "", *odd)
+
+
+def _draw(seed: int, place: int, turn: int) -> float:
+    """Evenly between 0 and 1: splitmix64 (Steele, Lea, Flood 2014), which needs no state that is dear to make."""
+    mixed = (seed * 0x5851F42D4C957F2D + place * 8 + turn + 1) * 0x9E3779B97F4A7C15 & _MASK
+    mixed = (mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9 & _MASK
+    mixed = (mixed ^ mixed >> 27) * 0x94D049BB133111EB & _MASK
+    return (mixed ^ mixed >> 31) / 2**64
 
 
 def payload_at(posted: bytes, life: Life, prices: Prices, now_us: int) -> dict[str, object]:

@@ -65,7 +65,7 @@ class SandboxProcess:
         self.log_path = Path(facts["log"])
 
     async def stop(self) -> None:
-        """Ends it; its log is complete then."""
+        """Ends it; its log is complete then (and gone, if the config names no file for it)."""
         await self._end(signal.SIGTERM)
 
     async def kill(self) -> None:

@@ -9,8 +9,10 @@ from volley.sandbox.accepted import Taken
 from volley.sandbox.archive import Archive
 from volley.sandbox.config import ReceiptSpec
 from volley.sandbox.later import Later
-from volley.sandbox.life import Life
+from volley.sandbox.life import Life, leaves_us
 from volley.sandbox.webhooks import Courier, Event
+
+_KINDS = ("message.sent", "message.finalized")
 
 
 class Receipts:
@@ -43,15 +45,18 @@ class Receipts:
         return count
 
     def _schedule(self, taken: Taken, urls: tuple[str, ...]) -> None:
+        """What becomes of it is worked out when it begins: the send that is being answered does not wait for that."""
+        begins_us = leaves_us(self._spec, taken.wall_us, taken.wait_us)
+        self._later.at(begins_us + _shift_us(), partial(self._begin, taken, urls))
+
+    def _begin(self, taken: Taken, urls: tuple[str, ...]) -> None:
         fate = self._archive.life(taken)
-        events = [("message.sent", fate.sent_us), ("message.finalized", fate.done_us)]
+        events = [(kind, at) for kind, at in zip(_KINDS, (fate.sent_us, fate.done_us), strict=True) if at is not None]
         due = [at for _, at in events]
-        if fate.reversed and None not in due:
+        if fate.reversed:
             due.reverse()
-        shift_us = time.monotonic_ns() // 1000 - time.time_ns() // 1000
         for (kind, at_us), due_us in zip(events, due, strict=True):
-            if at_us is not None and due_us is not None:
-                self._later.at(due_us + shift_us, partial(self._emit, taken, fate, kind, at_us, urls))
+            self._later.at(due_us + _shift_us(), partial(self._emit, taken, fate, kind, at_us, urls))
 
     def _emit(self, taken: Taken, fate: Life, kind: str, at_us: int, urls: tuple[str, ...]) -> None:
         payload = self._archive.show(taken, fate, at_us)
@@ -64,3 +69,8 @@ class Receipts:
         }
         for _ in range(2 if fate.duplicated else 1):
             self._courier.post(Event(data, urls))
+
+
+def _shift_us() -> int:
+    """From the wall clock to the monotonic one."""
+    return (time.monotonic_ns() - time.time_ns()) // 1000

@@ -57,9 +57,12 @@ class Courier:
     async def stop(self) -> None:
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        ends = await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._session is not None:
             await self._session.close()
+        for end in ends:
+            if isinstance(end, Exception):
+                raise end
 
     async def _work(self, session: aiohttp.ClientSession) -> None:
         while True:
