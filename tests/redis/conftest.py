@@ -1,5 +1,8 @@
-"""Campaigns and pools for the scripts' tests: real pushes, small."""
+"""Campaigns and pools for the scripts' tests: real pushes, small; and a look at every place a message can be in."""
 
+import asyncio
+import secrets
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -7,11 +10,16 @@ import redis.asyncio
 
 from volley.campaign import Campaign, new_campaign_id
 from volley.outbox.chunks import Chunk, encode
-from volley.outbox.flights import refs
+from volley.outbox.dispatch import Outcomes
+from volley.outbox.events import MOVE, ReceiptRecord
+from volley.outbox.flights import OUTCOME, REF, Flight, grants, refs
 from volley.outbox.outbox import Outbox
 from volley.sender import Sender
+from volley.state import OPEN, STATUS
 
 PROFILE = "40017b3d-0000-4000-8000-000000000001"
+OTHER_PROFILE = "40017b3d-0000-4000-8000-000000000002"
+Place = tuple[str, int, int]
 
 
 def chunk_of(numbers: list[int], parts: int = 1) -> Chunk:
@@ -23,42 +31,206 @@ def people(n: int, start: int = 0) -> list[int]:
     return [12025550000 + start + i for i in range(n)]
 
 
+def sender(n: int, rate: float = 1000, **fields: object) -> Sender:
+    facts = {"type": "long_code", "profile": PROFILE, "rate_milli": int(rate * 1000)} | fields
+    return Sender(f"+1202555{9000 + n}", **facts)  # type: ignore[arg-type]
+
+
+def receipt(campaign: str, chunk: int, offset: int) -> ReceiptRecord:
+    numbers = [0] * 4
+    return ReceiptRecord(
+        secrets.token_hex(8), "message.finalized", 1, 2, campaign, chunk, offset, "id", "delivered", "+1", "+2", "GSM-7",
+        1, *numbers[:3], "USD", 1, 2, "", "",
+    )  # fmt: skip
+
+
+class Rig:
+    """An outbox with the moves of a test in short words."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self.outbox = outbox
+        self.redis = outbox.redis
+        self.keys = outbox.keys
+
+    async def pool(self, count: int = 3, rate: float = 1000, account: float = 10_000, **weights: int) -> None:
+        await self.sync([sender(i, rate) for i in range(count)], weights)
+        await self.rate("a", account)
+
+    async def sync(self, senders: list[Sender], weights: dict[str, int] | None = None, profile: str = PROFILE) -> None:
+        await self.outbox.sync_senders(profile, senders, weights or None)  # type: ignore[arg-type]
+
+    async def rate(self, bucket: str, parts_per_s: float) -> None:
+        await self.redis.hset(self.keys.of("rates"), mapping={bucket: int(parts_per_s * 1000)})
+
+    async def open(self, *chunks: Chunk, **fields: object) -> Campaign:
+        """Admitted, not sealed."""
+        facts = {"profile": PROFILE, "template": "hello", **fields}
+        campaign = Campaign(new_campaign_id(), accepted=sum(map(len, chunks)), chunks=len(chunks), **facts)  # type: ignore[arg-type]
+        await self.outbox.begin(campaign.id)
+        for index, chunk in enumerate(chunks):
+            await self.outbox.admit(campaign.id, index, encode(chunk), len(chunk))
+        return campaign
+
+    async def push(self, *chunks: Chunk, plan: bool = True, **fields: object) -> Campaign:
+        campaign = await self.open(*chunks, **fields)
+        await self.outbox.seal(campaign, key_ttl_s=60)
+        for index, chunk in enumerate(chunks if plan else ()):
+            assert await self.plan(campaign, index, chunk)
+        return campaign
+
+    async def plan(self, campaign: Campaign, index: int, chunk: Chunk) -> bool:
+        return (await self.outbox.dispatch.plan(campaign.id, index, refs(index, chunk)))[0]
+
+    async def take(self, want: int = 100, *, life_s: float = 60, low_water: int = 0) -> Flight:
+        token = secrets.token_urlsafe(12)
+        return await self.outbox.dispatch.take(token, want, life_us=int(life_s * 1e6), low_water=low_water)
+
+    async def take_all(self, n: int) -> list[Flight]:
+        """Takes until `n` messages are granted; what the rate holds back comes a little later."""
+        flights, got = [], 0
+        async with asyncio.timeout(10):
+            while got < n:
+                flights.append(await self.take())
+                got += len(flights[-1].grants)
+                await asyncio.sleep(0 if flights[-1].grants else 0.01)
+        assert got == n
+        return [flight for flight in flights if flight.grants]
+
+    async def settle(
+        self, flight: Flight, state: str, *positions: int, flags: int = 0, delay_us: int = 0, parts: int = 0,
+        cost: int = -1, payload: bytes = b"attempts",
+    ) -> str:  # fmt: skip
+        """One state for some positions of a flight, or for all."""
+        wanted = positions or range(len(flight.grants))
+        packed = b"".join(OUTCOME.pack(n, state.encode(), flags, delay_us, parts, cost) for n in wanted)
+        return (await self.outbox.dispatch.settle([Outcomes(flight.token, packed)], payload)).decode()
+
+    async def states(self, campaign: Campaign) -> str:
+        texts = [await self.redis.get(self.keys.states(campaign.id, k)) or b"" for k in range(campaign.chunks)]
+        return b"".join(texts).decode()
+
+    async def counts(self, campaign: Campaign) -> dict[str, int]:
+        view = await self.outbox.campaign(campaign.id)
+        assert view is not None
+        return {status: n for status, n in view.counts.items() if n}
+
+    async def told(self) -> list[tuple[str, str, int, int, str]]:
+        """(why, campaign, chunk, offset, state) of all moves that only Redis saw."""
+        found = []
+        for _, fields in await self.redis.xrange(self.keys.ledger):  # type: ignore[attr-defined]
+            if fields[b"k"] == b"moves":
+                why = fields[b"w"].decode()
+                found += [(why, c.decode(), k, o, s.decode()) for c, k, o, s, *_ in MOVE.iter_unpack(fields[b"p"])]
+        return found
+
+    async def left(self) -> set[str]:
+        """Names of the keys that are there, without account and ids."""
+        return {name.decode().split(":")[2] for name in await self.redis.keys("volley:{*")}  # type: ignore[attr-defined]
+
+    async def now_us(self) -> int:
+        seconds, micros = await self.redis.time()
+        return seconds * 1_000_000 + micros
+
+    async def ids(self, name: str) -> dict[str, bytes]:
+        """What is appended to a key's prefix → the whole key."""
+        prefix = self.keys.of(name)
+        return {key.decode().removeprefix(prefix): key for key in await self.redis.keys(glob(prefix) + "*")}  # type: ignore[attr-defined]
+
+    async def check(self, *campaigns: Campaign) -> None:
+        """What must hold at every moment between two scripts."""
+        lanes, resting, flying = await self._lanes(), await self._resting(), await self._flying()
+        assert not [place for place, n in (lanes + resting).items() if n > 1], "a message waits twice"
+        assert not [place for place, n in flying.items() if n > 1], "a message flies twice"
+        for campaign in campaigns:
+            await self._check_one(campaign, lanes, resting, flying)
+        await self._check_lines()
+
+    async def _check_one(
+        self, campaign: Campaign, lanes: Counter[Place], resting: Counter[Place], flying: Counter[Place]
+    ) -> None:
+        fields = await self.redis.hgetall(self.keys.campaign(campaign.id))
+        counts = {state: int(fields.get(b"n" + state.encode(), 0)) for state in STATUS}
+        assert sum(counts.values()) == campaign.accepted
+        assert min(counts.values()) >= 0
+        assert int(fields[b"ln"]) == sum(n for place, n in lanes.items() if place[0] == campaign.id)
+        seen: Counter[str] = Counter()
+        over = fields[b"st"] in (b"c", b"e")
+        for k in range(campaign.chunks):
+            states = (await self.redis.get(self.keys.states(campaign.id, k)) or b"").decode()
+            seen.update(states)
+            for offset, state in enumerate(states):
+                place = (campaign.id, k, offset)
+                assert (state == "s") == (flying[place] == 1), f"{place} is {state!r}"
+                waits = lanes[place] + resting[place]
+                if state == ".":
+                    assert waits + (k >= int(fields[b"next"])) == 1 or over, f"{place} is ready and nowhere"
+                else:
+                    assert lanes[place] == 0, f"{place} is {state!r} and in a lane"
+        retired = not seen.total() == campaign.accepted
+        assert all(counts[s] == seen[s] for s in (OPEN if retired else STATUS))
+
+    async def _check_lines(self) -> None:
+        """A lane that holds something is looked at: its owner is known to take, or to the sweeper."""
+        evicted = {owner.decode() for owner in await self.redis.smembers(self.keys.of("evict"))}
+        for name in await self.ids("lane"):
+            campaign, owner = name.split(":")
+            fields = await self.redis.hgetall(self.keys.campaign(campaign))
+            if fields[b"st"] != b"r" or 0 < int(fields[b"x"]) <= await self.now_us():
+                continue
+            which, profile = fields[b"pr"].decode(), fields[b"p"].decode()
+            assert await self.redis.zscore(self.keys.of("ready", which, owner), campaign) is not None, (
+                "lane out of line"
+            )
+            assert await self._served(which, profile, owner) or owner.removeprefix("s") in evicted, "forgotten owner"
+
+    async def _served(self, which: str, profile: str, owner: str) -> bool:
+        if profile.encode() not in await self.redis.smembers(self.keys.of("active", which)):
+            return False
+        if owner.startswith("c"):
+            return owner.encode() in await self.redis.smembers(self.keys.of("shared", which, profile))
+        state = (await self.redis.hget(self.keys.of("sender"), owner[1:]) or b"").split(b" ")[3]
+        busy = await self.redis.zscore(self.keys.of("busy", which, profile), owner[1:])
+        return busy is not None or state == b"x"  # an explicit sender that rests: wake or sync brings it back
+
+    async def _lanes(self) -> Counter[Place]:
+        found: Counter[Place] = Counter()
+        for name, key in (await self.ids("lane")).items():
+            found.update((name.split(":")[0], *REF.unpack(ref)[:2]) for ref in await self.redis.lrange(key, 0, -1))  # type: ignore[attr-defined]
+        return found
+
+    async def _resting(self) -> Counter[Place]:
+        members = await self.redis.zrange(self.keys.of("later"), 0, -1)
+        return Counter((m[:16].decode(), *REF.unpack(m[16:])[:2]) for m in members)
+
+    async def _flying(self) -> Counter[Place]:
+        found: Counter[Place] = Counter()
+        for key in (await self.ids("flight")).values():
+            packed = await self.redis.get(key) or b""
+            at = 4 + 16 * packed[1]
+            held = [g for g in grants(packed, 0) if packed[at + g.position] == ord("s")]
+            found.update((g.campaign, g.chunk, g.offset) for g in held)
+        return found
+
+
+def glob(prefix: str) -> str:
+    return prefix.replace("{", "[{]").replace("}", "[}]")
+
+
 @pytest.fixture
 async def outbox(db: redis.asyncio.Redis) -> Outbox:
     return Outbox(db, "test")
 
 
 @pytest.fixture
-def pool(outbox: Outbox) -> Callable[..., Awaitable[None]]:
-    async def make(count: int = 3, rate: float = 1000, account: float = 10_000, **weights: int) -> None:
-        senders = [
-            Sender(f"+1202555{9000 + i}", "long_code", PROFILE, rate_milli=int(rate * 1000)) for i in range(count)
-        ]
-        await outbox.sync_senders(PROFILE, senders, weights or None)  # type: ignore[arg-type]
-        await outbox.redis.hset(outbox.keys.of("rates"), mapping={"a": int(account * 1000)})
-
-    return make
+def rig(outbox: Outbox) -> Rig:
+    return Rig(outbox)
 
 
 @pytest.fixture
-def push(outbox: Outbox) -> Callable[..., Awaitable[Campaign]]:
-    async def make(*chunks: Chunk, plan: bool = True, **fields: object) -> Campaign:
-        key = str(fields.pop("key", ""))
-        campaign = Campaign(
-            new_campaign_id(),
-            PROFILE,
-            "hello",
-            accepted=sum(map(len, chunks)),
-            chunks=len(chunks),
-            idempotency_key=key,
-            **fields,  # type: ignore[arg-type]
-        )
-        await outbox.begin(campaign.id)
-        for index, chunk in enumerate(chunks):
-            await outbox.admit(campaign.id, index, encode(chunk), len(chunk))
-        await outbox.seal(campaign, key_ttl_s=60)
-        for index, chunk in enumerate(chunks if plan else ()):
-            assert (await outbox.dispatch.plan(campaign.id, index, refs(index, chunk)))[0]
-        return campaign
+def pool(rig: Rig) -> Callable[..., Awaitable[None]]:
+    return rig.pool
 
-    return make
+
+@pytest.fixture
+def push(rig: Rig) -> Callable[..., Awaitable[Campaign]]:
+    return rig.push

@@ -2,7 +2,10 @@
 -- ARGV: campaign
 -- Returns: chunks dropped
 local cid, k = ARGV[1], 0
-if call('EXISTS', K.campaign .. cid) == 1 then return 0 end
+if call('EXISTS', K.campaign .. cid) == 1 then
+  call('ZREM', K.open, cid)
+  return 0
+end
 while call('DEL', K.states .. cid .. ':' .. k) == 1 do
   call('DEL', K.chunk .. cid .. ':' .. k)
   k = k + 1

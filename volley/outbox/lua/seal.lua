@@ -3,6 +3,7 @@
 --       profile index, priority u|b, expiry µs (0: never), explicit sender's index ('' for the pool)
 -- Returns: {'sealed', campaign} | {'existing', campaign} | {'conflict', campaign} | {'gone', ''}
 local cid, key, hash = ARGV[1], ARGV[3], ARGV[4]
+if call('EXISTS', K.campaign .. cid) == 1 then return { 'existing', cid } end -- the answer to the first seal was lost
 if not call('ZSCORE', K.open, cid) then return { 'gone', '' } end
 local messages = 0
 for k = 0, ARGV[7] - 1 do messages = messages + call('STRLEN', K.states .. cid .. ':' .. k) end
