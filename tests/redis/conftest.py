@@ -166,7 +166,7 @@ class Rig:
                     assert waits + (k >= int(fields[b"next"])) == 1 or over, f"{place} is ready and nowhere"
                 else:
                     assert lanes[place] == 0, f"{place} is {state!r} and in a lane"
-        retired = not seen.total() == campaign.accepted
+        retired = seen.total() != campaign.accepted
         assert all(counts[s] == seen[s] for s in (OPEN if retired else STATUS))
 
     async def _check_lines(self) -> None:

@@ -46,12 +46,18 @@ local function place_of(flight, camp, k)
   return last.c, last.chunk
 end
 
+-- Whether a receipt has told of it while it was being sent: then the carrier has it, whatever its answer was taken for.
+local function heard(chunk, off)
+  return chunk and call('ZSCORE', K.heard, chunk.cid .. pack('>I4I2', chunk.k, off))
+end
+
 local function settle_one(flight, pos, new, flags, delay, parts, cost)
   if pos >= flight.n or flight.closed[pos] or byte(flight.mask, pos + 1) ~= 115 then return '-' end
   local idx, camp, k, off, weight, attempt, spent, generation, rcpt =
     unpack_(RECORD, flight.text, flight.records + pos * RECORD_SIZE)
   local c, chunk = place_of(flight, camp, k)
   local state = new == '.' and state_for(c) or new
+  if state ~= 'a' and heard(chunk, off) then state = 'a' end
   if not chunk or not move(chunk, off, state) then return '-' end
   flight.closed[pos] = true
   flight.order[#flight.order + 1] = pos
