@@ -1,6 +1,6 @@
 """Intake against a bare loop over the same file: csv.reader, phonenumbers.parse, is_valid_number, nothing else.
 
-    python -m bench.intake [--rows 1000000] [--rounds 3] [--json]
+    python -m bench.intake [--rows 1000000] [--rounds 3] [--quick]
 
 Both run alone in a process of their own on one core, in turns; Valkey has the other core. Prints the ratio of their
 speeds (median over rounds), the peak memory of the push, and Redis memory per waiting message.
@@ -25,6 +25,7 @@ from typing import Any
 import phonenumbers
 import uvloop
 
+from bench.table import Figure, tell
 from producer.intake import PushRequest, push
 from producer.sources import open_source
 from volley.embedded import EmbeddedValkey
@@ -189,11 +190,25 @@ def pin(process: int, core: int) -> None:
         os.sched_setaffinity(process, {core})
 
 
+def figures(found: dict[str, Any]) -> list[Figure]:
+    return [
+        Figure("rows", found["rows"]),
+        Figure("bare loop", found["bare_rows_per_second"], "rows/s"),
+        Figure("push", found["push_rows_per_second"], "rows/s"),
+        Figure("push / bare loop", found["ratio"], least=0.45),
+        Figure("peak memory of the push", found["peak_mb"], "MB", most=250),
+        Figure("Redis memory of a waiting message", found["redis_bytes_a_message"], "bytes", most=60),
+        Figure("accepted", found["accepted"]),
+        Figure("rejected", found["rejected"]),
+        Figure("duplicates", found["duplicates"]),
+    ]
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="intake against a bare loop over the same file")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--quick", action="store_true", help="small sizes; the figures mean little")
     parser.add_argument("--bare", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--push", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--url", default="", help=argparse.SUPPRESS)
@@ -208,12 +223,8 @@ def main() -> None:
         work = uvloop.run(pushed(options.push, options.url, options.account)) if options.push else bare(options.bare)
         print(json.dumps(work))
         return
-    found = asyncio.run(measure(options.rows, options.rounds))
-    if options.json:
-        print(json.dumps(found))
-        return
-    for name, value in found.items():
-        print(f"{name:24} {value}")
+    found = asyncio.run(measure(*((50_000, 1) if options.quick else (options.rows, options.rounds))))
+    tell("intake", figures(found), notes=[f"by round: {', '.join(map(str, found['ratios']))}"])
 
 
 if __name__ == "__main__":
