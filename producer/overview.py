@@ -4,7 +4,6 @@ from time import time_ns
 
 from producer import documents
 from producer.documents import Document
-from producer.records import reading
 from volley.errors import TryAgainLater, UnusableInput
 from volley.ledger.stream import LedgerStream
 from volley.outbox.outbox import Outbox
@@ -31,6 +30,8 @@ async def one_campaign(outbox: Outbox, settings: Settings, campaign_id: str) -> 
 
 async def _receipts(settings: Settings, campaign_ids: list[str]) -> dict[str, dict[str, int]]:
     """What the ledger has counted; nothing where it is away, as these documents are about what is going on now."""
+    from producer.records import reading  # SQL is half a second of imports, and `status` needs none
+
     try:
         async with reading(settings) as reader:
             counted = await reader.status_counts(campaign_ids)

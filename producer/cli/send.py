@@ -70,4 +70,8 @@ def _moment(given: str | None) -> datetime | None:
 
 
 def _rejects_beside(file: Path) -> Path:
-    return Path("stdin.rejected.csv") if str(file) == "-" else file.with_suffix(".rejected.csv")
+    return (
+        file.with_name(f"{'stdin' if str(file) == '-' else file.stem}.rejected.csv")
+        if file.name
+        else Path("rejected.csv")
+    )

@@ -50,10 +50,22 @@ def run(*, rows: int | None, keep: Path | None, as_json: bool) -> int:
 
 
 async def _interruptible(story: Coroutine[Any, Any, Report]) -> Report:
-    """SIGTERM ends it as Ctrl-C does: by unwinding everything that was started."""
+    """SIGINT and SIGTERM unwind everything that was started; a second one changes nothing."""
     task = asyncio.ensure_future(story)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await task
+    stopped = asyncio.Event()
+
+    def stop() -> None:
+        if not stopped.is_set():
+            stopped.set()
+            note("stopping ...")
+            task.cancel()
+
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(signum, stop)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        raise VolleyError("the demo was stopped; nothing of it is left running") from None
 
 
 async def _story(rows: int | None, keep: Path | None) -> Report:

@@ -1,0 +1,132 @@
+"""Processes as operators run them: a sandbox, and `volley up` in a folder of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from volley.embedded import free_port
+from volley.sandbox.config import API_KEY, PROFILE_ID
+from volley.sandbox.signing import Signer
+
+PATIENCE_S = 30.0
+RATES = "[rates]\naccount = 500\nlong_code = 100\ntoll_free = 100\n"
+
+
+def wait_until(true: Callable[[], object]) -> None:
+    """Returns once it is true; fails the test if that takes too long."""
+    end = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < end, "it did not come true"
+        time.sleep(0.05)
+
+
+@dataclass
+class World:
+    """A folder and the settings that a process in it is given."""
+
+    folder: Path
+    settings: dict[str, str]
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def env(self, **settings: str) -> dict[str, str]:
+        return {"PATH": os.environ["PATH"], **self.settings, **settings}
+
+    def run(self, *words: str, stdin: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "volley", *words]
+        options = {"capture_output": True, "text": True, "timeout": 60, "check": False}
+        return subprocess.run(command, input=stdin, env=self.env(**settings), cwd=self.folder, **options)  # type: ignore[call-overload, no-any-return]
+
+    def json(self, *words: str, stdin: str = "") -> dict[str, object]:
+        done = self.run(*words, "--json", stdin=stdin)
+        assert done.returncode == 0, done.stderr
+        found: dict[str, object] = json.loads(done.stdout)
+        return found
+
+    def workers(self) -> list[object]:
+        done = self.run("status", "--json")
+        return json.loads(done.stdout)["workers"] if done.returncode == 0 else []
+
+    def start(self, *words: str, **settings: str) -> subprocess.Popen[str]:
+        log = (self.folder / f"{words[0]}.log").open("a")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "volley", *words],
+            env=self.env(**settings),
+            cwd=self.folder,
+            stdout=log,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+        )
+        self.started.append(process)
+        return process
+
+    def log(self, command: str) -> str:
+        return (self.folder / f"{command}.log").read_text()
+
+    def end(self) -> None:
+        for process in reversed(self.started):
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                process.wait(PATIENCE_S)
+
+
+@pytest.fixture(scope="session")
+def carrier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Settings of a running sandbox, whose one profile has long codes and toll-free numbers."""
+    command = [
+        sys.executable,
+        "-m",
+        "volley.sandbox",
+        "--port",
+        "0",
+        "--pool",
+        "long_code=20@0",
+        "--pool",
+        "toll_free=4@0",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["url"]
+        yield {"TELNYX_API_KEY": API_KEY, "TELNYX_BASE_URL": url, "TELNYX_PUBLIC_KEY": Signer(1).public_key}
+        process.terminate()
+
+
+@pytest.fixture(scope="session")
+def profile() -> str:
+    return PROFILE_ID
+
+
+def make_world(folder: Path, **settings: str) -> World:
+    home = folder / "home"
+    home.mkdir()
+    (home / "volley.toml").write_text(RATES)
+    port = free_port()
+    own = {"VOLLEY_HOME": str(home), "VOLLEY_SERVE_PORT": str(port), "VOLLEY_PUBLIC_URL": f"http://127.0.0.1:{port}"}
+    return World(folder, own | settings)
+
+
+@pytest.fixture
+def world(tmp_path: Path, carrier: dict[str, str]) -> Iterator[World]:
+    """Nothing runs yet."""
+    made = make_world(tmp_path, **carrier)
+    yield made
+    made.end()
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory, carrier: dict[str, str]) -> Iterator[World]:
+    """`volley up` runs, and the pool is known."""
+    made = make_world(tmp_path_factory.mktemp("town"), **carrier)
+    made.start("up")
+    wait_until(lambda: made.run("status").returncode == 0)
+    assert made.run("numbers", "sync", "--profile", PROFILE_ID).returncode == 0
+    yield made
+    made.end()

@@ -1,0 +1,187 @@
+"""The commands, as people and programs run them against a running `volley up`."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as parquet
+import pytest
+
+from tests.flow.cli.conftest import World, wait_until
+
+HEADER = "to,reference,name\n"
+
+
+def people(first: int, count: int) -> str:
+    """Numbers of a range that is kept for fiction."""
+    return HEADER + "".join(f"+1212555{n:04d},R{n},N{n}\n" for n in range(first, first + count))
+
+
+def push(town: World, profile: str, rows: str, *words: str) -> dict[str, Any]:
+    (town.folder / "list.csv").write_text(rows)
+    return town.json("send", "list.csv", "--profile", profile, "--template", "Hello {name}", "--yes", *words)
+
+
+def test_a_push_goes_all_the_way(town: World, profile: str) -> None:
+    pushed = push(town, profile, people(100, 20), "--wait")
+    assert {name: pushed[name] for name in ("accepted", "rejected", "duplicates", "opted_out", "parts")} == {
+        "accepted": 20,
+        "rejected": 0,
+        "duplicates": 0,
+        "opted_out": 0,
+        "parts": 20,
+    }
+    assert set(pushed["estimated_cost"]) == {"amount", "currency"}
+    shown = town.json("campaigns", "show", pushed["campaign_id"])
+    assert shown["state"] == "finished"
+    wait_until(lambda: town.json("campaigns", "show", pushed["campaign_id"])["counts"]["delivered"] == 20)
+    counts = town.json("campaigns", "show", pushed["campaign_id"])["counts"]
+    assert sum(counts.values()) == 20
+    assert pushed["campaign_id"] in [each["campaign_id"] for each in town.json("campaigns")["campaigns"]]
+
+
+def test_an_export_has_a_line_a_message_in_every_format(town: World, profile: str, tmp_path: Path) -> None:
+    campaign = push(town, profile, people(200, 5), "--wait")["campaign_id"]
+    wait_until(lambda: town.json("campaigns", "show", campaign)["counts"]["delivered"] == 5)
+    rows = [json.loads(line) for line in town.run("export", campaign).stdout.splitlines()]
+    assert [row["reference"] for row in rows] == [f"R{n}" for n in range(200, 205)]
+    assert {row["status"] for row in rows} == {"delivered"}
+    assert [
+        row["to"] for row in csv.DictReader(io.StringIO(town.run("export", campaign, "--format", "csv").stdout))
+    ] == [row["to"] for row in rows]
+    file = tmp_path / "out.parquet"
+    assert town.run("export", campaign, "--format", "parquet", "--output", str(file)).returncode == 0
+    assert parquet.read_table(file).num_rows == 5
+    story = town.json("message", rows[3]["message_id"])
+    assert story["text"] == "Hello N203"
+    assert [event["event"] for event in story["history"]].count("attempt") == 1
+    assert story["cost"] == rows[3]["cost"]
+
+
+def test_costs_are_grouped_and_add_up(town: World, profile: str) -> None:
+    campaign = push(town, profile, people(300, 4), "--wait")["campaign_id"]
+    wait_until(lambda: town.json("campaigns", "show", campaign)["counts"]["delivered"] == 4)
+    by_campaign = town.json("cost", "--by", "campaign")
+    assert next(row["cost"] for row in by_campaign["rows"] if row["campaign"] == campaign) == "0.028"
+    totals = {by: town.json("cost", "--by", by)["totals"] for by in ("campaign", "day", "sender", "country")}
+    assert all(total == totals["campaign"] for total in totals.values())
+    assert town.json("cost", "--until", "2020-01-01")["rows"] == []
+
+
+def test_status_has_the_promised_keys(town: World, profile: str) -> None:
+    document = town.json("status")
+    assert set(document) == {"queues", "campaigns", "workers", "unknown", "ledger_lag_seconds"}
+    queue = next(each for each in document["queues"] if each["profile"] == profile)
+    assert {"profile", "depth", "oldest_age_seconds", "rate", "eta_seconds"} <= set(queue)
+    assert len(document["workers"]) == 1
+
+
+def test_relaxed_durability_is_named_in_every_status(town: World) -> None:
+    done = town.run("status", "--json", VOLLEY_DURABILITY="relaxed")
+    assert json.loads(done.stdout)["durability"]["mode"] == "relaxed"
+    assert "durability is relaxed" in town.run("status", VOLLEY_DURABILITY="relaxed").stdout
+
+
+def test_numbers_show_what_they_are_and_whom_they_serve(town: World, profile: str) -> None:
+    push(town, profile, people(400, 30), "--wait")
+    numbers = town.json("numbers", "list", "--profile", profile)["numbers"]
+    assert len(numbers) == 24
+    assert {each["type"] for each in numbers} == {"long_code", "toll_free"}
+    assert {each["rate"] for each in numbers} == {100.0}
+    assert {each["state"] for each in numbers} == {"active"}
+    assert sum(each["pins"] for each in numbers) >= 30
+    assert sum(each["sent_today"] for each in numbers) >= 30
+    assert {"number", "type", "country", "rate", "state", "pins", "sent_today"} <= set(numbers[0])
+
+
+def test_opted_out_people_get_nothing(town: World, profile: str) -> None:
+    done = town.run(
+        "optouts", "import", "-", "--profile", profile, "--json", stdin="+12125550500\n+12125550501\nnobody\n"
+    )
+    assert done.returncode == 3
+    assert json.loads(done.stdout) == {"profile": profile, "numbers": 2, "added": 2, "rejected": 1}
+    assert "line 3" in done.stderr
+    again = town.json("optouts", "import", "-", "--profile", profile, stdin="to\n+12125550500\n")
+    assert again["added"] == 0
+    assert set(town.json("optouts", "list", "--profile", profile)["numbers"]) == {"+12125550500", "+12125550501"}
+    pushed = push(town, profile, people(500, 3))
+    assert (pushed["accepted"], pushed["opted_out"]) == (1, 2)
+
+
+def test_a_partly_rejected_push_exits_3_and_keeps_the_rows_beside(town: World, profile: str) -> None:
+    (town.folder / "mixed.csv").write_text("to\n+12125550600\nnobody\n+12125550600\n")
+    done = town.run("send", "mixed.csv", "--text", "hi", "--yes", "--json", "--profile", profile)
+    assert done.returncode == 3
+    document = json.loads(done.stdout)
+    assert (document["accepted"], document["rejected"], document["duplicates"]) == (1, 1, 1)
+    assert "row 3: " in done.stderr
+    assert "nobody" in (town.folder / "mixed.rejected.csv").read_text()
+
+
+def test_the_same_push_again_is_the_same_campaign_unless_asked_for(town: World, profile: str) -> None:
+    rows = people(700, 2)
+    first, second, third = push(town, profile, rows), push(town, profile, rows), push(town, profile, rows, "--again")
+    assert first == second
+    assert third["campaign_id"] != first["campaign_id"]
+
+
+def test_a_key_with_another_content_is_refused_with_4(town: World, profile: str) -> None:
+    words = ("--profile", profile, "--yes", "--idempotency-key", "once")
+    assert town.run("send", "-", "--text", "one", *words, stdin=people(800, 1)).returncode == 0
+    done = town.run("send", "-", "--text", "two", *words, stdin=people(800, 1))
+    assert done.returncode == 4
+    assert done.stderr.count("\n") == 1
+
+
+def test_pause_resume_and_cancel_say_how_it_stands(town: World, profile: str) -> None:
+    rate = ("--profile", profile, "--text", "slow", "--yes")
+    pushed = json.loads(town.run("send", "-", *rate, "--json", stdin=people(1000, 4000)).stdout)
+    campaign = pushed["campaign_id"]
+    assert town.json("campaigns", "pause", campaign)["state"] == "paused"
+    wait_until(lambda: town.json("campaigns", "show", campaign)["counts"]["sending"] == 0)
+    held = town.json("campaigns", "show", campaign)["counts"]
+    assert held["ready"] > 0
+    assert town.json("campaigns", "show", campaign)["counts"]["ready"] == held["ready"]
+    assert town.json("campaigns", "resume", campaign)["state"] == "ready"
+    wait_until(lambda: town.json("campaigns", "show", campaign)["counts"]["ready"] < held["ready"])
+    assert town.json("campaigns", "cancel", campaign)["state"] == "cancelled"
+    wait_until(lambda: town.json("campaigns", "show", campaign)["counts"]["sending"] == 0)
+    counts = town.json("campaigns", "show", campaign)["counts"]
+    assert counts["ready"] == 0
+    assert counts["cancelled"] > 0
+    assert sum(counts.values()) == 4000
+    done = town.run("campaigns", "resume", campaign)
+    assert done.returncode == 2
+    assert "cancelled" in done.stderr
+
+
+def test_a_dry_run_tells_the_price_and_stores_nothing(town: World, profile: str) -> None:
+    before = town.json("campaigns")
+    (town.folder / "dry.csv").write_text("to,name\n+12125550900,Zoë\n+12125550901,Łukasz\n")
+    found = town.json("send", "dry.csv", "--profile", profile, "--template", "Hi {name}", "--dry-run")
+    assert found["campaign_id"] is None
+    assert found["accepted"] == 2
+    assert found["forecast"]["encodings"] == {"GSM-7": 0, "UCS-2": 2}
+    assert [each["code"] for each in found["forecast"]["unicode"]] == ["U+00EB", "U+0141"]
+    assert town.json("campaigns") == before
+    assert (
+        "characters that force Unicode"
+        in town.run("send", "dry.csv", "--text", "ë", "--dry-run", "--profile", profile).stdout
+    )
+
+
+def test_nobody_is_asked_where_nobody_is(town: World, profile: str) -> None:
+    done = town.run("send", "-", "--text", "hi", "--profile", profile, stdin=people(1, 1))
+    assert done.returncode == 2
+    assert "--yes" in done.stderr
+
+
+@pytest.mark.parametrize("words", ["campaigns show", "campaigns pause", "campaigns cancel", "export", "message"])
+def test_what_does_not_exist_is_named_in_one_line(town: World, words: str) -> None:
+    done = town.run(*words.split(), "0123456789abcdef" + ("-0-1" if words == "message" else ""))
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("volley: ")
+    assert done.stderr.count("\n") == 1
