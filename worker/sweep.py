@@ -71,8 +71,8 @@ class Sweeper:
                 await self._outbox.sweep(name, "c")
 
     async def _evict(self) -> None:
-        for sender in await self._outbox.chores.evicted():
-            while await self._outbox.chores.evict(sender, _REFS) >= _REFS:
+        for owner in await self._outbox.chores.evicted():
+            while await self._outbox.chores.evict(owner, _REFS) >= _REFS:
                 pass
 
     async def _expire(self) -> None:

@@ -181,7 +181,7 @@ class Rig:
             assert await self.redis.zscore(self.keys.of("ready", which, owner), campaign) is not None, (
                 "lane out of line"
             )
-            assert await self._served(which, profile, owner) or owner.removeprefix("s") in evicted, "forgotten owner"
+            assert await self._served(which, profile, owner) or owner in evicted, "forgotten owner"
 
     async def _served(self, which: str, profile: str, owner: str) -> bool:
         if profile.encode() not in await self.redis.smembers(self.keys.of("active", which)):

@@ -81,7 +81,7 @@ async def test_a_receipt_may_come_twice_and_in_any_company(rig: Rig) -> None:
     await rig.check(campaign)
 
 
-@pytest.mark.parametrize("order", itertools.permutations(["settle", "receipt", "receipt", "reap"]))
+@pytest.mark.parametrize("order", sorted(set(itertools.permutations(["settle", "receipt", "receipt", "reap"]))))
 @pytest.mark.parametrize("settled", ["a", "?"])
 async def test_receipt_settle_and_reap_come_to_the_same_in_any_order(
     rig: Rig, order: tuple[str, ...], settled: str

@@ -44,12 +44,13 @@ class Chores:
         """Ends rests that are over."""
         return int(await self._scripts.run("wake"))
 
-    async def evicted(self) -> list[int]:
-        """Senders whose waiting messages must move to others."""
-        return [int(index) for index in await self._redis.smembers(self._keys.of("evict"))]
+    async def evicted(self) -> list[str]:
+        """Lane owners whose waiting messages must move to others."""
+        return [owner.decode() for owner in await self._redis.smembers(self._keys.of("evict"))]
 
-    async def evict(self, sender: int, most: int) -> int:
-        return int(await self._scripts.run("evict", sender, most, self._pin_days))
+    async def evict(self, owner: str, most: int) -> int:
+        """Moves up to `most` of them; fewer: that was all."""
+        return int(await self._scripts.run("evict", owner, most, self._pin_days))
 
     async def expired(self) -> list[str]:
         """Campaigns whose time is over."""

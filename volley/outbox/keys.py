@@ -40,7 +40,7 @@ DIRECTORY: tuple[Key, ...] = (
     Key("profile", "", "hash profile id → profile index", "permanent: profiles"),
     Key("classes", "", "hash profile index → class weight class weight …", "permanent: profiles"),
     Key("rates", "", "hash bucket (a, p<p>, g<group>) → parts per 1,000 s", "permanent: buckets"),
-    Key("tat", "", "hash bucket → µs at which it is free", "permanent: buckets"),
+    Key("tat", "", "hash bucket, or s<sender> out of the pool → µs at which it is free", "permanent: buckets"),
     Key("stops", "", "hash bucket or s<sender> → JSON until, reason", "swept when over"),
     Key("fair", "", "hash priority → virtual time", "permanent: two fields"),
     Key(
@@ -65,7 +65,7 @@ DIRECTORY: tuple[Key, ...] = (
         "24 h for a key that we made, 30 days for a given one",
     ),
     Key("final", "cid", "hash chunk → ledger entry that ended it", "until retired"),
-    Key("evict", "", "set of senders whose lanes must move to others", "empties itself"),
+    Key("evict", "", "set of lane owners whose lanes must move to others", "empties itself"),
     Key("sent", "day", "hash sender → parts", "3 days"),
     Key("tempo", "10 s slot", "hash profile → parts taken", "2 minutes"),
     Key("workers", "", "zset worker → last seen µs", "swept after an hour"),

@@ -1,30 +1,42 @@
--- evict: moves what waits for a sender that has left the pool to others, some refs a call. Messages whose campaign named
--- this very sender stay: nobody else may send them.
--- ARGV: sender index, most refs, pin days
--- Returns: refs moved; fewer than `most`: this sender is done
-local idx, most, pin_days = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local s, moved = sender_of(idx), 0
-local today = floor(clock() / DAY_US)
-if s and not s.active then
-  for _, pr in ipairs({ 'u', 'b' }) do
-    local line = K.ready .. pr .. ':s' .. idx
-    local ids = call('ZRANGE', line, 0, -1)
-    for i = 1, #ids do
-      local c, key = camp_of(ids[i]), K.lane .. ids[i] .. ':s' .. idx
-      if c and c.sd == '' and moved < most then
-        local refs = call('LPOP', key, most - moved) or {}
-        for j = 1, #refs do
-          local k, _, _, _, _, _, rcpt = unpack_(REF, refs[j])
-          c.dln = c.dln - 1
-          requeue(c, refs[j], rcpt, k, today, pin_days, false)
-        end
-        moved = moved + #refs
-        if call('EXISTS', key) == 0 then call('ZREM', line, ids[i]) end
-      end
-    end
-    if call('EXISTS', line) == 0 then call('ZREM', K.busy .. pr .. ':' .. s.p, idx) end
+-- evict: moves what waits in the lanes of one owner that does not serve it any more, some refs a call: a sender that has
+-- left the pool or the profile, a class that the profile has no longer. Messages whose campaign named this very sender stay:
+-- nobody else may send them.
+-- ARGV: lane owner, most refs, pin days
+-- Returns: refs moved; fewer than `most`: this owner is done
+local owner, most, pin_days = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local s = sub(owner, 1, 1) == 's' and sender_of(sub(owner, 2))
+local profile, class = owner:match('^c(%d+)%.(.*)$')
+local today, moved = floor(clock() / DAY_US), 0
+
+local function serves(c)
+  if class then return classes_of(profile).has[class] end
+  return c.sd ~= '' or not s or (s.active and s.p == c.p)
+end
+
+local function move_lane(c, pr)
+  local key = K.lane .. c.id .. ':' .. owner
+  local refs = call('LPOP', key, most - moved) or {}
+  for i = 1, #refs do
+    local k, _, _, _, _, _, rcpt = unpack_(REF, refs[i])
+    c.dln = c.dln - 1
+    requeue(c, refs[i], rcpt, k, today, pin_days, false)
+  end
+  moved = moved + #refs
+  if call('EXISTS', key) == 0 then call('ZREM', K.ready .. pr .. ':' .. owner, c.id) end
+end
+
+for _, pr in ipairs({ 'u', 'b' }) do
+  local line = K.ready .. pr .. ':' .. owner
+  local ids = call('ZRANGE', line, 0, -1)
+  for i = 1, #ids do
+    local c = camp_of(ids[i])
+    if c and not serves(c) and moved < most then move_lane(c, pr) end
+  end
+  if #ids > 0 and call('EXISTS', line) == 0 then
+    if class then call('SREM', K.shared .. pr .. ':' .. profile, owner)
+    elseif s then call('ZREM', K.busy .. pr .. ':' .. s.p, s.idx) end
   end
 end
-if moved < most then call('SREM', K.evict, idx) end
+if moved < most then call('SREM', K.evict, owner) end
 save_camps()
 return moved

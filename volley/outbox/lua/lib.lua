@@ -160,39 +160,75 @@ local function sender_of(idx)
   return s or nil
 end
 
+-- What stands in the hash of senders; `state` a: in the pool, x: not.
+local function save_sender(s, state)
+  call('HSET', K.sender, s.idx, int(1000000000 / s.cost) .. ' ' .. s.p .. ' ' .. s.class .. ' ' .. state .. ' ' .. s.group)
+end
+
+-- A sender leaves the pool: when it would have been free is kept, what waits for it moves to others.
+local function leave_pool(s)
+  local tat = call('ZSCORE', K.pool .. s.home, s.idx)
+  if tat then call('HSET', K.tat, 's' .. s.idx, tat) end
+  call('ZREM', K.pool .. s.home, s.idx)
+  call('ZREM', K.busy .. 'u:' .. s.p, s.idx)
+  call('ZREM', K.busy .. 'b:' .. s.p, s.idx)
+  call('SADD', K.evict, 's' .. s.idx)
+end
+
+-- A sender joins the pool, or stays in it; what still waits for it alone is looked at again.
+local function join_pool(s, now)
+  local kept = tonumber(call('HGET', K.tat, 's' .. s.idx) or 0)
+  call('HDEL', K.tat, 's' .. s.idx)
+  call('ZADD', K.pool .. s.home, 'NX', int(max(now, kept)), s.idx)
+  call('SREM', K.evict, 's' .. s.idx)
+  for _, pr in ipairs({ 'u', 'b' }) do
+    if call('EXISTS', K.ready .. pr .. ':s' .. s.idx) == 1 then
+      call('ZADD', K.busy .. pr .. ':' .. s.p, 'NX', int(now), s.idx)
+      call('SADD', K.active .. pr, s.p)
+    end
+  end
+end
+
 -- pins: one small packed hash a bucket of people: the person's 8 bytes as in REF → sender × 100,000 + day of the last message.
 -- No expiry on the bucket: it would be written with every message; the sweeper prunes instead.
 local function pin_key(p, rcpt) return K.pin .. p .. ':' .. rcpt % PIN_BUCKETS end
 
 -- The active sender that a person is pinned to, and the day of the pin; nil when there is none.
-local function pin_in(key, person, today, pin_days)
+local function pin_in(p, key, person, today, pin_days)
   local value = call('HGET', key, person)
   if not value then return nil end
   local day = value % 100000
   if today - day > pin_days then return nil end
   local idx = int((value - day) / 100000)
   local s = sender_of(idx)
-  if s and s.active then return idx, day end
+  if s and s.active and s.p == p then return idx, day end
 end
 
 local function pin_of(p, rcpt, today, pin_days)
-  return pin_in(pin_key(p, rcpt), pack('>I8', rcpt), today, pin_days)
+  return pin_in(p, pin_key(p, rcpt), pack('>I8', rcpt), today, pin_days)
 end
 
 -- lanes -------------------------------------------------------------------------------------------------------------
 local class_lists = {}
 
--- The class lane of a message nobody is pinned to: by the weights of the profile, from a hash of who and where.
-local function class_of(p, rcpt, k)
+-- The classes of a profile with the running sum of their weights; `has` knows them by name.
+local function classes_of(p)
   local list = class_lists[p]
   if not list then
-    list = { total = 0 }
+    list = { total = 0, has = {} }
     for class, weight in (call('HGET', K.classes, p) or 'any 1'):gmatch('(%S+) (%d+)') do
       list.total = list.total + weight
       list[#list + 1] = { class, list.total }
+      list.has[class] = true
     end
     class_lists[p] = list
   end
+  return list
+end
+
+-- The class lane of a message nobody is pinned to: by the weights of the profile, from a hash of who and where.
+local function class_of(p, rcpt, k)
+  local list = classes_of(p)
   if #list == 1 then return list[1][1] end
   local x = (rcpt * 7919 + k * 104729) % 1000003 % list.total
   for i = 1, #list do
@@ -215,11 +251,11 @@ local function mark_ready(c, owner)
   if sub(owner, 1, 1) == 's' then
     local idx = sub(owner, 2)
     local s = sender_of(idx)
-    if s and s.active then
+    if s and s.active and s.p == c.p then
       local tat = call('ZSCORE', K.pool .. s.home, idx)
       if tat then call('ZADD', K.busy .. c.pr .. ':' .. c.p, tat, idx) end
     elseif c.sd == '' then
-      call('SADD', K.evict, idx)
+      call('SADD', K.evict, owner)
     end
   else
     call('SADD', K.shared .. c.pr .. ':' .. c.p, owner)

@@ -1,19 +1,20 @@
 -- rest: a bucket (a, p<profile index>, g<group>) or a sender (s<index>) is granted nothing until a moment, and says why.
--- A sender that rests long gives its waiting messages to others.
+-- A sender that rests long gives its waiting messages to others. A shorter rest changes nothing in a longer one.
 -- ARGV: bucket, until µs, reason, how long a rest evicts a sender's lanes µs
--- Returns: 1
+-- Returns: 1, or 0 where it changes nothing
 --!flags allow-oom
 local name, until_us, reason = ARGV[1], tonumber(ARGV[2]), ARGV[3]
-local now = clock()
+local held = call('HGET', K.stops, name)
+if held and tonumber(cjson.decode(held)['until']) >= until_us then return 0 end
 if sub(name, 1, 1) == 's' then
-  local idx = sub(name, 2)
-  local s = sender_of(idx)
-  if s then
-    call('ZADD', K.pool .. s.home, 'XX', 'GT', int(until_us), idx)
-    if until_us - now >= tonumber(ARGV[4]) then
-      call('HSET', K.sender, idx, int(1000000000 / s.cost) .. ' ' .. s.p .. ' ' .. s.class .. ' x ' .. s.group)
-      call('ZREM', K.pool .. s.home, idx)
-      call('SADD', K.evict, idx)
+  local s = sender_of(sub(name, 2))
+  -- one that has left the pool is not brought back by the end of a rest
+  if not s or not (s.active or held) then return 0 end
+  if s.active then
+    call('ZADD', K.pool .. s.home, 'XX', 'GT', int(until_us), s.idx)
+    if until_us - clock() >= tonumber(ARGV[4]) then
+      save_sender(s, 'x')
+      leave_pool(s)
     end
   end
 else

@@ -18,13 +18,6 @@ for i = 1, #all, 2 do
   if s and s.p == p then known[all[i + 1]] = all[i] end
 end
 
-local function leave_pool(idx, s)
-  call('ZREM', K.pool .. s.home, idx)
-  call('ZREM', K.busy .. 'u:' .. p, idx)
-  call('ZREM', K.busy .. 'b:' .. p, idx)
-  call('SADD', K.evict, idx)
-end
-
 local joined, left = 0, 0
 for i = 3, #ARGV, 6 do
   local number, rate, class, state, group, info = unpack(ARGV, i, i + 5)
@@ -41,20 +34,21 @@ for i = 3, #ARGV, 6 do
     state = 'x' -- it rests; wake brings it back
   end
   local home = 'c' .. p .. '.' .. class
-  local tat = before and call('ZSCORE', K.pool .. before.home, idx) or int(now)
-  if before and (before.home ~= home or state ~= 'a') then leave_pool(idx, before) end
+  if before and (before.home ~= home or state ~= 'a') then leave_pool(before) end
   known[number] = nil
   call('HSET', K.numbers, idx, number)
   call('HSET', K.senderinfo, number, (info:gsub('"index":0', '"index":' .. idx, 1)))
   call('HSET', K.sender, idx, rate .. ' ' .. p .. ' ' .. class .. ' ' .. state .. ' ' .. group)
-  if state == 'a' then call('ZADD', K.pool .. home, 'NX', tat, idx) end
-  if before and before.home == home and state == 'a' then call('SREM', K.evict, idx) end
+  senders[idx] = nil -- read it as it is now
+  if state == 'a' then join_pool(sender_of(idx), now) end
+  if before and before.p ~= p then call('SADD', K.evict, 's' .. idx) end -- its people stay with the old profile
 end
 
 for _, idx in pairs(known) do
   local s = sender_of(idx)
-  leave_pool(idx, s)
-  call('HSET', K.sender, idx, int(1000000000 / s.cost) .. ' ' .. p .. ' ' .. s.class .. ' x ' .. s.group)
+  leave_pool(s)
+  save_sender(s, 'x')
+  call('HDEL', K.stops, 's' .. idx)
   left = left + 1
 end
 call('HSET', K.classes, p, ARGV[2])

@@ -131,7 +131,7 @@ local function fits(c, s, chunk, off, rcpt, ref, attempt)
   end
   if c.sd == '' then
     local key, person = pin_key(c.p, rcpt), sub(ref, -8)
-    local idx, day = pin_in(key, person, today, pin_days)
+    local idx, day = pin_in(c.p, key, person, today, pin_days)
     if idx and idx ~= s.idx then
       moved[#moved + 1] = { c, 's' .. idx, ref }
       return false
@@ -243,7 +243,11 @@ local function candidates(pr, limit)
       add(call('ZRANGEBYSCORE', busy, '-inf', int(limit), 'WITHSCORES', 'LIMIT', 0, want), busy)
       local classes = call('SMEMBERS', K.shared .. pr .. ':' .. p)
       for j = 1, #classes do
-        add(call('ZRANGEBYSCORE', K.pool .. classes[j], '-inf', int(limit), 'WITHSCORES', 'LIMIT', 0, want), nil, classes[j])
+        local class = classes[j]
+        local free = call('ZRANGEBYSCORE', K.pool .. class, '-inf', int(limit), 'WITHSCORES', 'LIMIT', 0, want)
+        add(free, nil, class)
+        -- the profile has no such class any more: what waits in its lane moves
+        if #free == 0 and not classes_of(p).has[class:match('^c%d+%.(.*)$')] then call('SADD', K.evict, class) end
       end
       if #classes == 0 and call('EXISTS', busy) == 0 then call('SREM', K.active .. pr, p) end
     end

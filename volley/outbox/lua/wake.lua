@@ -11,9 +11,8 @@ for i = 1, #all, 2 do
     local idx = sub(name, 1, 1) == 's' and sub(name, 2)
     local s = idx and sender_of(idx)
     if s and not s.active then
-      call('HSET', K.sender, idx, int(1000000000 / s.cost) .. ' ' .. s.p .. ' ' .. s.class .. ' a ' .. s.group)
-      call('ZADD', K.pool .. s.home, int(now), idx)
-      call('SREM', K.evict, idx)
+      save_sender(s, 'a')
+      join_pool(s, now)
     end
   end
 end
