@@ -1,0 +1,63 @@
+"""Ranks: every legal move climbs, and what the carrier says is read as it is meant."""
+
+import pytest
+
+from volley.ledger.ranks import (
+    FINAL,
+    RANK_OF_STATE,
+    RANKS,
+    STATUS_OF,
+    SUBMITTED,
+    rank_of_mark,
+    rank_of_receipt,
+    sql_status,
+)
+from volley.state import LEDGER_STATUSES, MOVES, STATUSES
+
+
+@pytest.mark.parametrize("move", sorted(MOVES - {"s."}))
+def test_every_legal_move_climbs(move):
+    # s. apart: `sending` is never recorded, so the ledger sees ready stay ready
+    assert rank_of_mark(move[1]) > rank_of_mark(move[0])
+
+
+def test_every_status_has_a_rank_of_its_own():
+    assert set(RANKS) == set(STATUSES)
+    assert len(STATUS_OF) == len(STATUSES)
+
+
+def test_only_a_receipt_goes_beyond_submitted():
+    assert max(RANK_OF_STATE.values()) == SUBMITTED
+    assert all(RANKS[status] >= FINAL > SUBMITTED for status in LEDGER_STATUSES)
+
+
+@pytest.mark.parametrize(
+    ("carrier_status", "status"),
+    [
+        ("queued", "submitted"),
+        ("sending", "submitted"),
+        ("sent", "submitted"),
+        ("a word of next year", "submitted"),
+        ("", "submitted"),
+        ("delivered", "delivered"),
+        ("delivery_failed", "undelivered"),
+        ("sending_failed", "undelivered"),
+        ("expired", "undelivered"),
+        ("delivery_unconfirmed", "unconfirmed"),
+    ],
+)
+def test_the_carriers_words(carrier_status, status):
+    assert STATUS_OF[rank_of_receipt(carrier_status)] == status
+
+
+def test_a_refused_report_has_a_rank_below_all():
+    assert rank_of_mark("-") < min(RANKS.values())
+
+
+def test_a_byte_that_is_no_state_is_an_error():
+    with pytest.raises(KeyError):
+        rank_of_mark("!")
+
+
+def test_the_status_column_spells_every_rank():
+    assert all(f"WHEN {rank} THEN '{status}'" in sql_status() for status, rank in RANKS.items())

@@ -1,0 +1,83 @@
+"""Upserts that commute: rows may come in any order and any number of times, and end the same.
+
+A register is a group of columns that move together: the row whose key is greater wins them all. Keys are never NULL in
+their first column, and hold what tells two different reports apart, so no two rows with equal keys differ.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Table, case, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql import ColumnElement
+from sqlalchemy.sql.dml import Insert
+
+from volley.errors import UnusableInput
+from volley.ledger import schema
+
+
+class Register(NamedTuple):
+    key: tuple[str, ...]
+    payload: tuple[str, ...] = ()
+
+
+MESSAGE = (
+    Register(("rank", "status_us", "error_code"), ("error_text",)),
+    Register(("attempts",)),
+    Register(("taken_us",), ("recipient", "country", "reference", "encoding", "parts", "estimated_micros")),
+    Register(("sender_attempt", "sender")),
+    Register(("carrier_id",)),
+    Register(("parts_us", "carrier_parts"), ("carrier_encoding",)),
+    # the answer to the POST, then message.sent, then message.finalized: a message has one cost, never a sum
+    Register(("cost_rank", "cost_us", "cost_micros"), ("rate_micros", "fee_micros", "currency")),
+)
+CAMPAIGN = (
+    Register(("state_us", "state")),
+    Register(("created_us",), ("profile", "idempotency_key", "currency", "accepted", "chunks", "facts")),
+)
+ATTEMPT = (Register(("rank",)),)
+
+_LATEST = ("sent_us", "completed_us")
+_EARLIEST = ("submitted_us",)
+
+
+class Upserts:
+    """The statements of one database dialect; `*_once` keep the first row of a key."""
+
+    def __init__(self, dialect: str) -> None:
+        self._dialect = dialect
+        self.messages = self._merging(schema.messages, MESSAGE, _LATEST, _EARLIEST)
+        self.campaigns = self._merging(schema.campaigns, CAMPAIGN)
+        self.attempts = self._merging(schema.attempts, ATTEMPT)
+        self.campaign_events = self._once(schema.campaign_events)
+        self.chunks = self._once(schema.chunks)
+        self.moves = self._once(schema.moves)
+        # an event may be delivered several times: only the moment of that differs
+        self.receipts = self._merging(schema.receipts, (), earliest=("received_us",))
+        self.carrier_ids = self._once(schema.carrier_ids)
+        self.quarantine = self._once(schema.quarantine)
+
+    def _insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        if self._dialect == "sqlite":
+            return sqlite.insert(table)
+        if self._dialect == "postgresql":
+            return postgresql.insert(table)
+        raise UnusableInput(f"the ledger runs on SQLite or PostgreSQL, not on {self._dialect}: see VOLLEY_LEDGER_URL")
+
+    def _once(self, table: Table) -> Insert:
+        return self._insert(table).on_conflict_do_nothing()
+
+    def _merging(
+        self, table: Table, registers: Sequence[Register], latest: Sequence[str] = (), earliest: Sequence[str] = ()
+    ) -> Insert:
+        statement = self._insert(table)
+        new, old = statement.excluded, table.c
+        merged: dict[str, ColumnElement[object]] = {}
+        for register in registers:
+            wins = tuple_(*[new[name] for name in register.key]) > tuple_(*[old[name] for name in register.key])
+            merged |= {name: case((wins, new[name]), else_=old[name]) for name in (*register.key, *register.payload)}
+        for name in latest:
+            merged[name] = case((old[name].is_(None), new[name]), (new[name] > old[name], new[name]), else_=old[name])
+        for name in earliest:
+            merged[name] = case((old[name].is_(None), new[name]), (new[name] < old[name], new[name]), else_=old[name])
+        return statement.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=merged)

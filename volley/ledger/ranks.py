@@ -1,0 +1,58 @@
+"""How far a message has come, as one number that only grows: what makes any order and any repetition end the same.
+
+A row's rank is the greatest that any report gave it. Legal moves only climb, with one exception that the table
+expresses too: `submitted` stands above every end that was reached without the carrier, as Accepted always merges.
+"""
+
+from volley.state import STATUS, State
+
+RANKS: dict[str, int] = {
+    "ready": 0,
+    "sending": 10,
+    "unknown": 20,
+    "expired": 30,
+    "cancelled": 31,
+    "opted_out": 32,
+    "dead": 33,
+    "refused": 34,
+    "submitted": 40,
+    "unconfirmed": 50,
+    "undelivered": 51,
+    "delivered": 52,
+}
+"""Numbers are stored: add between them, never change one. Two contradicting finals: the better news stays."""
+
+STATUS_OF: dict[int, str] = {rank: status for status, rank in RANKS.items()}
+SUBMITTED = RANKS["submitted"]
+FINAL = RANKS["unconfirmed"]
+"""From here on a receipt has had the last word."""
+
+RANK_OF_STATE: dict[str, int] = {state: RANKS[status] for state, status in STATUS.items()}
+
+REFUSED_BY_SCRIPT = -1
+"""Rank of an attempt that came too late: it is kept, and moved nothing."""
+
+_CARRIER: dict[str, str] = {
+    "delivered": "delivered",
+    "delivery_failed": "undelivered",
+    "sending_failed": "undelivered",
+    "expired": "undelivered",
+    "delivery_unconfirmed": "unconfirmed",
+}
+"""Telnyx's `to[].status` (messaging API, OutboundMessagePayload). Every other one only says that the carrier has it."""
+
+
+def rank_of_mark(mark: str) -> int:
+    """Rank of a state byte as settle answered it; `-` is REFUSED_BY_SCRIPT. KeyError for a byte that is no state."""
+    return REFUSED_BY_SCRIPT if mark == "-" else RANK_OF_STATE[mark]
+
+
+def rank_of_receipt(carrier_status: str) -> int:
+    """Rank that a webhook's status proves: at the least that the carrier took the message."""
+    return RANKS[_CARRIER.get(carrier_status, STATUS[State.SUBMITTED])]
+
+
+def sql_status() -> str:
+    """The expression behind the column `messages.status`."""
+    cases = " ".join(f"WHEN {rank} THEN '{status}'" for status, rank in RANKS.items())
+    return f"CASE rank {cases} END"

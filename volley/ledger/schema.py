@@ -1,0 +1,188 @@
+"""The ledger's tables. Money is integer micro-units, times are integer microseconds since 1970 (see docs/ledger.md).
+
+Key columns of a register (merge.py) are -1 where nothing is known yet; all else that nobody knows is NULL.
+Strings that come from elsewhere are Text: a longer word than expected must not stop the ledger.
+Tables are clustered by campaign, chunk, offset where SQLite allows it, so that a campaign's rows lie together.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Computed,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+from volley.ledger.ranks import sql_status
+
+metadata = MetaData()
+
+
+def _place() -> list[Column[str] | Column[int]]:
+    """The three columns that name a message."""
+    return [
+        Column("campaign_id", String(16), nullable=False),
+        Column("chunk", Integer, nullable=False),
+        Column("offset", Integer, nullable=False),
+    ]
+
+
+campaigns = Table(
+    "campaigns",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("profile", Text),
+    Column("idempotency_key", Text),
+    Column("currency", Text),
+    Column("created_us", BigInteger, nullable=False),
+    Column("accepted", Integer),
+    Column("chunks", Integer),
+    Column("facts", LargeBinary),
+    Column("state", Text, nullable=False),
+    Column("state_us", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+campaign_events = Table(
+    "campaign_events",
+    metadata,
+    Column("campaign_id", String(16), nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    PrimaryKeyConstraint("campaign_id", "at_us", "state"),
+    sqlite_with_rowid=False,
+)
+
+chunks = Table(
+    "chunks",
+    metadata,
+    Column("campaign_id", String(16), nullable=False),
+    Column("chunk", Integer, nullable=False),
+    Column("blob", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("campaign_id", "chunk"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    *_place(),
+    Column("rank", SmallInteger, nullable=False),
+    Column("status", Text, Computed(sql_status(), persisted=True)),
+    Column("status_us", BigInteger, nullable=False),
+    Column("error_code", Text, nullable=False),
+    Column("error_text", Text),
+    Column("attempts", Integer, nullable=False),
+    Column("taken_us", BigInteger, nullable=False),
+    Column("recipient", BigInteger),
+    Column("country", String(2)),
+    Column("reference", Text),
+    Column("encoding", Text),
+    Column("parts", Integer),
+    Column("estimated_micros", BigInteger),
+    Column("sender_attempt", Integer, nullable=False),
+    Column("sender", Text),
+    Column("carrier_id", Text, nullable=False),
+    Column("parts_us", BigInteger, nullable=False),
+    Column("carrier_parts", Integer),
+    Column("carrier_encoding", Text),
+    Column("cost_rank", SmallInteger, nullable=False),
+    Column("cost_us", BigInteger, nullable=False),
+    Column("cost_micros", BigInteger),
+    Column("rate_micros", BigInteger),
+    Column("fee_micros", BigInteger),
+    Column("currency", Text),
+    Column("sent_us", BigInteger),
+    Column("submitted_us", BigInteger),
+    Column("completed_us", BigInteger),
+    PrimaryKeyConstraint("campaign_id", "chunk", "offset"),
+    sqlite_with_rowid=False,
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    *_place(),
+    Column("attempt", Integer, nullable=False),
+    Column("taken_us", BigInteger, nullable=False),
+    Column("rank", SmallInteger, nullable=False),
+    Column("sent_us", BigInteger),
+    Column("answered_us", BigInteger),
+    Column("sender", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("http_status", Integer),
+    Column("error_code", Text, nullable=False),
+    Column("error_text", Text, nullable=False),
+    Column("carrier_id", Text, nullable=False),
+    Column("carrier_parts", Integer),
+    Column("cost_micros", BigInteger),
+    # a number of an attempt may come twice (throttling spends none); the moment of its take never does
+    PrimaryKeyConstraint("campaign_id", "chunk", "offset", "attempt", "taken_us"),
+    sqlite_with_rowid=False,
+)
+
+moves = Table(
+    "moves",
+    metadata,
+    Column("campaign_id", String(16), nullable=False),
+    Column("chunk", Integer, nullable=False),
+    Column("entry_id", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("moves", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("campaign_id", "chunk", "entry_id"),
+    sqlite_with_rowid=False,
+)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    *_place(),
+    Column("event_id", Text, nullable=False),
+    Column("event_type", Text, nullable=False),
+    Column("occurred_us", BigInteger, nullable=False),
+    Column("received_us", BigInteger, nullable=False),
+    Column("carrier_id", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("encoding", Text, nullable=False),
+    Column("parts", Integer, nullable=False),
+    Column("cost_micros", BigInteger),
+    Column("rate_micros", BigInteger),
+    Column("fee_micros", BigInteger),
+    Column("currency", Text, nullable=False),
+    Column("sent_us", BigInteger),
+    Column("completed_us", BigInteger),
+    Column("error_code", Text, nullable=False),
+    Column("error_text", Text, nullable=False),
+    # the message first: a message's receipts lie together, and no second index is needed to find them
+    PrimaryKeyConstraint("campaign_id", "chunk", "offset", "event_id"),
+    sqlite_with_rowid=False,
+)
+_unmatched = receipts.c.campaign_id == text("''")
+Index("receipts_unmatched", receipts.c.carrier_id, sqlite_where=_unmatched, postgresql_where=_unmatched)
+
+carrier_ids = Table(
+    "carrier_ids",
+    metadata,
+    Column("carrier_id", Text, primary_key=True),
+    *_place(),
+    sqlite_with_rowid=False,
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("entry_id", Text, primary_key=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("fields", LargeBinary, nullable=False),
+)
