@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 import os
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import asdict
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
@@ -17,6 +17,7 @@ from volley.errors import TryAgainLater, UnusableInput
 from volley.ledger.costs import By
 from volley.ledger.export import Format, write
 from volley.ledger.reader import HotStates, Reader, hot_states
+from volley.money import amount, micros
 from volley.outbox.connect import connect
 from volley.outbox.outbox import Outbox
 from volley.settings import Settings, load
@@ -47,20 +48,16 @@ def costs(by: str, since_us: int | None, until_us: int | None) -> dict[str, Any]
     documents = [
         {by: row.group, **{key: value for key, value in asdict(row).items() if key != "group"}} for row in rows
     ]
-    totals: dict[str, dict[str, Decimal]] = {}
+    totals: dict[str, Counter[str]] = {}
     for row in rows:
-        sums = totals.setdefault(row.currency, {"estimated": Decimal(0), "cost": Decimal(0)})
-        sums["estimated"] += Decimal(row.estimated or 0)
-        sums["cost"] += Decimal(row.cost or 0)
-    return {
-        "by": by,
-        "rows": documents,
-        "totals": [{"currency": name, **_strings(sums)} for name, sums in totals.items()],
-    }
-
-
-def _strings(sums: dict[str, Decimal]) -> dict[str, str]:
-    return {name: f"{value:f}" for name, value in sums.items()}
+        sums = totals.setdefault(row.currency, Counter())
+        sums["estimated"] += micros(row.estimated or 0)
+        sums["cost"] += micros(row.cost or 0)
+    summed = [
+        {"currency": name, "estimated": amount(sums["estimated"]), "cost": amount(sums["cost"])}
+        for name, sums in totals.items()
+    ]
+    return {"by": by, "rows": documents, "totals": summed}
 
 
 def _run(work: Work[T]) -> T:

@@ -1,5 +1,6 @@
 """`volley up`: restarts what crashes, stops in order, leaves nothing behind, and is found by the other commands."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -14,8 +15,8 @@ def offspring(process: subprocess.Popen[str]) -> dict[str, psutil.Process]:
     """serve, worker and valkey-server by name, as far as they run."""
     found = {}
     for child in psutil.Process(process.pid).children(recursive=True):
-        words = child.cmdline()
-        if words and child.status() != psutil.STATUS_ZOMBIE:
+        with contextlib.suppress(psutil.Error):
+            words = child.cmdline() or ["", "a zombie"]
             found["valkey" if "valkey-server" in words[0] else words[-1]] = child
     return found
 
