@@ -36,9 +36,11 @@ _LINGER_S = 0.02
 """After a small batch: entries gather meanwhile, and share one commit."""
 _LOOK_AROUND_S = 15.0
 """How often to look for what a dead recorder left."""
-_BATCH_RECORDS = 10_000
+_BATCH_RECORDS = 3_000
+"""In one transaction: the event loop is held for some 100 ms by as many, and webhooks share it."""
 _RECORD_BYTES = 150
 _LONGEST_WAIT_S = 5.0
+_REST_S = 0.5
 
 
 @dataclass(slots=True)
@@ -81,6 +83,7 @@ class Recorder:
                 if not _may_pass(error):
                     raise
                 log.warning("recorder: %s; what is not acknowledged stays in the stream", error)
+                await self._pause(_REST_S)
 
     def stop(self) -> None:
         """The batch at work is finished, what follows stays in the stream."""

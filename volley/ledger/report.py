@@ -17,6 +17,7 @@ from volley.message import MessageId
 
 _PARTS_DIFFER = messages.c.carrier_parts != messages.c.parts
 _ENCODING_DIFFERS = (messages.c.carrier_encoding != messages.c.encoding) & (messages.c.carrier_encoding != "")
+_ENCODING = func.coalesce(func.nullif(messages.c.carrier_encoding, ""), messages.c.encoding, "")
 _COST_DIFFERS = messages.c.cost_micros != messages.c.estimated_micros
 
 
@@ -29,11 +30,6 @@ async def campaign_report(connection: AsyncConnection, campaign: Campaign) -> Do
     statuses = (await status_counts(connection, [campaign.id])).get(campaign.id, {})
     untouched = campaign.accepted - sum(statuses.values())
     held = await connection.scalar(select(func.count()).where(chunks.c.campaign_id == campaign.id))
-    parts, first_us, last_us = (
-        await connection.execute(
-            select(func.sum(PARTS), func.min(messages.c.sent_us), func.max(messages.c.sent_us)).where(*_taken(campaign))
-        )
-    ).one()
     return {
         "campaign_id": campaign.id,
         "profile": campaign.profile,
@@ -41,19 +37,20 @@ async def campaign_report(connection: AsyncConnection, campaign: Campaign) -> Do
         "statuses": statuses | {"ready": statuses.get("ready", 0) + untouched},
         "senders": await _counted(connection, campaign, func.coalesce(messages.c.sender, "")),
         "parts": await _counted(connection, campaign, func.coalesce(PARTS, 0)),
-        "encodings": await _counted(
-            connection,
-            campaign,
-            func.coalesce(func.nullif(messages.c.carrier_encoding, ""), messages.c.encoding, ""),
-        ),
+        "encodings": await _counted(connection, campaign, _ENCODING),
         "cost": await _costs(connection, campaign),
         "differences": await _difference_counts(connection, campaign),
         "chunks": campaign.chunks,
         "chunks_held": held,
-        "sent_parts": int(parts or 0),
-        "first_sent_us": first_us,
-        "last_sent_us": last_us,
+        **await _span(connection, campaign),
     }
+
+
+async def _span(connection: AsyncConnection, campaign: Campaign) -> Document:
+    sent = messages.c.sent_us
+    query = select(func.sum(PARTS), func.min(sent), func.max(sent)).where(*_taken(campaign))
+    parts, first_us, last_us = (await connection.execute(query)).one()
+    return {"sent_parts": int(parts or 0), "first_sent_us": first_us, "last_sent_us": last_us}
 
 
 def _taken(campaign: Campaign) -> tuple[ColumnElement[bool], ...]:

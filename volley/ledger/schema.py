@@ -123,7 +123,7 @@ attempts = Table(
     Column("carrier_id", Text, nullable=False),
     Column("carrier_parts", Integer),
     Column("cost_micros", BigInteger),
-    # a number of an attempt may come twice (throttling spends none); the moment of its take never does
+    # should a number ever be given out twice, the moments of the two takes keep both reports
     PrimaryKeyConstraint("campaign_id", "chunk", "offset", "attempt", "taken_us"),
     sqlite_with_rowid=False,
 )

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -293,6 +295,44 @@ async def test_the_recorder_goes_on_when_redis_comes_back(tmp_path: Path, engine
 
 async def _recorded(engine: AsyncEngine) -> bool:
     return await count(engine, schema.messages) == 1
+
+
+_CHILD = """
+import asyncio, sys
+from volley.ledger.engine import open_ledger
+from volley.ledger.recorder import Recorder
+from volley.outbox.connect import client
+from volley.outbox.outbox import Outbox
+
+asyncio.run(Recorder(Outbox(client(sys.argv[1]), "test"), open_ledger(sys.argv[2]), name="tests").run())
+"""
+
+
+async def test_recorders_killed_at_any_moment_lose_nothing_and_double_nothing(
+    valkey, recorder, feed, engine, another, tmp_path
+):
+    push = another(n=6000, size=500)
+    await feed.sealed(push)
+    for start in range(0, 6000, 20):
+        await feed.attempts(*[push.attempt(i) for i in range(start, start + 20)])
+        await feed.receipts(*[push.receipt(i) for i in range(start, start + 20)])
+    for left in (500, 300, 100):
+        child = subprocess.Popen(
+            [sys.executable, "-c", _CHILD, valkey.url, f"sqlite+aiosqlite:///{tmp_path}/ledger.db"]
+        )
+        try:
+            await until(lambda left=left: _fewer(feed, left))
+        finally:
+            child.kill()
+            child.wait()
+    await recorder.catch_up()
+    assert [await count(engine, table) for table in (schema.messages, schema.attempts, schema.receipts)] == [6000] * 3
+    assert {row["cost_micros"] for row in await rows(engine, schema.messages)} == {4200}
+    assert await feed.length() == 0
+
+
+async def _fewer(feed: Any, left: int) -> bool:
+    return await feed.length() < left
 
 
 async def test_lag_is_the_age_of_the_oldest_entry_not_recorded(recorder, feed, push):
