@@ -52,9 +52,7 @@ async def test_a_message_is_one_row_with_all_that_is_known_of_it(recorder, feed,
     assert await recorder.catch_up() == 4
     [row] = await rows(engine, schema.messages)
     assert row == {
-        "campaign_id": push.campaign.id,
-        "chunk": 0,
-        "offset": 0,
+        **{"campaign_id": push.campaign.id, "chunk": 0, "offset": 0},
         "rank": 52,
         "status": "delivered",
         "status_us": push.receipt(0).occurred_us,
