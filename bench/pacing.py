@@ -27,7 +27,7 @@ SETTLED_S = 10.0
 
 
 class Case(NamedTuple):
-    """`pinned`: how many of ten people have a pin."""
+    """`pinned`: how many of ten people have a pin. The account's rate is above all that its senders may send at once."""
 
     name: str
     rates: Sequence[float]
@@ -41,10 +41,10 @@ class Case(NamedTuple):
         return round(1e6 / min(self.rates))
 
 
-UNEVEN = Case("uneven", [0.1] * 980 + [5.0] * 20, 250.0, 50_000, 7, 70.0)
+UNEVEN = Case("uneven", [0.1] * 980 + [5.0] * 20, 2_000.0, 50_000, 7, 70.0)
 EVEN = Case("even", [5.0] * 20, 150.0, 9_000, 0, 60.0)
 QUICK = (
-    Case("uneven", [0.5] * 98 + [5.0] * 2, 100.0, 4_000, 7, 12.0),
+    Case("uneven", [0.5] * 98 + [5.0] * 2, 500.0, 4_000, 7, 12.0),
     Case("even", [5.0] * 20, 150.0, 3_000, 0, 10.0),
 )
 
@@ -53,22 +53,35 @@ def has_pin(case: Case, to: int) -> bool:
     return to % 10 < case.pinned
 
 
-async def run(case: Case) -> tuple[list[Arrival], dict[str, float]]:
-    """What reached the carrier within the case's time, and the rate of each sender."""
+class Run(NamedTuple):
+    """What reached the carrier within the case's time, the rate of each sender, and whose sender is pinned."""
+
+    arrivals: list[Arrival]
+    rates: dict[str, float]
+    pins: dict[int, str]
+
+
+async def run(case: Case) -> Run:
     async with Rig(case.rates, case.account_rate) as bench:
         people = range(FIRST, FIRST + case.people)
-        indices = sorted(await bench.outbox.sender_numbers())
+        numbers = await bench.outbox.sender_numbers()
         profile = await bench.outbox.profile_index(PROFILE_ID)
         assert profile is not None
-        pins = skewed([to for to in people if has_pin(case, to)], indices)
+        pins = skewed([to for to in people if has_pin(case, to)], sorted(numbers))
         await pin_people(bench.redis, bench.outbox.keys, profile, pins)
         await bench.start_workers(WORKERS)
         await bench.seal(await bench.admit(people))
         await asyncio.sleep(SETTLED_S + case.seconds + 2.0)
-        return await bench.arrivals(), bench.rates
+        return Run(await bench.arrivals(), bench.rates, {to: numbers[sender] for to, sender in pins})
 
 
-def figures(case: Case, arrivals: list[Arrival], rates: dict[str, float]) -> list[Figure]:
+def broken_pins(found: Run) -> int:
+    """Messages that went to a pinned person from another sender than theirs."""
+    return sum(found.pins.get(int(each.to), each.sender) != each.sender for each in found.arrivals)
+
+
+def figures(case: Case, found: Run) -> list[Figure]:
+    arrivals, rates = found.arrivals, found.rates
     series = by_sender(arrivals)
     free = [arrival.at_us for arrival in arrivals if not has_pin(case, int(arrival.to))]
     start_us = arrivals[0].at_us + int(SETTLED_S * 1e6)
@@ -81,15 +94,16 @@ def figures(case: Case, arrivals: list[Arrival], rates: dict[str, float]) -> lis
         Figure(f"{case.name}: used of the allowed rate", used_share(series, rates, start_us, end_us), least=0.98),
         Figure(f"{case.name}: worst sender over its bound, 1/10/60 s", sender.excess.parts, "parts", most=0),
         Figure(f"{case.name}: account over its bound, 1/10/60 s", account.excess.parts, "parts", most=0),
-        Figure(f"{case.name}: senders that sent", len(series) - 1, "", least=len(rates)),
+        Figure(f"{case.name}: senders that sent", len(series) - 1, least=len(rates)),
+        Figure(f"{case.name}: people not served by their own sender", broken_pins(found), most=0),
     ]
 
 
 async def measure(cases: Sequence[Case]) -> list[Figure]:
-    found = []
+    told: list[Figure] = []
     for case in cases:
-        found += figures(case, *await run(case))
-    return found
+        told += figures(case, await run(case))
+    return told
 
 
 def main() -> None:

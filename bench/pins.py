@@ -9,7 +9,6 @@ from volley.outbox.keys import PIN_BUCKETS, Keys
 
 _DAY_S = 86_400
 _BATCH = 1_000
-PIN_DAYS = 8
 
 
 async def pin_people(redis: Redis, keys: Keys, profile: int, pins: Sequence[tuple[int, int]]) -> None:
@@ -19,8 +18,7 @@ async def pin_people(redis: Redis, keys: Keys, profile: int, pins: Sequence[tupl
         pipeline = redis.pipeline(transaction=False)
         for to, sender in pins[at : at + _BATCH]:
             key = keys.of("pin", profile, to % PIN_BUCKETS)
-            pipeline.execute_command("HSET", key, to, sender * 100_000 + today)
-            pipeline.execute_command("EXPIRE", key, (PIN_DAYS + 1) * _DAY_S)
+            pipeline.execute_command("HSET", key, to.to_bytes(8, "big"), sender * 100_000 + today)
         await pipeline.execute()
 
 
