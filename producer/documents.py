@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from volley.campaign import Campaign
 from volley.money import amount
 from volley.outbox.views import CampaignView, ProfileView, SenderView, WorkerView
 from volley.state import LEDGER_STATUSES, STATUSES
@@ -27,11 +28,38 @@ def campaign(view: CampaignView, receipts: Mapping[str, int] | None = None) -> D
     `receipts`: how many messages the ledger knows per status; of use are delivered, undelivered and unconfirmed.
     """
     facts = view.campaign
-    rate = _rate(view)
+    rate = _rate(view.sent_parts, view.first_us, view.last_us)
+    return _facts(facts, view.state) | {
+        "counts": counts(view.counts, receipts),
+        "sent_parts": view.sent_parts,
+        "rate": rate,
+        "eta_seconds": _eta(parts_left(view), rate) if view.state == "ready" else None,
+        "cost": money(view.cost_micros, facts.currency),
+        "first_sent": moment(view.first_us),
+        "last_sent": moment(view.last_us),
+    }
+
+
+def past_campaign(facts: Campaign, report: Document) -> Document:
+    """The same of a campaign that only the ledger remembers; `report` is the ledger's."""
+    first_us, last_us = report["first_sent_us"] or 0, report["last_sent_us"] or 0
+    cost = next((each["cost"] for each in report["cost"] if each["currency"] == facts.currency), None)
+    return _facts(facts, "finished") | {
+        "counts": {status: report["statuses"].get(status, 0) for status in STATUSES},
+        "sent_parts": report["sent_parts"],
+        "rate": _rate(report["sent_parts"], first_us, last_us),
+        "eta_seconds": None,
+        "cost": {"amount": cost or "0.00", "currency": facts.currency},
+        "first_sent": moment(first_us),
+        "last_sent": moment(last_us),
+    }
+
+
+def _facts(facts: Campaign, state: str) -> Document:
     return {
         "campaign_id": facts.id,
         "profile": facts.profile,
-        "state": view.state,
+        "state": state,
         "priority": facts.priority,
         "created": moment(facts.created_us),
         "expires": moment(facts.expires_us),
@@ -40,16 +68,9 @@ def campaign(view: CampaignView, receipts: Mapping[str, int] | None = None) -> D
         "rejected": facts.rejected,
         "duplicates": facts.duplicates,
         "opted_out": facts.opted_out,
-        "counts": counts(view.counts, receipts),
         "parts": facts.parts,
-        "sent_parts": view.sent_parts,
-        "rate": rate,
-        "eta_seconds": _eta(parts_left(view), rate) if view.state == "ready" else None,
         "estimated_cost": money(facts.estimated_micros, facts.currency),
         "unpriced": facts.unpriced,
-        "cost": money(view.cost_micros, facts.currency),
-        "first_sent": moment(view.first_us),
-        "last_sent": moment(view.last_us),
     }
 
 
@@ -116,10 +137,10 @@ def sender(view: SenderView) -> Document:
     }
 
 
-def _rate(view: CampaignView) -> float:
+def _rate(parts: int, first_us: int, last_us: int) -> float:
     """Parts per second between the first and the last that went out."""
-    seconds = (view.last_us - view.first_us) / 1e6
-    return round(view.sent_parts / seconds, 3) if seconds > 0 else 0.0
+    seconds = (last_us - first_us) / 1e6
+    return round(parts / seconds, 3) if seconds > 0 else 0.0
 
 
 def _eta(parts: float, rate: float) -> float | None:

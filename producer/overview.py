@@ -20,12 +20,23 @@ async def every_campaign(outbox: Outbox, settings: Settings, newest: int) -> lis
 
 
 async def one_campaign(outbox: Outbox, settings: Settings, campaign_id: str) -> Document:
-    """Raises UnusableInput where there is none."""
+    """One that is going on, or one that the ledger alone remembers. Raises UnusableInput where there is neither."""
     view = await outbox.campaign(campaign_id)
     if view is None:
-        raise UnusableInput(f"no campaign {campaign_id[:40]!r}: see volley campaigns")
+        return await _past_campaign(settings, campaign_id)
     receipts = await _receipts(settings, [campaign_id])
     return documents.campaign(view, receipts.get(campaign_id))
+
+
+async def _past_campaign(settings: Settings, campaign_id: str) -> Document:
+    from producer.records import reading
+
+    async with reading(settings) as reader:
+        try:
+            facts = await reader.campaign(campaign_id)
+        except UnusableInput:
+            raise UnusableInput(f"no campaign {campaign_id[:40]!r}: see volley campaigns") from None
+        return documents.past_campaign(facts, await reader.campaign_report(campaign_id))
 
 
 async def _receipts(settings: Settings, campaign_ids: list[str]) -> dict[str, dict[str, int]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow.parquet as parquet
 import pytest
+import redis
 
 from tests.flow.cli.conftest import World, wait_until
 
@@ -192,3 +193,18 @@ def test_what_does_not_exist_is_named_in_one_line(town: World, words: str) -> No
     assert done.stdout == ""
     assert done.stderr.startswith("volley: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_campaign_that_left_redis_is_told_from_the_ledger(town: World, profile: str) -> None:
+    pushed = push(town, profile, people(100, 3), "--again", "--wait")
+    campaign = pushed["campaign_id"]
+    wait_until(lambda: town.json("campaigns", "show", campaign)["counts"]["delivered"] == 3)
+    before = town.json("campaigns", "show", campaign)
+    url = (town.folder / "home" / "redis-url").read_text()
+    with redis.Redis.from_url(url) as client:
+        assert client.delete(f"volley:{{default}}:campaign:{campaign}") == 1
+        client.zrem("volley:{default}:campaigns", campaign)
+    after = town.json("campaigns", "show", campaign)
+    assert set(after) == set(before)
+    same = ("counts", "accepted", "parts", "sent_parts", "cost", "estimated_cost", "profile", "state")
+    assert {name: after[name] for name in same} == {name: before[name] for name in same}
