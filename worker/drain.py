@@ -15,6 +15,9 @@ from redis.exceptions import RedisError
 
 from volley.carrier.outcome import LATE, NotSent, Outcome
 from volley.carrier.telnyx import Carrier
+from volley.errors import VolleyError
+from volley.outbox.chunks import Chunk
+from volley.outbox.events import AttemptRecord
 from volley.outbox.flights import Flight, Grant
 from volley.outbox.outbox import Outbox
 from volley.outbox.pool import Member
@@ -24,7 +27,7 @@ from worker.next import Next, Rest, after, backoff_s
 from worker.pacing import Clock
 from worker.records import attempt_record
 from worker.settling import Settler, bucket_of
-from worker.texts import Texts
+from worker.texts import Texts, Voice
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +65,7 @@ class Drain:
         self._freed = asyncio.Event()
         self._wake = asyncio.Event()
         self._unreachable = 0
+        self._closed_until = 0.0
         self.low_water = max(500, 10 * concurrency)
         self.lease = 0.0
         self.stopped = asyncio.Event()
@@ -78,7 +82,6 @@ class Drain:
     def extend(self, until: float) -> None:
         """Lets the drain take until `until` (monotonic)."""
         self.lease = max(self.lease, until)
-        self.idle_since = 0.0
         self._wake.set()
 
     def nudge(self) -> None:
@@ -151,6 +154,9 @@ class Drain:
             log.warning("nothing is taken: %s", type(error).__name__)
             await self._release(token)
             return None
+        except VolleyError:
+            await self._release(token)
+            raise
         return flight, clock
 
     async def _learn_members(self, flight: Flight) -> None:
@@ -168,15 +174,17 @@ class Drain:
     async def _deliver(self, token: str, grant: Grant, clock: Clock) -> None:
         """One message: waits for its moment, sends it, hands over what came of it."""
         try:
+            # held to the end, as newer flights may push them out of the texts at hand
+            voice, chunk = self._texts.of(grant)
             wait = clock.moment(grant.moment_us) - monotonic()
             if wait > _MIN_SLEEP_S:
                 await asyncio.sleep(wait)
-            if self.stopping:
-                self._hand_over(token, grant, clock, NotSent(LATE), 0.0)
-            else:
-                request, key = self._request(grant)
-                outcome, sent_at = await self._carrier.send(request, key, clock.deadline(grant.moment_us))
-                self._hand_over(token, grant, clock, outcome, sent_at)
+            outcome, sent_at = await self._send(grant, clock, voice, chunk)
+            record = None
+            if not (isinstance(outcome, NotSent) and outcome.reason == LATE):
+                sender = self._members[grant.sender].number
+                record = attempt_record(grant, voice.campaign, chunk, sender, outcome, clock, sent_at)
+            self._hand_over(token, grant, outcome, record)
         except Exception:
             # our own mistake: it may have gone out, so it is not tried again
             log.exception("message %s-%d-%d", grant.campaign, grant.chunk, grant.offset)
@@ -186,27 +194,27 @@ class Drain:
             if self._slots - self.in_flight >= self._least:
                 self._freed.set()
 
-    def _request(self, grant: Grant) -> tuple[bytes, str]:
-        voice, chunk = self._texts.of(grant)
-        return self._texts.request(grant, voice, chunk, self._members[grant.sender].number)
+    async def _send(self, grant: Grant, clock: Clock, voice: Voice, chunk: Chunk) -> tuple[Outcome, float]:
+        if self.stopping:
+            return NotSent(LATE), 0.0
+        request, key = self._texts.request(grant, voice, chunk, self._members[grant.sender].number)
+        return await self._carrier.send(request, key, clock.deadline(grant.moment_us))
 
-    def _hand_over(self, token: str, grant: Grant, clock: Clock, outcome: Outcome, sent_at: float) -> None:
+    def _hand_over(self, token: str, grant: Grant, outcome: Outcome, record: AttemptRecord | None) -> None:
         step = after(outcome, grant.spent, most=self._most, now_s=time.time(), chance=random.random())
-        member = self._members[grant.sender]
-        record = None
-        if not (isinstance(outcome, NotSent) and outcome.reason == LATE):
-            voice, chunk = self._texts.of(grant)
-            record = attempt_record(grant, voice.campaign, chunk, member.number, outcome, clock, sent_at)
+        if record is not None:
             self._watch_the_way(outcome)
         self._settler.add(token, grant, step, record)
         if step.rest is not None:
-            self._settler.rest(bucket_of(step.rest.scope, member.profile_index, grant.sender), step.rest)
+            profile_index = self._members[grant.sender].profile_index
+            self._settler.rest(bucket_of(step.rest.scope, profile_index, grant.sender), step.rest)
 
     def _watch_the_way(self, outcome: Outcome) -> None:
         """The carrier cannot be reached: all wait a little, longer each time, instead of each message trying for itself."""
-        if isinstance(outcome, NotSent):
+        if not isinstance(outcome, NotSent):
+            self._unreachable = 0
+        elif monotonic() >= self._closed_until:  # those that began before the rest tell nothing new
             self._unreachable += 1
             seconds = min(30.0, backoff_s(self._unreachable, random.random()))
+            self._closed_until = monotonic() + seconds
             self._settler.rest("a", Rest("account", seconds, f"the carrier cannot be reached: {outcome.reason}"))
-        else:
-            self._unreachable = 0

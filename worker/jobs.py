@@ -54,6 +54,7 @@ class Jobs:
     async def _slice(self, shard: int) -> None:
         end = monotonic() + SLICE_S
         job = f"drain:{shard}"
+        self._drain.idle_since = 0.0
         while monotonic() < end and not self._drain.stopping:
             await self._outbox.chores.alive(job)
             self._drain.extend(monotonic() + _BEAT_S + _TAIL_S)

@@ -90,5 +90,5 @@ def _reason(code: str, text: str) -> str:
 
 def backoff_s(tries: int, chance: float) -> float:
     """1, 2, 4, 8 … 60 s after the first, second … try, each stretched by up to its half so that retries do not march in step."""
-    base = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** (max(1, tries) - 1))
+    base = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** (min(max(1, tries), 32) - 1))
     return base * (1.0 + chance / 2.0)

@@ -52,8 +52,10 @@ class Texts:
         if absent:
             blobs = await self._outbox.redis.mget([self._outbox.keys.chunk(*key) for key in absent])
             self._chunks |= {key: decode(blob) for key, blob in zip(absent, blobs, strict=True) if blob}
-        for name in {name for name, _ in wanted} - self._voices.keys():
-            await self._learn(name)
+        for name in {name for name, _ in wanted}:
+            if name not in self._voices:
+                await self._learn(name)
+            self._voices.move_to_end(name)
         # what this flight needs stays, however much that is
         while len(self._chunks) > max(self._most, len(wanted)):
             self._chunks.popitem(last=False)
