@@ -14,6 +14,7 @@ from sqlalchemy import Table, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from volley.embedded import EmbeddedValkey
+from volley.errors import VolleyError
 from volley.ledger import schema
 from volley.ledger.apply import apply
 from volley.ledger.engine import writing
@@ -190,6 +191,15 @@ async def test_an_entry_of_a_newer_version_stops_the_recorder_and_stays(recorder
     assert await count(engine, schema.messages) == 1
     assert await count(engine, schema.quarantine) == 0
     assert await feed.length() == 2
+
+
+async def test_a_chunk_of_a_newer_version_stops_the_recorder_and_spoils_no_entry(recorder, feed, db, engine, push):
+    await feed.sealed(push)
+    await db.set(feed.outbox.keys.chunk(push.campaign.id, 0), b"\x02 of another release")
+    await feed.moves(push, "?", 0, why="reap")
+    with pytest.raises(VolleyError, match="update Volley"):
+        await recorder.run()
+    assert (await feed.length(), await count(engine, schema.quarantine)) == (2, 0)
 
 
 async def test_sealed_chunks_are_in_the_ledger_before_redis_may_drop_them(recorder, feed, db, engine, push):
