@@ -25,8 +25,8 @@ from redis.asyncio import ConnectionPool
 from volley.carrier.telnyx import body, session_headers
 from volley.sandbox.config import PROFILE_ID
 
-MAX_JOBS = 100
-READ_LIMIT = 1_000
+MAX_JOBS = 20
+READ_LIMIT = 400
 STATE = "baseline:state"
 _SENDERS = "baseline:senders"
 _CONNECTIONS = 64

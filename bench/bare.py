@@ -17,7 +17,7 @@ from bench.people import requests
 from volley.carrier.reference import secrets_of
 from volley.carrier.telnyx import session_headers
 
-CONCURRENCY = 100
+CONCURRENCY = 50
 
 
 async def sender(session: ClientSession, url: str, queue: Iterator[tuple[bytes, str]]) -> int:

@@ -145,7 +145,7 @@ async def measure(rounds: int, count: int, few: int) -> None:
 
 def main() -> None:
     options = sizes("send", rounds=3)
-    count, few = (10_000, 2_000) if options.quick else (80_000, 12_000)
+    count, few = (10_000, 1_500) if options.quick else (60_000, 8_000)
     asyncio.run(measure(1 if options.quick else options.rounds, count, few))
 
 
