@@ -72,7 +72,9 @@ class Outbox:
                 "the ledger is behind: see that volley serve runs and its database is there, then push again"
             )
         if answer < 0:
-            raise TryAgainLater("this push is over: it was given up after an hour without a chunk, or sealed; push again")
+            raise TryAgainLater(
+                "this push is over: it was given up after an hour without a chunk, or sealed; push again"
+            )
 
     async def seal(self, campaign: Campaign, *, key_ttl_s: int) -> Sealed:
         """Makes the push a campaign, at once and whole, and waits until that is on the disk.
