@@ -1,0 +1,215 @@
+"""What a carrier can do to a worker, and what becomes of each message. Nobody is reached twice, whatever happens."""
+
+import asyncio
+import secrets
+
+import pytest
+
+from tests.flow.worker.conftest import World, eventually, people
+from volley.campaign import Campaign
+from volley.carrier.telnyx import Carrier
+from volley.outbox.events import ReceiptRecord, unpack_attempts
+from volley.outbox.outbox import Outbox
+from volley.outbox.queue import Queue
+from volley.outbox.queue import pool as arq_pool
+from volley.sandbox.arrivals import Arrival
+from volley.sandbox.config import API_KEY
+from volley.sandbox.fault_rule import FaultRule
+from worker.drain import Drain
+from worker.plan import plan
+from worker.settling import Settler
+from worker.sweep import Sweeper
+from worker.texts import Texts
+
+
+def receipt(campaign: Campaign, arrival: Arrival) -> ReceiptRecord:
+    chunk, offset = (int(piece) for piece in arrival.key.split("-")[1:3])
+    return ReceiptRecord(
+        secrets.token_hex(8), "message.finalized", 1, 2, campaign.id, chunk, offset, arrival.id, "delivered",
+        arrival.sender, arrival.to, "GSM-7", 1, 4000, 4000, 0, "USD", 1, 2, "", "",
+    )  # fmt: skip
+
+
+async def attempts(world: World) -> list[tuple[int, str, str]]:
+    """(attempt, outcome, error code) of all that the ledger heard of."""
+    entries = [f for _, f in await world.client.xrange(world.outbox.keys.ledger) if f[b"k"] == b"attempts"]
+    records = [record for fields in entries for record in unpack_attempts(fields[b"p"])]
+    return [(record.attempt, record.outcome, record.error_code) for record in records]
+
+
+async def test_a_lost_answer_is_never_sent_twice_and_a_receipt_resolves_it(world: World) -> None:
+    await world.begin()
+    await world.fail(FaultRule(kind="lost", every=5))
+    await world.worker()
+    campaign = await world.push(people(200))
+    assert await world.until(campaign) == {"submitted": 160, "unknown": 40}
+    await asyncio.sleep(1.5)
+    assert world.reached() == dict.fromkeys(people(200), 1)
+    for arrival in world.arrivals():
+        if arrival.fault:
+            await world.outbox.apply_receipts([receipt(campaign, arrival)] * 2)
+    assert await world.counts(campaign) == {"submitted": 200}
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        FaultRule(kind="status", status=500, code="10007", every=4),
+        FaultRule(kind="status", status=503, code="10037", every=4, accept=True),
+        FaultRule(kind="cut", every=4),
+        FaultRule(kind="black_hole", every=4),
+    ],
+    ids=lambda rule: f"{rule.kind}-{rule.status}-{rule.accepts}",
+)
+async def test_what_may_have_been_taken_is_unknown_and_not_repeated(world: World, rule: FaultRule) -> None:
+    await world.begin()
+    await world.fail(rule)
+    await world.worker(VOLLEY_HTTP_TIMEOUT="1")
+    campaign = await world.push(people(40))
+    assert await world.until(campaign) == {"submitted": 30, "unknown": 10}
+    everything = world.arrivals() + world.arrivals("refused")
+    assert sorted(int(arrival.to[1:]) for arrival in everything) == people(40)
+
+
+async def test_an_answer_that_ends_after_its_status_line_counts_as_taken(world: World) -> None:
+    await world.begin()
+    await world.fail(*(FaultRule(kind=kind, every=3) for kind in ("truncated", "not_json", "cut_body")))
+    await world.worker()
+    campaign = await world.push(people(60))
+    assert await world.until(campaign) == {"submitted": 60}
+    assert world.reached() == dict.fromkeys(people(60), 1)
+
+
+async def test_a_storm_of_throttling_spends_no_message(world: World) -> None:
+    """More refusals for each message than its budget of attempts would allow."""
+    await world.begin()
+    await world.fail(FaultRule(kind="status", status=429, code="10011", retry_after=0.1, first=60))
+    await world.worker(VOLLEY_MAX_ATTEMPTS="1")
+    campaign = await world.push(people(20))
+    assert await world.until(campaign) == {"submitted": 20}
+    assert world.reached() == dict.fromkeys(people(20), 1)
+    assert [told for told in await attempts(world) if told[1] == "throttled"]
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "state"),
+    [("40310", 400, "refused"), ("10002", 400, "refused"), ("99999", 422, "refused"), ("40300", 400, "opted_out")],
+)
+async def test_a_final_answer_is_final(world: World, code: str, status: int, state: str) -> None:
+    await world.begin()
+    await world.fail(FaultRule(kind="status", status=status, code=code, match_to=f"+{people(1)[0]}"))
+    await world.worker()
+    campaign = await world.push(people(10))
+    assert await world.until(campaign) == {"submitted": 9, state: 1}
+    assert len(world.arrivals("refused")) == 1
+
+
+async def test_what_may_pass_is_tried_until_its_attempts_are_spent(world: World) -> None:
+    await world.begin()
+    await world.fail(FaultRule(kind="status", status=400, code="40008", match_to=f"+{people(1)[0]}"))
+    await world.worker(VOLLEY_MAX_ATTEMPTS="2")
+    campaign = await world.push(people(5))
+    assert await world.until(campaign) == {"submitted": 4, "dead": 1}
+    assert sorted(told for told in await attempts(world) if told[2] == "40008") == [
+        (1, "refused", "40008"),
+        (2, "refused", "40008"),
+    ]
+
+
+async def test_a_sender_that_is_refused_rests_and_its_people_go_by_another(world: World) -> None:
+    await world.begin(senders=2)
+    bad, good = world.numbers
+    await world.fail(FaultRule(kind="status", status=400, code="40305", match_from=bad))
+    await world.worker()
+    campaign = await world.push(people(100))
+    assert await world.until(campaign) == {"submitted": 100}
+    assert {arrival.sender for arrival in world.arrivals()} == {good}
+    assert set((await world.pinned()).values()) == {good}
+    [resting] = [view for view in await world.outbox.senders() if view.stopped_until_us]
+    assert (resting.sender.number, resting.reason[:5]) == (bad, "40305")
+    refused = len(world.arrivals("refused"))
+    await world.until(await world.push(people(100, 1000)))
+    assert len(world.arrivals("refused")) == refused
+
+
+async def test_a_carrier_that_cannot_be_reached_costs_no_message(world: World) -> None:
+    await world.begin(rate=40)
+    await world.worker(VOLLEY_MAX_ATTEMPTS="1")
+    campaign = await world.push(people(300))
+    await world.until(campaign, left=250)
+    await world.sandbox.stop()
+    await asyncio.sleep(1)
+    await world.sandbox.start()
+    counts = await world.until(campaign)
+    unknown = counts.pop("unknown", 0)  # what was on the wire as the sandbox went
+    assert counts == {"submitted": 300 - unknown}
+    assert max(world.reached().values()) == 1
+    assert len(world.reached()) >= 300 - unknown
+
+
+async def test_a_short_outage_does_not_silence_the_account_for_long(world: World) -> None:
+    """However many messages met it: the first one's failure tells as much as a hundred."""
+    await world.begin(rate=100)
+    await world.sandbox.stop()
+    await world.worker()
+    campaign = await world.push(people(100))
+
+    async def resting() -> bool:
+        return await world.client.hget(world.outbox.keys.of("stops"), "a") is not None
+
+    await eventually(resting)
+    await world.sandbox.start()
+    seconds, _ = await world.client.time()
+    until_us = int(await world.client.hget(world.outbox.keys.of("tat"), "a") or 0)
+    assert until_us - seconds * 1_000_000 < 8_000_000
+    assert await world.until(campaign) == {"submitted": 100}
+    assert world.reached() == dict.fromkeys(people(100), 1)
+
+
+async def test_a_slow_answer_is_settled_even_when_its_text_is_no_longer_at_hand(world: World) -> None:
+    """Texts in use may be pushed out by newer ones while an answer takes its time."""
+    await world.begin()
+    await world.fail(FaultRule(kind="latency", ms=(200, 400)))
+    outbox = Outbox(world.client, "default")
+    await outbox.redis.hset(outbox.keys.of("rates"), mapping={"a": 100_000_000})
+    campaign = await world.push(people(60), size=1)
+    texts, settler = Texts(outbox, None, chunks=1), Settler(outbox)
+    async with Carrier(API_KEY, world.sandbox.url, concurrency=50, http_timeout_s=5) as carrier:
+        drain = Drain(outbox, carrier, texts, settler, concurrency=50, http_timeout_s=5, max_attempts=5)
+        settling = asyncio.create_task(settler.run())
+        running = asyncio.create_task(drain.run())
+        for _ in range(3):
+            await plan(outbox, texts, campaign.id, enough=1000)
+        drain.extend(1e12)
+        assert await world.until(campaign) == {"submitted": 60}
+        drain.stop()
+        await running
+        settling.cancel()
+    assert world.reached() == dict.fromkeys(people(60), 1)
+
+
+async def test_work_whose_jobs_were_lost_is_found_again(world: World) -> None:
+    """arq's keys are gone, as after a flush or an expiry: the sweeper arms what should run."""
+    await world.begin()
+    campaign = await world.push(people(50))
+    for key in await world.client.keys("arq:*") + await world.client.keys("volley:arq:*"):
+        await world.client.delete(key)
+    await world.worker()
+    assert await world.until(campaign) == {"submitted": 50}
+
+
+async def test_many_sweepers_arm_each_job_once(world: World) -> None:
+    await world.begin()
+    await world.push(people(50))
+    await world.client.delete("volley:arq:bulk")
+    for key in await world.client.keys("arq:*"):
+        await world.client.delete(key)
+    due = world.outbox.keys.of("due")
+    await world.client.zadd(due, dict.fromkeys(await world.client.zrange(due, 0, -1), 0))
+    arq = arq_pool(world.valkey.url)
+    try:
+        queue = Queue(arq, world.outbox, "default")
+        await asyncio.gather(*(Sweeper(world.outbox, queue, shards=1, retention_days=90).arm() for _ in range(10)))
+    finally:
+        await arq.aclose()
+    assert await world.client.zcard("volley:arq:bulk") == 1
