@@ -113,34 +113,52 @@ async def result(bench: Rig, used: Reading, count: int) -> Run:
     return Run(span_rate([arrival.at_us for arrival in arrivals]), used, count)
 
 
+class Round(NamedTuple):
+    bare: Run
+    volley: Run
+    arq: Run
+
+    @property
+    def busy(self) -> float:
+        return max(run.used.busy for run in self)
+
+
 async def measure(rounds: int, count: int, few: int) -> None:
-    plain, ours, theirs = [], [], []
-    for _ in range(rounds):
-        plain.append(await bare(count))
-        ours.append(await volley(count))
-        theirs.append(await arq(few))
+    found = [Round(await bare(count), await volley(count), await arq(few)) for _ in range(rounds)]
     asked = await commands(few)
-    busiest = max(run.used.busy for run in (*plain, *ours, *theirs))
-    against_bare = [mine.rate / other.rate for mine, other in zip(ours, plain, strict=True)]
-    against_arq = [mine.rate / other.rate for mine, other in zip(ours, theirs, strict=True)]
-    figures = [
-        Figure("bare aiohttp loop", median(run.rate for run in plain), "msg/s"),
-        Figure("volley, one worker", median(run.rate for run in ours), "msg/s"),
-        Figure("arq, one job a message", median(run.rate for run in theirs), "msg/s"),
-        Figure("volley / bare loop", median(against_bare), least=0.75),
-        Figure("volley / arq", median(against_arq), least=6),
-        Figure("processor of the bare loop, a message", median(run.us("bare") for run in plain), "µs"),
-        Figure("processor of the worker, a message", median(run.us("worker 0") for run in ours), "µs"),
-        Figure("processor of Redis, a message", median(run.us("redis") for run in ours), "µs", most=25),
-        Figure("processor of the carrier, a message", median(run.us("carrier") for run in ours), "µs"),
+    counted = [each for each in found if each.busy <= BUSY]
+    tell("send", figures(counted or found, asked), notes=remarks(found, counted))
+
+
+def figures(rounds: list[Round], asked: float) -> list[Figure]:
+    plain = median(each.bare.us("bare") for each in rounds)
+    ours = median(each.volley.us("worker 0") for each in rounds)
+    return [
+        Figure("bare aiohttp loop", median(each.bare.rate for each in rounds), "msg/s"),
+        Figure("volley, one worker", median(each.volley.rate for each in rounds), "msg/s"),
+        Figure("arq, one job a message", median(each.arq.rate for each in rounds), "msg/s"),
+        Figure("volley / bare loop", median(each.volley.rate / each.bare.rate for each in rounds), least=0.75),
+        Figure("volley / arq", median(each.volley.rate / each.arq.rate for each in rounds), least=6),
+        Figure("processor of the bare loop, a message", plain, "µs"),
+        Figure("processor of the worker, a message", ours, "µs"),
+        Figure("bare loop's processor / worker's", plain / ours),
+        Figure("processor of Redis, a message", median(each.volley.us("redis") for each in rounds), "µs", most=25),
+        Figure("processor of the carrier, a message", median(each.volley.us("carrier") for each in rounds), "µs"),
         Figure("Redis commands, a message", asked, most=0.2),
-        Figure("busiest second core", busiest, most=BUSY),
     ]
-    notes = [f"against the bare loop, by round: {', '.join(f'{ratio:.3f}' for ratio in against_bare)}"]
-    notes.append(f"against arq, by round: {', '.join(f'{ratio:.2f}' for ratio in against_arq)}")
-    if busiest > BUSY:
-        notes.append("VOID: the carrier's core was over 90 % busy, so the carrier or Redis may be what was measured")
-    tell("send", figures, notes=notes)
+
+
+def remarks(found: list[Round], counted: list[Round]) -> list[str]:
+    notes = [
+        f"round {number}: {each.volley.rate / each.bare.rate:.3f} of bare, {each.volley.rate / each.arq.rate:.1f} × arq, "
+        f"second core {each.busy:.0%} busy{'' if each.busy <= BUSY else ', void'}"
+        for number, each in enumerate(found, 1)
+    ]
+    if not counted:
+        notes.append(
+            "VOID: the second core was over 90 % busy in every round; the carrier or Redis may be what was measured"
+        )
+    return notes
 
 
 def main() -> None:
