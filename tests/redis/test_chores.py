@@ -55,12 +55,12 @@ async def test_without_work_or_beyond_the_wanted_number_no_drain_is_armed(rig: R
 async def test_what_rests_and_is_due_is_work(rig: Rig) -> None:
     await rig.pool()
     await rig.push(chunk_of(people(1)))
-    await rig.settle(await rig.take(), ".", delay_us=50_000)
+    await rig.settle(await rig.take(), ".", delay_us=500_000)
     await rig.take()
     await rig.take()
     await rig.redis.delete(rig.keys.of("due"))
     assert await rig.outbox.chores.due(1) == []
-    await asyncio.sleep(0.06)
+    await asyncio.sleep(0.51)
     assert await rig.outbox.chores.due(1) == ["drain:0"]
 
 

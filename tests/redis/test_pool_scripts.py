@@ -139,7 +139,7 @@ async def test_a_sender_that_moves_to_another_profile_leaves_its_people_behind(r
 async def test_a_sender_that_rests_is_granted_nothing_and_then_goes_on(rig: Rig) -> None:
     await rig.pool(1)
     await rig.push(chunk_of(people(5)))
-    await rest(rig, "s1", 0.15)
+    await rest(rig, "s1", 0.5)
     assert (await rig.take()).grants == []
     [view] = await rig.outbox.senders(PROFILE)
     assert (view.reason, view.stopped_until_us > 0) == ("why", True)
@@ -269,7 +269,7 @@ async def test_an_account_or_profile_that_rests_holds_all_its_campaigns(rig: Rig
         await rig.redis.execute_command("FLUSHALL")
         await rig.pool(2)
         await rig.push(chunk_of(people(5)))
-        await rest(rig, bucket, 0.2)
+        await rest(rig, bucket, 0.8)
         assert (await rig.take()).grants == [], bucket
         await rest(rig, bucket, 0.01)  # a shorter one ends nothing
         await asyncio.sleep(0.03)
