@@ -71,9 +71,10 @@ def test_no_redis_named(world: World, profile: str) -> None:
 
 def test_redis_away(world: World, profile: str) -> None:
     world.settings["VOLLEY_REDIS_URL"] = f"redis://:hush@127.0.0.1:{free_port()}/0"
-    for words in (("status",), ("campaigns",), ("numbers", "list"), ("worker",), ("campaigns", "pause", "0" * 16)):
-        refused(world.run(*words), 75, "no Redis at 127.0.0.1")
-        assert "hush" not in world.run(*words).stderr
+    for words in (("status",), ("numbers", "list"), ("worker",), ("campaigns", "pause", "0" * 16)):
+        done = world.run(*words)
+        refused(done, 75, "no Redis at 127.0.0.1")
+        assert "hush" not in done.stderr
     refused(send(world, "--profile", profile, "--text", "hi"), 75)
 
 
@@ -169,8 +170,9 @@ def test_an_option_out_of_range(desk: World, profile: str, option: str, word: st
 
 def test_a_wrong_api_key(desk: World, profile: str) -> None:
     desk.settings["TELNYX_API_KEY"] = "KEY_WRONG"
-    refused(desk.run("numbers", "sync", "--profile", profile), 2, "TELNYX_API_KEY")
-    assert "KEY_WRONG" not in desk.run("numbers", "sync", "--profile", profile).stderr
+    done = desk.run("numbers", "sync", "--profile", profile)
+    refused(done, 2, "TELNYX_API_KEY")
+    assert "KEY_WRONG" not in done.stderr
     desk.settings["TELNYX_API_KEY"] = ""
     refused(desk.run("numbers", "sync", "--profile", profile), 2, "TELNYX_API_KEY")
     assert len(json.loads(desk.run("numbers", "list", "--json").stdout)["numbers"]) == 24
