@@ -35,7 +35,8 @@ def open_ledger(url: str, *, busy_timeout_s: float = 10.0) -> AsyncEngine:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
             return _sqlite(parsed, busy_timeout_s)
-        return create_async_engine(parsed)
+        # a driver's errors quote values, and ours are phone numbers: they do not belong into a log
+        return create_async_engine(parsed, hide_parameters=True)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         raise UnusableInput(f"VOLLEY_LEDGER_URL: {error}; sqlite+aiosqlite:///FILE or postgresql+asyncpg://…") from None
 
@@ -44,7 +45,8 @@ def _sqlite(url: URL, busy_timeout_s: float) -> AsyncEngine:
     if url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     # the driver's own idea of transactions (none before SELECT and DDL) is off: _begin says when one starts
-    engine = create_async_engine(url, connect_args={"timeout": busy_timeout_s, "isolation_level": None})
+    connect_args = {"timeout": busy_timeout_s, "isolation_level": None}
+    engine = create_async_engine(url, hide_parameters=True, connect_args=connect_args)
     event.listen(engine.sync_engine, "connect", _make_durable)
     event.listen(engine.sync_engine, "begin", _begin)
     return engine
@@ -101,9 +103,10 @@ async def _is_current(engine: AsyncEngine) -> bool:
     newest = max(path.name[1:5] for path in (_MIGRATIONS / "versions").glob("v*.py"))
     try:
         async with engine.connect() as connection:
-            return newest == await connection.scalar(text("SELECT version_num FROM alembic_version"))
+            held: object = await connection.scalar(text("SELECT version_num FROM alembic_version"))
     except DBAPIError:
         return False
+    return held == newest
 
 
 async def _upgrade_once(engine: AsyncEngine) -> None:

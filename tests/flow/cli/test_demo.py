@@ -1,0 +1,78 @@
+"""The demo: a report that adds up, an exit code that means something, and nobody left behind however it ends."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.flow.cli.conftest import PATIENCE_S, wait_until
+
+
+def started_in(folder: Path) -> list[str]:
+    """Processes whose temporary folder is this one."""
+    mark = f"TMPDIR={folder}\0".encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and mark in (entry / "environ").read_bytes() + b"\0":
+                found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        except OSError:
+            continue
+    return [words for words in found if words]
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "volley", "demo", "--rows", "60", "--json"],
+        env={
+            **os.environ,
+            "TMPDIR": str(tmp_path),
+            "VOLLEY_REDIS_URL": "redis://nowhere:1/0",
+            "TELNYX_API_KEY": "real",
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_the_demo_keeps_its_promises_whatever_this_machine_is_set_to(
+    demo: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    out, err = demo.communicate(timeout=90)
+    assert demo.returncode == 0, err
+    report = json.loads(out)
+    assert len(report["checks"]) == 6
+    assert all(check["kept"] for check in report["checks"])
+    for campaign in report["campaigns"]:
+        assert sum(campaign["statuses"].values()) == campaign["accepted"] > 0
+        assert sum(campaign["messages_by_parts"].values()) == campaign["accepted"]
+        assert not {"ready", "sending", "submitted"} & set(campaign["statuses"])
+    assert report["pins"]["same"] == report["pins"]["people"] > 0
+    assert {each["type"] for each in report["senders"]} == {"long_code", "toll_free"}
+    assert len(report["senders"]) >= 20
+    assert started_in(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_demo_that_is_stopped_leaves_nobody_behind(
+    demo: subprocess.Popen[str], tmp_path: Path, signum: signal.Signals
+) -> None:
+    wait_until(lambda: any("worker" in words for words in started_in(tmp_path)))
+    demo.send_signal(signum)
+    assert demo.wait(PATIENCE_S) != 0
+    wait_until(lambda: started_in(tmp_path) == [])
+    if signum != signal.SIGKILL:
+        assert "Traceback" not in demo.communicate()[1]
+        assert list(tmp_path.iterdir()) == []
