@@ -181,16 +181,17 @@ class Rig:
             assert await self.redis.zscore(self.keys.of("ready", which, owner), campaign) is not None, (
                 "lane out of line"
             )
-            assert await self._served(which, profile, owner) or owner in evicted, "forgotten owner"
+            served = await self._served(which, profile, owner, named=fields[b"sd"] != b"")
+            assert served or owner in evicted, "forgotten owner"
 
-    async def _served(self, which: str, profile: str, owner: str) -> bool:
-        if profile.encode() not in await self.redis.smembers(self.keys.of("active", which)):
-            return False
+    async def _served(self, which: str, profile: str, owner: str, *, named: bool) -> bool:
+        active = profile.encode() in await self.redis.smembers(self.keys.of("active", which))
         if owner.startswith("c"):
-            return owner.encode() in await self.redis.smembers(self.keys.of("shared", which, profile))
+            return active and owner.encode() in await self.redis.smembers(self.keys.of("shared", which, profile))
         state = (await self.redis.hget(self.keys.of("sender"), owner[1:]) or b"").split(b" ")[3]
-        busy = await self.redis.zscore(self.keys.of("busy", which, profile), owner[1:])
-        return busy is not None or state == b"x"  # an explicit sender that rests: wake or sync brings it back
+        if state == b"x":
+            return named  # nobody else may send it: wake or sync brings it back
+        return active and await self.redis.zscore(self.keys.of("busy", which, profile), owner[1:]) is not None
 
     async def _lanes(self) -> Counter[Place]:
         found: Counter[Place] = Counter()

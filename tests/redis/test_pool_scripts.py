@@ -31,8 +31,8 @@ async def test_new_senders_join_and_missing_ones_leave(rig: Rig) -> None:
         sender(0).number: 1, sender(1).number: 2, sender(2).number: 3,
     }  # fmt: skip
     await rig.rate("a", 1000)
-    await rig.push(chunk_of(people(30)))
-    assert await senders_of(rig, 30) == {1, 2, 3}
+    await rig.push(chunk_of(people(300)))
+    assert await senders_of(rig, 300) == {1, 2, 3}
 
 
 async def test_a_sender_that_left_sends_nothing_and_its_people_move(rig: Rig) -> None:

@@ -39,6 +39,20 @@ async def test_a_message_is_settled_once(rig: Rig) -> None:
     assert await rig.counts(campaign) == {"submitted": 2}
 
 
+async def test_a_message_that_another_flight_holds_by_now_is_not_this_ones_to_settle(rig: Rig) -> None:
+    await rig.pool(1)
+    campaign = await rig.push(chunk_of(people(2)))
+    first = await rig.take()
+    await rig.settle(first, ".", 0)
+    second = await rig.take()
+    assert [g.to for g in second.grants] == people(1)
+    for state in "a.?x":
+        assert await rig.settle(first, state, 0) == STALE
+    await rig.outbox.dispatch.release(first.token)
+    assert await rig.states(campaign) == "s."
+    await rig.check(campaign)
+
+
 async def test_a_stranger_settles_nothing(rig: Rig) -> None:
     await rig.pool()
     campaign = await rig.push(chunk_of(people(2)))
