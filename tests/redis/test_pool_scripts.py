@@ -215,8 +215,17 @@ async def test_a_short_rest_does_not_end_a_long_one(rig: Rig) -> None:
     await rest(rig, "s1", 100, evicts=True)
     await rest(rig, "s1", 0.01)
     await asyncio.sleep(0.02)
-    await rig.outbox.chores.wake()
+    assert await rig.outbox.chores.wake() == 0
     assert (await rig.take()).grants == []
+
+
+async def test_a_sender_that_an_operator_takes_out_and_back_rests_no_more(rig: Rig) -> None:
+    await rig.pool(1)
+    await rest(rig, "s1", 100, evicts=True)
+    await rig.sync([sender(0, active=False)])
+    await rig.sync([sender(0)])
+    await rig.push(chunk_of(people(5)))
+    assert await senders_of(rig, 5) == {1}
 
 
 async def test_a_sender_that_left_while_it_rested_does_not_wake_into_the_pool(rig: Rig) -> None:

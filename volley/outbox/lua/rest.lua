@@ -11,10 +11,11 @@ if sub(name, 1, 1) == 's' then
   -- one that has left the pool is not brought back by the end of a rest
   if not s or not (s.active or held) then return 0 end
   if s.active then
-    call('ZADD', K.pool .. s.home, 'XX', 'GT', int(until_us), s.idx)
     if until_us - clock() >= tonumber(ARGV[4]) then
       save_sender(s, 'x')
       leave_pool(s)
+    else
+      call('ZADD', K.pool .. s.home, 'XX', 'GT', int(until_us), s.idx)
     end
   end
 else
