@@ -27,6 +27,7 @@ from volley.outbox.connect import connect
 from volley.outbox.outbox import Outbox
 from volley.outbox.queue import BULK, URGENT, Queue, deserialize, pool, serialize
 from volley.settings import Settings
+from worker.delivery import Delivery
 from worker.drain import Drain
 from worker.jobs import Jobs
 from worker.settling import Settler
@@ -113,14 +114,15 @@ class WorkerProcess:
         self._arq = arq
         self._texts = Texts(outbox, _callback(settings))
         self._settler = Settler(outbox)
+        self._delivery = Delivery(
+            carrier, self._texts, self._settler, slots=settings.concurrency, max_attempts=settings.max_attempts
+        )
         self._drain = Drain(
             outbox,
-            carrier,
             self._texts,
-            self._settler,
+            self._delivery,
             concurrency=settings.concurrency,
             http_timeout_s=settings.http_timeout,
-            max_attempts=settings.max_attempts,
         )
         self._sweeper = Sweeper(outbox, queue, shards=settings.drains, retention_days=settings.retention_days)
         self._jobs = Jobs(outbox, self._texts, self._drain, queue, self._sweeper)
@@ -202,7 +204,7 @@ class WorkerProcess:
                 "host": socket.gethostname(),
                 "pid": os.getpid(),
                 "started_us": self._started_us,
-                "in_flight": self._drain.in_flight,
+                "in_flight": self._delivery.in_flight,
                 "rate": (started - before) / _PRESENCE_S,
             }
             before = started

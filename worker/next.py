@@ -33,6 +33,9 @@ class Next:
     rest: Rest | None = None
 
 
+SUBMITTED = Next(State.SUBMITTED)
+
+
 def after(outcome: Outcome, spent: int, *, most: int, now_s: float, chance: float) -> Next:
     """What follows an attempt.
 
@@ -40,7 +43,7 @@ def after(outcome: Outcome, spent: int, *, most: int, now_s: float, chance: floa
     """
     match outcome:
         case Accepted():
-            return Next(State.SUBMITTED)
+            return SUBMITTED
         case PerhapsSent():
             return Next(State.UNKNOWN)
         case NotSent(reason=reason) if reason == LATE:

@@ -41,24 +41,26 @@ def attempt_record(
     """`sent_at`: the `time.monotonic()` at which the bytes left, 0.0 if they did not."""
     kind, status, code, text, said = _told(outcome)
     at = grant.offset
-    return AttemptRecord(
-        grant.campaign,
-        grant.chunk,
-        at,
-        grant.attempt,
-        grant.to,
-        None if chunk.references is None else chunk.references[at],
-        sender,
-        ENCODINGS[chunk.encodings[at]],
-        chunk.parts[at],
-        chunk.estimates[at],
-        clock.now_us,
-        clock.server_us(sent_at) if sent_at else 0,
-        clock.server_now_us(),
-        kind,
-        status,
-        code,
-        text,
-        *said[:-1],
-        said[-1] or campaign.currency,
+    return AttemptRecord._make(
+        (
+            grant.campaign,
+            grant.chunk,
+            at,
+            grant.attempt,
+            grant.to,
+            None if chunk.references is None else chunk.references[at],
+            sender,
+            ENCODINGS[chunk.encodings[at]],
+            chunk.parts[at],
+            chunk.estimates[at],
+            clock.now_us,
+            clock.server_us(sent_at) if sent_at else 0,
+            clock.server_now_us(),
+            kind,
+            status,
+            code,
+            text,
+            *said[:-1],
+            said[-1] or campaign.currency,
+        )
     )

@@ -17,7 +17,7 @@ from worker.next import Next, Rest
 
 log = logging.getLogger(__name__)
 
-LINGER_S = 0.01
+LINGER_S = 0.02
 _MOST = 500
 _RETRY_S = 0.25
 _MAX_DELAY_US = 4_000_000_000
@@ -55,10 +55,10 @@ class Settler:
 
     def add(self, token: str, grant: Grant, step: Next, record: AttemptRecord | None) -> None:
         """One message's outcome. Without a record nothing was tried."""
-        delay_us = min(_MAX_DELAY_US, int(step.delay_s * 1_000_000))
+        delay_us = min(_MAX_DELAY_US, int(step.delay_s * 1_000_000)) if step.delay_s else 0
         flags = step.flags if record is not None else step.flags | NO_ATTEMPT
         parts, cost = (record.carrier_parts, record.cost_micros) if record is not None else (0, -1)
-        packed = OUTCOME.pack(grant.position, step.state.value.encode(), flags, delay_us, parts, cost)
+        packed = OUTCOME.pack(grant.position, step.state.encode(), flags, delay_us, parts, cost)
         batch = self._batch
         if record is None:
             batch.bare.setdefault(token, bytearray()).extend(packed)

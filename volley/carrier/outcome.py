@@ -5,14 +5,15 @@ No outcome carries a phone number or a message's text, so all of them may be rec
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Scope = Literal["sender", "profile", "account"]
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """A complete 2xx status line came back. Where the body says nothing readable: None, "", 0 parts.
+
+    A tuple and no dataclass, as it is made for nearly every message and takes a quarter of the time so.
 
     `encoding` is GSM-7 or UCS-2 (or the carrier's own word), money is micro-units, `wait_s` the queueing that the carrier
     expects, `sender` the number that it chose or was given.

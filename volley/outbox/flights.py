@@ -65,10 +65,11 @@ def grants(packed: bytes, now_us: int) -> Iterator[Grant]:
     at = 2 + 16 * count
     messages = int.from_bytes(packed[at : at + 2], "big")
     records = memoryview(packed)[at + 2 + messages :]
+    make = Grant._make
     for position, record in enumerate(RECORD.iter_unpack(records)):
         sender, ordinal, chunk, offset, parts, attempt, spent, generation, to, delay = record
-        yield Grant(
-            position, ids[ordinal], sender, chunk, offset, parts, attempt, spent, generation, to, now_us + delay
+        yield make(
+            (position, ids[ordinal], sender, chunk, offset, parts, attempt, spent, generation, to, now_us + delay)
         )
 
 

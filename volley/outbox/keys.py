@@ -75,9 +75,9 @@ DIRECTORY: tuple[Key, ...] = (
     Key("heard", "", "zset message that a receipt told of while it was being sent → µs", "an hour"),
 )
 
-PIN_BUCKETS = 65521
-"""A prime. 15 people a bucket at a million (30 bytes a pin), small packed hashes up to 33 million people a profile; below a
-hundred thousand the buckets themselves weigh more than the pins, and nobody minds."""
+PIN_BUCKETS = 16381
+"""A prime: some 60 people a bucket at a million, packed in some 23 bytes each. Packing ends at 512 people a bucket (8 million a
+profile, then 100 bytes a pin); below 20,000 people the buckets weigh more than the pins, and nobody minds."""
 
 
 class Keys:

@@ -15,6 +15,7 @@ from volley.outbox.queue import pool as arq_pool
 from volley.sandbox.arrivals import Arrival
 from volley.sandbox.config import API_KEY
 from volley.sandbox.fault_rule import FaultRule
+from worker.delivery import Delivery
 from worker.drain import Drain
 from worker.plan import plan
 from worker.settling import Settler
@@ -175,7 +176,8 @@ async def test_a_slow_answer_is_settled_even_when_its_text_is_no_longer_at_hand(
     campaign = await world.push(people(60), size=1)
     texts, settler = Texts(outbox, None, chunks=1), Settler(outbox)
     async with Carrier(API_KEY, world.sandbox.url, concurrency=50, http_timeout_s=5) as carrier:
-        drain = Drain(outbox, carrier, texts, settler, concurrency=50, http_timeout_s=5, max_attempts=5)
+        delivery = Delivery(carrier, texts, settler, slots=50, max_attempts=5)
+        drain = Drain(outbox, texts, delivery, concurrency=50, http_timeout_s=5)
         settling = asyncio.create_task(settler.run())
         running = asyncio.create_task(drain.run())
         for _ in range(3):

@@ -20,7 +20,7 @@ local RECORD = '>I4BI4I2BBBBI8I4'  -- sender, campaign ordinal, then as REF, the
 local RECORD_SIZE = 27
 local MOVE = '>I4I2c1I4B'          -- after the 16 bytes of the campaign: chunk, offset, state, sender, attempt
 local NOBODY = 4294967295
-local PIN_BUCKETS = 65521
+local PIN_BUCKETS = 16381
 local DAY_US = 86400000000
 
 local function int(x) return format('%.0f', x) end

@@ -1,0 +1,146 @@
+"""One message at its moment: rendered, sent, and what came of it handed over.
+
+Granted messages wait in a short queue; runners take them from it. Runners are started a few at a time, with a turn of
+the loop in between: a fast carrier is served by few of them, over few warm connections, a slow one by as many as there are slots.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections import deque
+from time import monotonic
+from typing import NamedTuple
+
+from volley.carrier.outcome import LATE, Accepted, NotSent, Outcome
+from volley.carrier.telnyx import Carrier
+from volley.outbox.chunks import Chunk
+from volley.outbox.events import AttemptRecord
+from volley.outbox.flights import Flight, Grant
+from volley.outbox.pool import Member
+from volley.state import State
+from worker.next import SUBMITTED, Next, Rest, after, backoff_s
+from worker.pacing import Clock
+from worker.records import attempt_record
+from worker.settling import Settler, bucket_of
+from worker.texts import Texts, Voice
+
+log = logging.getLogger(__name__)
+
+_AT_ONCE = 8
+_MIN_SLEEP_S = 0.001
+
+
+class Granted(NamedTuple):
+    """A message on its way. Holds its text's parts itself, as newer flights may push them out of those at hand."""
+
+    token: str
+    grant: Grant
+    clock: Clock
+    voice: Voice
+    chunk: Chunk
+    member: Member
+
+
+class Delivery:
+    """`slots` bounds how many are sent at once; `low` is how few wait when more may be taken."""
+
+    def __init__(self, carrier: Carrier, texts: Texts, settler: Settler, *, slots: int, max_attempts: int) -> None:
+        self._carrier = carrier
+        self._texts = texts
+        self._settler = settler
+        self._slots = slots
+        self._most = max_attempts
+        self._waiting: deque[Granted] = deque()
+        self._running = 0
+        self._least = min(100, slots // 5 + 1)
+        self._low = self._least // 2
+        self._unreachable = 0
+        self._closed_until = 0.0
+        self.freed = asyncio.Event()
+        self.stopped = asyncio.Event()
+
+    @property
+    def in_flight(self) -> int:
+        """Messages granted and not yet handed over."""
+        return self._running + len(self._waiting)
+
+    def room(self) -> int:
+        """How many more may be taken now; 0 while too few for a flight worth its take."""
+        free = self._slots - self.in_flight
+        return free if free >= self._least and len(self._waiting) <= self._low else 0
+
+    def put(self, flight: Flight, clock: Clock, members: dict[int, Member]) -> None:
+        """The messages of a flight, whose texts are at hand."""
+        texts = self._texts
+        for grant in flight.grants:
+            voice, chunk = texts.of(grant)
+            self._waiting.append(Granted(flight.token, grant, clock, voice, chunk, members[grant.sender]))
+
+    async def start(self, group: asyncio.TaskGroup) -> None:
+        """Starts runners until nothing waits or all slots are taken."""
+        while self._waiting and self._running < self._slots:
+            for _ in range(min(_AT_ONCE, len(self._waiting), self._slots - self._running)):
+                self._running += 1
+                group.create_task(self._run())
+            await asyncio.sleep(0)
+
+    async def _run(self) -> None:
+        """Delivers until nothing waits."""
+        waiting = self._waiting
+        try:
+            while waiting:
+                await self._deliver(waiting.popleft())
+                if len(waiting) <= self._low:
+                    self.freed.set()
+        finally:
+            self._running -= 1
+            self.freed.set()
+
+    async def _deliver(self, granted: Granted) -> None:
+        token, grant, clock, voice, chunk, member = granted
+        try:
+            wait = clock.moment(grant.moment_us) - monotonic()
+            if wait > _MIN_SLEEP_S:
+                await asyncio.sleep(wait)
+            outcome, sent_at = await self._send(granted)
+            if isinstance(outcome, NotSent) and outcome.reason == LATE:
+                record = None
+            else:
+                record = attempt_record(grant, voice.campaign, chunk, member.number, outcome, clock, sent_at)
+            self._hand_over(token, grant, member, outcome, record)
+        except Exception:
+            # our own mistake: it may have gone out, so it is not tried again
+            log.exception("message %s-%d-%d", grant.campaign, grant.chunk, grant.offset)
+            self._settler.add(token, grant, Next(State.UNKNOWN), None)
+
+    async def _send(self, granted: Granted) -> tuple[Outcome, float]:
+        if self.stopped.is_set():
+            return NotSent(LATE), 0.0
+        _, grant, clock, voice, chunk, member = granted
+        request, key = self._texts.request(grant, voice, chunk, member.number)
+        return await self._carrier.send(request, key, clock.deadline(grant.moment_us))
+
+    def _hand_over(
+        self, token: str, grant: Grant, member: Member, outcome: Outcome, record: AttemptRecord | None
+    ) -> None:
+        if type(outcome) is Accepted:  # nearly always: the rest of this need not be looked at
+            self._unreachable = 0
+            self._settler.add(token, grant, SUBMITTED, record)
+            return
+        step = after(outcome, grant.spent, most=self._most, now_s=time.time(), chance=random.random())
+        if record is not None:
+            self._watch_the_way(outcome)
+        self._settler.add(token, grant, step, record)
+        if step.rest is not None:
+            self._settler.rest(bucket_of(step.rest.scope, member.profile_index, grant.sender), step.rest)
+
+    def _watch_the_way(self, outcome: Outcome) -> None:
+        """The carrier cannot be reached: all wait a little, longer each time, instead of each message trying for itself."""
+        if not isinstance(outcome, NotSent):
+            self._unreachable = 0
+        elif monotonic() >= self._closed_until:  # those that began before the rest tell nothing new
+            self._unreachable += 1
+            seconds = min(30.0, backoff_s(self._unreachable, random.random()))
+            self._closed_until = monotonic() + seconds
+            self._settler.rest("a", Rest("account", seconds, f"the carrier cannot be reached: {outcome.reason}"))
