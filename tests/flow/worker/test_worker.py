@@ -111,32 +111,32 @@ async def test_a_worker_that_is_asked_to_go_leaves_nothing_unknown_and_another_e
     await world.begin(rate=60)
     await world.fail(SLOW)
     first = await world.worker()
-    campaign = await world.push(people(600))
-    await world.until(campaign, left=500)
+    campaign = await world.push(people(360))
+    await world.until(campaign, left=300)
     assert await world.stop(first) == 0
     counts = await world.counts(campaign)
     assert counts.keys() == {"ready", "submitted"}
     assert counts["submitted"] == len(world.arrivals())
     assert await world.outbox.workers() == []
     await world.worker()
-    assert await world.until(campaign) == {"submitted": 600}
-    assert world.reached() == dict.fromkeys(people(600), 1)
+    assert await world.until(campaign) == {"submitted": 360}
+    assert world.reached() == dict.fromkeys(people(360), 1)
 
 
 async def test_a_worker_that_is_killed_leaves_unknown_what_it_held_and_nobody_is_reached_twice(world: World) -> None:
     await world.begin(rate=60)
     await world.fail(SLOW)
     first = await world.worker(VOLLEY_HTTP_TIMEOUT="1")
-    campaign = await world.push(people(600))
-    await world.until(campaign, left=500)
+    campaign = await world.push(people(360))
+    await world.until(campaign, left=300)
     first.send_signal(signal.SIGKILL)
     await first.wait()
     held = (await world.view(campaign)).in_flight
     assert held > 0
     await world.worker(VOLLEY_HTTP_TIMEOUT="1")
-    assert await world.until(campaign) == {"submitted": 600 - held, "unknown": held}
+    assert await world.until(campaign) == {"submitted": 360 - held, "unknown": held}
     assert max(world.reached().values()) == 1
-    assert 600 - held <= len(world.reached()) <= 600
+    assert 360 - held <= len(world.reached()) <= 360
 
 
 async def test_a_worker_that_was_stopped_for_too_long_sends_nothing_late(world: World) -> None:
@@ -160,14 +160,14 @@ async def test_when_redis_comes_back_sending_goes_on_by_itself(tmp_path: Path) -
         try:
             await world.begin(rate=60)
             await world.worker()
-            campaign = await world.push(people(600))
-            await world.until(campaign, left=450)
+            campaign = await world.push(people(360))
+            await world.until(campaign, left=280)
             await valkey.stop()
             await asyncio.sleep(0.5)
             await valkey.start()
             world.client = redis.asyncio.Redis.from_url(valkey.url)
             world.outbox.redis = world.client
-            assert await world.until(campaign) == {"submitted": 600}
-            assert world.reached() == dict.fromkeys(people(600), 1)
+            assert await world.until(campaign) == {"submitted": 360}
+            assert world.reached() == dict.fromkeys(people(360), 1)
         finally:
             await world.end()
