@@ -1,7 +1,7 @@
 """One message at its moment: rendered, sent, and what came of it handed over.
 
-Granted messages wait in a short queue; runners take them from it. Runners are started a few at a time, with a turn of
-the loop in between: a fast carrier is served by few of them, over few warm connections, a slow one by as many as there are slots.
+Granted messages wait in a short queue; runners take them from it. While some wait, a few runners more are started every
+other millisecond: a fast carrier is served by few of them, over few warm connections, a slow one by as many as there are slots.
 """
 
 import asyncio
@@ -28,7 +28,11 @@ from worker.texts import Texts, Voice
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 8
+_EVERY_S = 0.002
+_AHEAD_S = 0.03
+"""How much work may wait here when more is taken: a take's time, and far from being late."""
 _MIN_SLEEP_S = 0.001
+_WATCH_S = 0.1
 
 
 class Granted(NamedTuple):
@@ -55,6 +59,8 @@ class Delivery:
         self._running = 0
         self._least = min(100, slots // 5 + 1)
         self._low = self._least // 2
+        self._delivered = 0
+        self._arrived = asyncio.Event()
         self._unreachable = 0
         self._closed_until = 0.0
         self.freed = asyncio.Event()
@@ -70,32 +76,53 @@ class Delivery:
         free = self._slots - self.in_flight
         return free if free >= self._least and len(self._waiting) <= self._low else 0
 
+    async def emptied(self) -> None:
+        """Waits until nothing waits and nothing runs."""
+        while self.in_flight:
+            self.freed.clear()
+            await self.freed.wait()
+
     def put(self, flight: Flight, clock: Clock, members: dict[int, Member]) -> None:
         """The messages of a flight, whose texts are at hand."""
         texts = self._texts
         for grant in flight.grants:
             voice, chunk = texts.of(grant)
             self._waiting.append(Granted(flight.token, grant, clock, voice, chunk, members[grant.sender]))
+        self._arrived.set()
 
-    async def start(self, group: asyncio.TaskGroup) -> None:
-        """Starts runners until nothing waits or all slots are taken."""
-        while self._waiting and self._running < self._slots:
-            for _ in range(min(_AT_ONCE, len(self._waiting), self._slots - self._running)):
-                self._running += 1
-                group.create_task(self._run())
-            await asyncio.sleep(0)
+    async def run(self, group: asyncio.TaskGroup) -> None:
+        """Starts runners while messages wait, until cancelled."""
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._waiting and self._running < self._slots:
+                for _ in range(min(_AT_ONCE, len(self._waiting), self._slots - self._running)):
+                    self._running += 1
+                    group.create_task(self._runner())
+                await asyncio.sleep(_EVERY_S)
 
-    async def _run(self) -> None:
+    async def watch(self) -> None:
+        """Lets as much wait here as is delivered in _AHEAD_S, until cancelled."""
+        while True:
+            before = self._delivered
+            await asyncio.sleep(_WATCH_S)
+            rate = (self._delivered - before) / _WATCH_S
+            self._low = max(self._least // 2, min(self._slots // 2, int(rate * _AHEAD_S)))
+
+    async def _runner(self) -> None:
         """Delivers until nothing waits."""
         waiting = self._waiting
         try:
             while waiting:
                 await self._deliver(waiting.popleft())
+                self._delivered += 1
                 if len(waiting) <= self._low:
                     self.freed.set()
         finally:
             self._running -= 1
             self.freed.set()
+            if waiting:
+                self._arrived.set()
 
     async def _deliver(self, granted: Granted) -> None:
         token, grant, clock, voice, chunk, member = granted

@@ -67,11 +67,15 @@ class Drain:
     async def run(self) -> None:
         """Drains until told to stop, then waits for what is in flight."""
         async with asyncio.TaskGroup() as group:
+            beside = [group.create_task(self._delivery.run(group)), group.create_task(self._delivery.watch())]
             while not self.stopping:
                 self._wake.clear()
-                pause = await self._step(group) if monotonic() < self.lease else IDLE_PAUSE_S
+                pause = await self._step() if monotonic() < self.lease else IDLE_PAUSE_S
                 if pause and not self.stopping:
                     await self._pause(pause)
+            await self._delivery.emptied()
+            for task in beside:
+                task.cancel()
 
     def stop(self) -> None:
         """Stops taking. What is granted and has not begun is given back; what is in flight ends first."""
@@ -86,7 +90,7 @@ class Drain:
         except TimeoutError:
             pass
 
-    async def _step(self, group: asyncio.TaskGroup) -> float:
+    async def _step(self) -> float:
         """One take and the start of what it granted; the answer is how long to pause before the next."""
         delivery = self._delivery
         want = min(BATCH, delivery.room())
@@ -100,7 +104,6 @@ class Drain:
         flight, clock = taken
         self.started += len(flight.grants)
         delivery.put(flight, clock, self._members)
-        await delivery.start(group)
         return self._rest_of(flight, want)
 
     def _rest_of(self, flight: Flight, want: int) -> float:
