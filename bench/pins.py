@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 
 from volley.outbox.client import Redis
-from volley.outbox.keys import PIN_BUCKETS, Keys
+from volley.outbox.keys import Keys
 
 _DAY_S = 86_400
 _BATCH = 1_000
@@ -17,7 +17,7 @@ async def pin_people(redis: Redis, keys: Keys, profile: int, pins: Sequence[tupl
     for at in range(0, len(pins), _BATCH):
         pipeline = redis.pipeline(transaction=False)
         for to, sender in pins[at : at + _BATCH]:
-            key = keys.of("pin", profile, to % PIN_BUCKETS)
+            key = keys.pin(profile, to)
             pipeline.execute_command("HSET", key, to.to_bytes(8, "big"), sender * 100_000 + today)
         await pipeline.execute()
 

@@ -125,7 +125,7 @@ class Rig:
 
     async def left(self) -> set[str]:
         """Names of the keys that are there, without account and ids."""
-        return {name.decode().split(":")[2] for name in await self.redis.keys("volley:{*")}  # type: ignore[attr-defined]
+        return {name.split(b":")[2].decode() for name in await self.redis.keys("volley:{*")}  # type: ignore[attr-defined]
 
     async def now_us(self) -> int:
         seconds, micros = await self.redis.time()
@@ -134,7 +134,7 @@ class Rig:
     async def ids(self, name: str) -> dict[str, bytes]:
         """What is appended to a key's prefix → the whole key."""
         prefix = self.keys.of(name)
-        return {key.decode().removeprefix(prefix): key for key in await self.redis.keys(glob(prefix) + "*")}  # type: ignore[attr-defined]
+        return {key.decode("latin-1").removeprefix(prefix): key for key in await self.redis.keys(glob(prefix) + "*")}  # type: ignore[attr-defined]
 
     async def check(self, *campaigns: Campaign) -> None:
         """What must hold at every moment between two scripts."""

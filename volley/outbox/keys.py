@@ -45,7 +45,7 @@ DIRECTORY: tuple[Key, ...] = (
     Key("fair", "", "hash priority → virtual time", "permanent: two fields"),
     Key(
         "pin",
-        "p:recipient mod BUCKETS",
+        "p:low bits of the recipient, 2 bytes",
         "hash recipient → sender × 100,000 + day",
         "expires pin_days after the last one",
     ),
@@ -75,9 +75,9 @@ DIRECTORY: tuple[Key, ...] = (
     Key("heard", "", "zset message that a receipt told of while it was being sent → µs", "an hour"),
 )
 
-PIN_BUCKETS = 16381
-"""A prime: some 60 people a bucket at a million, packed in some 23 bytes each. Packing ends at 512 people a bucket (8 million a
-profile, then 100 bytes a pin); below 20,000 people the buckets weigh more than the pins, and nobody minds."""
+PIN_BUCKETS = 16384
+"""Some 60 people a bucket at a million, packed in some 23 bytes each. Packing ends at 512 people a bucket (8 million a profile,
+then 100 bytes a pin); below 20,000 people the buckets weigh more than the pins, and nobody minds."""
 
 
 class Keys:
@@ -102,3 +102,7 @@ class Keys:
 
     def states(self, campaign: str, index: int) -> str:
         return self.of("states", campaign, index)
+
+    def pin(self, profile_index: int, recipient: int) -> bytes:
+        """The bucket of a person's pin."""
+        return self.of("pin", profile_index, "").encode() + (recipient % PIN_BUCKETS).to_bytes(2, "big")

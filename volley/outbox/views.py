@@ -174,7 +174,7 @@ async def pins(client: Redis, keys: Keys) -> dict[tuple[int, int], int]:
     """(profile index, recipient) → sender index, all of them: for reports on small populations."""
     held = {}
     async for key in client.scan_iter(match=keys.of("pin").replace("{", "[{]").replace("}", "[}]") + "*", count=1000):
-        profile = int(key.decode().rsplit(":", 2)[1])
+        profile = int(key.removeprefix(keys.of("pin").encode()).split(b":", 1)[0])
         for recipient, value in (await client.hgetall(key)).items():
             held[profile, int.from_bytes(recipient, "big")] = int(value) // 100_000
     return held

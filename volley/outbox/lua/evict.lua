@@ -17,9 +17,9 @@ local function move_lane(c, pr)
   local key = K.lane .. c.id .. ':' .. owner
   local refs = call('LPOP', key, most - moved) or {}
   for i = 1, #refs do
-    local k, _, _, _, _, _, rcpt = unpack_(REF, refs[i])
     c.dln = c.dln - 1
-    requeue(c, refs[i], rcpt, k, today, pin_days, false)
+    local k = place_in(refs[i])
+    requeue(c, refs[i], k, today, pin_days, false)
   end
   moved = moved + #refs
   if call('EXISTS', key) == 0 then call('ZREM', K.ready .. pr .. ':' .. owner, c.id) end

@@ -20,10 +20,16 @@ local RECORD = '>I4BI4I2BBBBI8I4'  -- sender, campaign ordinal, then as REF, the
 local RECORD_SIZE = 27
 local MOVE = '>I4I2c1I4B'          -- after the 16 bytes of the campaign: chunk, offset, state, sender, attempt
 local NOBODY = 4294967295
-local PIN_BUCKETS = 16381
+local PIN_BUCKETS = 16384
 local DAY_US = 86400000000
 
 local function int(x) return format('%.0f', x) end
+
+-- Where a ref's message stands: chunk and offset.
+local function place_in(ref)
+  local k1, k2, k3, k4, o1, o2 = byte(ref, 1, 6)
+  return ((k1 * 256 + k2) * 256 + k3) * 256 + k4, o1 * 256 + o2
+end
 
 local function clock()
   local t = call('TIME')
@@ -189,14 +195,18 @@ local function join_pool(s, now)
   end
 end
 
--- pins: one small packed hash a bucket of people: the person's 8 bytes as in REF → sender × 100,000 + day of the last message.
--- No expiry on the bucket: it would be written with every message; the sweeper prunes instead.
-local function pin_key(p, rcpt) return K.pin .. p .. ':' .. rcpt % PIN_BUCKETS end
+-- pins: one small packed hash a bucket of people (the low bits of their numbers, as two bytes): the person's 8 bytes as in
+-- REF → sender × 100,000 + day of the last message. No expiry on the bucket: it would be written with every message; the
+-- sweeper prunes instead.
+local PIN_HIGH = PIN_BUCKETS / 256
 
--- The active sender that a person is pinned to, and the day of the pin; nil when there is none.
-local function pin_in(p, key, person, today, pin_days)
-  local value = call('HGET', key, person)
-  if not value then return nil end
+local function pin_key(p, ref)
+  local high, low = byte(ref, 17, 18)
+  return K.pin .. p .. ':' .. char(high % PIN_HIGH, low)
+end
+
+-- The active sender that a pin's value names, and the day of the pin; nil when it names none that may send here.
+local function pinned(p, value, today, pin_days)
   local day = value % 100000
   if today - day > pin_days then return nil end
   local idx = int((value - day) / 100000)
@@ -204,8 +214,10 @@ local function pin_in(p, key, person, today, pin_days)
   if s and s.active and s.p == p then return idx, day end
 end
 
-local function pin_of(p, rcpt, today, pin_days)
-  return pin_in(p, pin_key(p, rcpt), pack('>I8', rcpt), today, pin_days)
+-- The active sender that a person is pinned to; nil when there is none.
+local function pin_of(p, ref, today, pin_days)
+  local value = call('HGET', pin_key(p, ref), sub(ref, 11))
+  if value then return pinned(p, value, today, pin_days) end
 end
 
 -- lanes -------------------------------------------------------------------------------------------------------------
@@ -227,21 +239,21 @@ local function classes_of(p)
 end
 
 -- The class lane of a message nobody is pinned to: by the weights of the profile, from a hash of who and where.
-local function class_of(p, rcpt, k)
+local function class_of(p, ref, k)
   local list = classes_of(p)
   if #list == 1 then return list[1][1] end
-  local x = (rcpt * 7919 + k * 104729) % 1000003 % list.total
+  local x = (unpack_('>I8', ref, 11) * 7919 + k * 104729) % 1000003 % list.total
   for i = 1, #list do
     if x < list[i][2] then return list[i][1] end
   end
 end
 
 -- Whose lane a message belongs in now: its campaign's sender, the pinned one, or its class.
-local function owner_of(c, rcpt, k, today, pin_days)
+local function owner_of(c, ref, k, today, pin_days)
   if c.sd ~= '' then return 's' .. c.sd end
-  local idx = pin_of(c.p, rcpt, today, pin_days)
+  local idx = pin_of(c.p, ref, today, pin_days)
   if idx then return 's' .. idx end
-  return 'c' .. c.p .. '.' .. class_of(c.p, rcpt, k)
+  return 'c' .. c.p .. '.' .. class_of(c.p, ref, k)
 end
 
 -- A lane has something again: its campaign stands in line at its owner, and its owner is looked at by take.
@@ -275,8 +287,8 @@ local function push(c, owner, refs, at_head)
 end
 
 -- Puts one message back in line: the flight's or later's ref, wherever it belongs by now.
-local function requeue(c, ref, rcpt, k, today, pin_days, at_head)
-  push(c, owner_of(c, rcpt, k, today, pin_days), { ref }, at_head)
+local function requeue(c, ref, k, today, pin_days, at_head)
+  push(c, owner_of(c, ref, k, today, pin_days), { ref }, at_head)
 end
 
 -- ledger ------------------------------------------------------------------------------------------------------------

@@ -10,8 +10,7 @@ local today = floor(clock() / DAY_US)
 local lanes, owners = {}, {}
 for at = 1, #refs, REF_SIZE do
   local ref = sub(refs, at, at + REF_SIZE - 1)
-  local _, _, _, _, _, _, rcpt = unpack_(REF, ref)
-  local owner = owner_of(c, rcpt, k, today, pin_days)
+  local owner = owner_of(c, ref, k, today, pin_days)
   local lane = lanes[owner]
   if not lane then
     lane = {}

@@ -18,19 +18,20 @@ local function state_for(c)
   return '.'
 end
 
-local function unpin(c, idx, rcpt)
-  local held = pin_of(c.p, rcpt, today, pin_days)
-  if held == int(idx) then call('HDEL', pin_key(c.p, rcpt), pack('>I8', rcpt)) end
+local function unpin(c, idx, ref)
+  local held = pin_of(c.p, ref, today, pin_days)
+  if held == int(idx) then call('HDEL', pin_key(c.p, ref), sub(ref, 11)) end
 end
 
 -- Back into line: at once, or when its rest is over. The generation may grow, since nothing of it was sent.
-local function again(c, idx, k, off, parts, attempt, spent, generation, rcpt, flags, delay)
+local function again(c, record, flags, delay)
+  local idx, _, k, off, parts, attempt, spent, generation, rcpt = unpack_(RECORD, record)
   if flags % 4 >= 2 then attempt, spent = attempt - 1, spent - 1 else generation = min(generation + 1, 255) end
   if flags % 16 >= 8 then spent = spent - 1 end
-  if flags % 2 == 1 and c.sd == '' then unpin(c, idx, rcpt) end
   local ref = pack(REF, k, off, parts, attempt, max(0, spent), generation, rcpt)
+  if flags % 2 == 1 and c.sd == '' then unpin(c, idx, ref) end
   if delay == 0 then
-    requeue(c, ref, rcpt, k, today, pin_days, flags % 8 >= 4)
+    requeue(c, ref, k, today, pin_days, flags % 8 >= 4)
   else
     call('ZADD', K.later, int(now + delay), c.id .. ref)
   end
@@ -53,9 +54,10 @@ end
 
 local function settle_one(flight, pos, new, flags, delay, parts, cost)
   if pos >= flight.n or flight.closed[pos] or byte(flight.mask, pos + 1) ~= 115 then return '-' end
-  local idx, camp, k, off, weight, attempt, spent, generation, rcpt =
-    unpack_(RECORD, flight.text, flight.records + pos * RECORD_SIZE)
-  local c, chunk = place_of(flight, camp, k)
+  local at = flight.records + pos * RECORD_SIZE
+  local camp, k1, k2, k3, k4, o1, o2, weight = byte(flight.text, at + 4, at + 11)
+  local off = o1 * 256 + o2
+  local c, chunk = place_of(flight, camp, ((k1 * 256 + k2) * 256 + k3) * 256 + k4)
   local state = new == '.' and state_for(c) or new
   if state ~= 'a' and heard(chunk, off) then state = 'a' end
   if not chunk or not move(chunk, off, state) then return '-' end
@@ -65,9 +67,9 @@ local function settle_one(flight, pos, new, flags, delay, parts, cost)
     c.sp = (c.sp or 0) + (parts > 0 and parts or weight)
     if cost > 0 then c.cm = (c.cm or 0) + cost end
   elseif state == '.' then
-    again(c, idx, k, off, weight, attempt, spent, generation, rcpt, flags, delay)
+    again(c, sub(flight.text, at, at + RECORD_SIZE - 1), flags, delay)
   end
-  if flags % 4 >= 2 and state ~= '.' then tell(c.id, k, off, state, NOBODY, 0) end
+  if flags % 4 >= 2 and state ~= '.' then tell(c.id, chunk.k, off, state, NOBODY, 0) end
   return state
 end
 

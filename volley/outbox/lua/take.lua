@@ -22,12 +22,12 @@ if call('XLEN', K.ledger) > bound then return { int(now), '', 0, {}, 'ledger' } 
 local due = call('ZRANGEBYSCORE', K.later, '-inf', int(now), 'LIMIT', 0, 200)
 for i = 1, #due do
   local cid, ref = sub(due[i], 1, 16), sub(due[i], 17)
-  local k, off, _, _, _, _, rcpt = unpack_(REF, ref)
+  local k, off = place_in(ref)
   local c, chunk = camp_of(cid), chunk_of(cid, k)
   call('ZREM', K.later, due[i])
   -- what has ended meanwhile is swept; its refs just go
   local open = c and (c.st == 'r' or c.st == 'p') and chunk and state_of(chunk, off) == '.'
-  if open then requeue(c, ref, rcpt, k, today, pin_days, true) end
+  if open then requeue(c, ref, k, today, pin_days, true) end
 end
 
 -- buckets -----------------------------------------------------------------------------------------------------------
@@ -43,10 +43,8 @@ local function bucket_of(name)
 end
 
 local function charge(b, earliest, parts)
-  if b.cost > 0 then
-    b.tat = max(b.tat, earliest) + ceil(parts * b.cost)
-    b.charged = true
-  end
+  b.tat = (b.tat > earliest and b.tat or earliest) + ceil(parts * b.cost)
+  b.charged = true
 end
 
 local account = bucket_of('a')
@@ -116,53 +114,72 @@ local function ordinal_of(cid)
 end
 
 local optouts = {}
-local function opted_out(p, rcpt)
+local function opted_out(p, ref)
   if optouts[p] == nil then optouts[p] = call('EXISTS', K.optout .. p) == 1 end
-  return optouts[p] and call('SISMEMBER', K.optout .. p, int(rcpt)) == 1
+  return optouts[p] and call('SISMEMBER', K.optout .. p, int(unpack_('>I8', ref, 11))) == 1
 end
 
--- Whether this sender may send the ref at the head; if not, the ref has gone where it belongs.
-local function fits(c, s, chunk, off, rcpt, ref, attempt)
-  if chunk.now[off] or byte(chunk.text, off + 1) ~= 46 then return false end
-  if opted_out(c.p, rcpt) then
-    move(chunk, off, 'o')
-    tell(c.id, chunk.k, off, 'o', NOBODY, attempt)
-    return false
-  end
-  if c.sd == '' then
-    local key, person = pin_key(c.p, rcpt), sub(ref, -8)
-    local idx, day = pin_in(c.p, key, person, today, pin_days)
+-- Whether the person is, or now becomes, this sender's; if not, the ref goes to the lane of the one they are pinned to.
+local function pin(c, s, ref)
+  local key, person = pin_key(c.p, ref), sub(ref, 11)
+  local value = call('HGET', key, person)
+  if value == s.pin then return true end
+  if value then
+    local idx = pinned(c.p, value, today, pin_days)
     if idx and idx ~= s.idx then
       moved[#moved + 1] = { c, 's' .. idx, ref }
       return false
     end
-    if day ~= today then call('HSET', key, person, s.pin) end
   end
+  call('HSET', key, person, s.pin)
   return true
 end
 
+-- A record of the flight: sender, campaign ordinal, the ref with this attempt counted, µs until its moment.
+local function record(c, s, ref, attempt, spent, generation, delay)
+  if s.head_of ~= c then s.head, s.head_of = pack('>I4B', s.idx, ordinal_of(c.id)), c end
+  if attempt + spent == 0 and delay == 0 then return s.head .. sub(ref, 1, 7) .. '\1\1' .. sub(ref, 10) .. '\0\0\0\0' end
+  return s.head .. sub(ref, 1, 7) .. char(min(attempt + 1, 255), min(spent + 1, 255), generation) .. sub(ref, 11) ..
+         pack('>I4', delay)
+end
+
 local function grant(c, s, ref, moment)
-  local k, off, parts, attempt, spent, generation, rcpt = unpack_(REF, ref)
-  local chunk = chunk_of(c.id, k)
-  if not chunk or not fits(c, s, chunk, off, rcpt, ref, attempt) then return false end
+  local k1, k2, k3, k4, o1, o2, parts, attempt, spent, generation = byte(ref, 1, 10)
+  local k, off = ((k1 * 256 + k2) * 256 + k3) * 256 + k4, o1 * 256 + o2
+  local chunk = c.chunk
+  if not chunk or chunk.k ~= k then
+    chunk = chunk_of(c.id, k)
+    c.chunk = chunk
+  end
+  if not chunk or chunk.now[off] or byte(chunk.text, off + 1) ~= 46 then return false end
+  if optouts[c.p] ~= false and opted_out(c.p, ref) then
+    move(chunk, off, 'o')
+    tell(c.id, k, off, 'o', NOBODY, attempt)
+    return false
+  end
+  if c.sd == '' and not pin(c, s, ref) then return false end
   change(chunk, off, 's')
   local earliest = moment - credit
-  charge(account, earliest, parts)
-  charge(s.bucket, earliest, parts)
-  if s.group_bucket then charge(s.group_bucket, earliest, parts) end
-  s.tat = max(s.tat, earliest) + ceil(parts * s.cost)
+  if account.cost > 0 then charge(account, earliest, parts) end
+  if s.bucket.cost > 0 then charge(s.bucket, earliest, parts) end
+  if s.group_bucket and s.group_bucket.cost > 0 then charge(s.group_bucket, earliest, parts) end
+  s.tat = (s.tat > earliest and s.tat or earliest) + ceil(parts * s.cost)
   s.parts = (s.parts or 0) + parts
-  local tag = max(V[c.pr], c.vf)
-  V[c.pr], c.vf = tag, tag + ceil(parts * 1000000 / c.w)
+  local pr = c.pr
+  local tag = c.vf
+  if V[pr] > tag then tag = V[pr] end
+  V[pr], c.vf = tag, tag + ceil(parts * 1000000 / c.w)
   c.taken = (c.taken or 0) + 1
   granted = granted + 1
-  records[granted] = pack(RECORD, s.idx, ordinal_of(c.id), k, off, parts, min(attempt + 1, 255), min(spent + 1, 255),
-                          generation, rcpt, moment - now)
+  records[granted] = record(c, s, ref, attempt, spent, generation, moment - now)
   return true
 end
 
 local function moment_of(s)
-  local moment = max(now, s.tat, account.tat, s.bucket.tat)
+  local moment = now
+  if s.tat > moment then moment = s.tat end
+  if account.tat > moment then moment = account.tat end
+  if s.bucket.tat > moment then moment = s.bucket.tat end
   return s.group_bucket and max(moment, s.group_bucket.tat) or moment
 end
 
@@ -277,7 +294,7 @@ local function pass(pr, limit)
     if group and group.tat > limit then
       s.tat, s.moved = group.tat, true -- not looked at again before its group is free
     else
-      local stop = #list > 0 and min(limit, list[#list].tat + TURN_US) or limit
+      local stop = #list > 0 and min(limit, max(list[#list].tat, now - credit) + TURN_US) or limit
       if serve_next(s, pr, limit, stop) and s.tat <= limit then insert(list, s) end
     end
   end
@@ -289,7 +306,7 @@ if granted < want then working = working + pass('b', now + tonumber(ARGV[3])) en
 
 -- what changed is written once --------------------------------------------------------------------------------------------
 for _, lane in ipairs(lanes_read) do
-  if lane.at > 0 then call('LPOP', lane.key, lane.at) end
+  if lane.at > 0 then call('LTRIM', lane.key, lane.at, -1) end -- as LPOP, and answers nothing
 end
 for i = 1, #moved do
   local m = moved[i]
