@@ -90,7 +90,8 @@ async def _hot(settings: Settings) -> AsyncIterator[HotStates | None]:
 def _sink(output: Path | None) -> Iterator[BinaryIO]:
     """stdout, or a file that is there when it is complete and not before."""
     if output is None:
-        yield sys.stdout.buffer
+        with _until_nobody_reads():
+            yield sys.stdout.buffer
         return
     part = output.with_name(f".{output.name}.{os.getpid()}.part")
     try:
@@ -101,3 +102,14 @@ def _sink(output: Path | None) -> Iterator[BinaryIO]:
         raise UnusableInput(f"{output}: {error.strerror}; name another file") from None
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _until_nobody_reads() -> Iterator[None]:
+    """Ends the process quietly, with 1, where the reader has had enough, as `head` does: no fault of the ledger's."""
+    try:
+        yield
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered has nowhere to go
+        raise SystemExit(1) from None

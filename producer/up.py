@@ -11,10 +11,14 @@ from pathlib import Path
 from producer.signals import run_until, stop_event
 from producer.supervisor import Child, Supervisor, volley_command
 from volley.embedded import EmbeddedValkey
-from volley.errors import UnusableInput
+from volley.errors import TryAgainLater, UnusableInput
 from volley.settings import Settings, redis_file
 
 Tell = Callable[[str], None]
+
+_FIRST_PAUSE_S = 0.5
+_LONGEST_PAUSE_S = 30.0
+_LOOK_S = 0.2
 
 
 async def up(settings: Settings, tell: Tell) -> None:
@@ -27,20 +31,47 @@ async def up(settings: Settings, tell: Tell) -> None:
     stop = stop_event()
     with _alone(settings.home):
         make_secret(settings)
-        async with _redis(settings) as redis_url, Supervisor(tell, restarts=True) as children:
-            env = dict(os.environ) | ({"VOLLEY_REDIS_URL": redis_url} if redis_url else {})
+        async with _redis(settings) as valkey, Supervisor(tell, restarts=True) as children:
+            env = dict(os.environ) | ({"VOLLEY_REDIS_URL": valkey.url} if valkey else {})
             await children.start(Child("serve", volley_command("serve"), env))
             await children.start(Child("worker", volley_command("worker"), env))
             tell(f"up: http://{settings.serve_host}:{settings.serve_port}, data in {settings.home}; Ctrl-C stops it")
-            await run_until(stop, asyncio.create_task(children.watch()))
+            await run_until(stop, asyncio.create_task(_watch(children, valkey, tell)))
             tell("stopping: the worker finishes what is in flight")
+
+
+async def _watch(children: Supervisor, valkey: EmbeddedValkey | None, tell: Tell) -> None:
+    """Never returns while all is well. Raises VolleyError when a child refuses its settings."""
+    keeping = asyncio.create_task(_keep(valkey, tell)) if valkey else None
+    try:
+        await children.watch()
+    finally:
+        if keeping:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+
+
+async def _keep(valkey: EmbeddedValkey, tell: Tell) -> None:
+    """Starts Valkey again when it has ended: at its address, with its data, so that all others just wait for it."""
+    pause_s = _FIRST_PAUSE_S
+    while True:
+        while valkey.process and valkey.process.poll() is None:  # noqa: ASYNC110 - a process sets no event
+            await asyncio.sleep(_LOOK_S)
+        tell(f"valkey has ended; starting it again in {pause_s:g} s")
+        await asyncio.sleep(pause_s)
+        pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+        try:
+            await valkey.start()
+        except TryAgainLater as error:
+            tell(str(error))
 
 
 @contextlib.contextmanager
 def _alone(home: Path) -> Iterator[None]:
     """The data folder, for one `volley up` at a time."""
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        # the ledger and Valkey's file hold numbers and texts; a folder that is there already is left as its owner made it
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = (home / "up.lock").open("w")
     except OSError as error:
         raise UnusableInput(f"{home}: {error.strerror}; VOLLEY_HOME names the data folder") from None
@@ -62,7 +93,7 @@ def make_secret(settings: Settings) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _redis(settings: Settings) -> AsyncIterator[str | None]:
+async def _redis(settings: Settings) -> AsyncIterator[EmbeddedValkey | None]:
     """A Valkey whose address the other commands find in the data folder; None where Redis is somebody else's."""
     address = redis_file(settings.home)
     address.unlink(missing_ok=True)  # of one that was killed; nobody else is here, we hold the lock
@@ -72,6 +103,6 @@ async def _redis(settings: Settings) -> AsyncIterator[str | None]:
     async with EmbeddedValkey(settings.home / "valkey") as valkey:
         address.write_text(valkey.url, "utf-8")
         try:
-            yield valkey.url
+            yield valkey
         finally:
             address.unlink(missing_ok=True)

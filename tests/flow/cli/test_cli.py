@@ -3,6 +3,9 @@
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +71,17 @@ def test_an_export_has_a_line_a_message_in_every_format(town: World, delivered: 
     assert story["text"] == "Hello N103"
     assert [event["event"] for event in story["history"]].count("attempt") == 1
     assert story["cost"] == rows[3]["cost"]
+
+
+def test_an_export_whose_reader_has_gone_ends_quietly_and_blames_nobody(town: World, delivered: dict[str, Any]) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "volley", "export", str(delivered["campaign_id"])]
+    with os.fdopen(write, "wb") as pipe:
+        done = subprocess.run(
+            command, stdout=pipe, stderr=subprocess.PIPE, env=town.env(), cwd=town.folder, check=False
+        )
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 def test_costs_are_grouped_and_add_up(town: World, delivered: dict[str, Any]) -> None:

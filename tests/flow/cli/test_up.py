@@ -52,6 +52,25 @@ def test_a_child_that_crashes_is_started_again(world: World) -> None:
     wait_until(lambda: world.run("status").returncode == 0)
 
 
+def test_a_valkey_that_crashes_comes_back_with_its_data_and_the_others_find_it(world: World, profile: str) -> None:
+    process = running(world)
+    assert world.run("numbers", "sync", "--profile", profile).returncode == 0
+    old = offspring(process)["valkey"]
+    os.kill(old.pid, signal.SIGKILL)
+    wait_until(lambda: offspring(process).get("valkey", old).pid != old.pid)
+    assert "valkey has ended; starting it again" in world.log("up")
+    wait_until(lambda: world.run("status").returncode == 0)
+    rows = "to\n+12125550100\n+12125550101\n"
+    sent = world.json("send", "-", "--profile", profile, "--text", "hi", "--yes", "--wait", stdin=rows)
+    assert world.json("campaigns", "show", str(sent["campaign_id"]))["counts"]["ready"] == 0
+
+
+def test_a_data_folder_that_up_makes_is_for_its_owner_alone(world: World) -> None:
+    world.settings["VOLLEY_HOME"] = str(world.folder / "made")
+    running(world)
+    assert (world.folder / "made").stat().st_mode & 0o077 == 0
+
+
 def test_nothing_outlives_a_supervisor_that_was_killed(world: World) -> None:
     process = running(world)
     family = offspring(process)
