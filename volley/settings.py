@@ -24,6 +24,10 @@ DEFAULT_RATES: dict[SenderType, Decimal] = {
 """Parts per second and sender: Telnyx's published defaults (rate limiting, 2026-04). Contracts differ."""
 
 
+LEAST_RATE = Decimal("0.001")
+"""A part in a thousand seconds: rates are kept in thousandths."""
+
+
 class Rates(BaseModel):
     """Parts per second: the account, each profile by id, each sender type, each number. Later ones override."""
 
@@ -40,9 +44,9 @@ class Rates(BaseModel):
     @model_validator(mode="after")
     def _positive(self) -> Self:
         flat = [self.account, self.long_code, self.toll_free, self.short_code, self.alphanumeric]
-        if any(rate <= 0 for rate in (*flat, *self.profile.values(), *self.number.values())):
+        if any(rate < LEAST_RATE for rate in (*flat, *self.profile.values(), *self.number.values())):
             raise ValueError(
-                "rates are parts per second and above zero; take a number out of the pool instead of giving it 0"
+                "rates are parts per second, 0.001 at least; take a number out of the pool instead of giving it 0"
             )
         return self
 

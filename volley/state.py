@@ -47,6 +47,7 @@ MOVES: frozenset[str] = frozenset(
         ".e",  # the campaign's time is over
         ".c",  # cancel
         ".z",  # set aside: it cannot be sent by anybody
+        ".a",  # a receipt says that the carrier has it: Redis had forgotten that it was sent
         "s.",  # settle: provably not sent
         "sa",  # settle: the carrier took it
         "sx",  # settle: the carrier refused it for good

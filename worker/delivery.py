@@ -12,7 +12,7 @@ from collections import deque
 from time import monotonic
 from typing import NamedTuple
 
-from volley.carrier.outcome import LATE, Accepted, NotSent, Outcome
+from volley.carrier.outcome import LATE, UNREACHABLE, Accepted, NotSent, Outcome
 from volley.carrier.telnyx import Carrier
 from volley.outbox.chunks import Chunk
 from volley.outbox.events import AttemptRecord
@@ -33,6 +33,7 @@ _AHEAD_S = 0.03
 """How much work may wait here when more is taken: a take's time, and far from being late."""
 _MIN_SLEEP_S = 0.001
 _WATCH_S = 0.1
+_TOO_LATE = NotSent(LATE)
 
 
 class Granted(NamedTuple):
@@ -86,8 +87,12 @@ class Delivery:
         """The messages of a flight, whose texts are at hand."""
         texts = self._texts
         for grant in flight.grants:
-            voice, chunk = texts.of(grant)
-            self._waiting.append(Granted(flight.token, grant, clock, voice, chunk, members[grant.sender]))
+            at_hand = texts.of(grant)
+            if at_hand is None:
+                log.error("message %s-%d-%d has no text left: set aside", grant.campaign, grant.chunk, grant.offset)
+                self._settler.add(flight.token, grant, Next(State.DEAD), None)
+            else:
+                self._waiting.append(Granted(flight.token, grant, clock, *at_hand, members[grant.sender]))
         self._arrived.set()
 
     async def run(self, group: asyncio.TaskGroup) -> None:
@@ -130,23 +135,20 @@ class Delivery:
             wait = clock.moment(grant.moment_us) - monotonic()
             if wait > _MIN_SLEEP_S:
                 await asyncio.sleep(wait)
-            outcome, sent_at = await self._send(granted)
-            if isinstance(outcome, NotSent) and outcome.reason == LATE:
-                record = None
-            else:
-                record = attempt_record(grant, voice.campaign, chunk, member.number, outcome, clock, sent_at)
+            outcome: Outcome = _TOO_LATE
+            sent_at = 0.0
+            if not self.stopped.is_set():
+                request, key = self._texts.request(grant, voice, chunk, member.number)
+                outcome, sent_at = await self._carrier.send(request, key, clock.deadline(grant.moment_us))
+            tried = type(outcome) is Accepted or outcome != _TOO_LATE
+            record = (
+                attempt_record(grant, voice.campaign, chunk, member.number, outcome, clock, sent_at) if tried else None
+            )
             self._hand_over(token, grant, member, outcome, record)
         except Exception:
             # our own mistake: it may have gone out, so it is not tried again
             log.exception("message %s-%d-%d", grant.campaign, grant.chunk, grant.offset)
             self._settler.add(token, grant, Next(State.UNKNOWN), None)
-
-    async def _send(self, granted: Granted) -> tuple[Outcome, float]:
-        if self.stopped.is_set():
-            return NotSent(LATE), 0.0
-        _, grant, clock, voice, chunk, member = granted
-        request, key = self._texts.request(grant, voice, chunk, member.number)
-        return await self._carrier.send(request, key, clock.deadline(grant.moment_us))
 
     def _hand_over(
         self, token: str, grant: Grant, member: Member, outcome: Outcome, record: AttemptRecord | None
@@ -166,7 +168,9 @@ class Delivery:
         """The carrier cannot be reached: all wait a little, longer each time, instead of each message trying for itself."""
         if not isinstance(outcome, NotSent):
             self._unreachable = 0
-        elif monotonic() >= self._closed_until:  # those that began before the rest tell nothing new
+        elif (
+            outcome.reason in UNREACHABLE and monotonic() >= self._closed_until
+        ):  # those that began before the rest tell nothing new
             self._unreachable += 1
             seconds = min(30.0, backoff_s(self._unreachable, random.random()))
             self._closed_until = monotonic() + seconds

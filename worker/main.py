@@ -37,7 +37,7 @@ from worker.texts import Callback, Texts
 log = logging.getLogger(__name__)
 
 _JOB_TIMEOUT_S = 60
-_POLL_S = 0.05
+_POLL_S = {URGENT: 0.05, BULK: 0.1}
 _SLOTS = {URGENT: 6, BULK: 4}
 _PRESENCE_S = 3.0
 _RECONNECT_S = 1.0
@@ -180,7 +180,7 @@ class WorkerProcess:
                 job_timeout=_JOB_TIMEOUT_S,
                 max_tries=1,
                 keep_result=0,
-                poll_delay=_POLL_S,
+                poll_delay=_POLL_S[queue_name],
                 queue_read_limit=_READ_LIMIT,
                 health_check_interval=10,
                 health_check_key=f"volley:arq:health:{self.name}:{queue_name}",

@@ -9,7 +9,9 @@ from volley.outbox.events import AttemptRecord
 from volley.outbox.flights import Grant
 from worker.pacing import Clock
 
-_NOTHING = ("", "", 0, -1, -1, -1, "")
+_Said = tuple[str, str, int, int, int, int, str]
+
+_NOTHING: _Said = ("", "", 0, -1, -1, -1, "")
 """carrier id, encoding, parts, cost, rate, fee, currency, where the carrier said none of them."""
 
 
@@ -17,10 +19,11 @@ def _known(micros: int | None) -> int:
     return -1 if micros is None else micros
 
 
-def _told(outcome: Outcome) -> tuple[str, int, str, str, tuple[str, str, int, int, int, int, str]]:
+def _told(outcome: Outcome) -> tuple[str, int, str, str, _Said]:
     """Kind, HTTP status, error code, error text, and what the carrier said of the message."""
     match outcome:
-        case Accepted(carrier_id, encoding, parts, cost, rate, fee, currency):
+        case Accepted():
+            carrier_id, encoding, parts, cost, rate, fee, currency, _, _ = outcome
             said = (carrier_id or "", encoding, parts, _known(cost), _known(rate), _known(fee), currency)
             return "accepted", 200, "", "", said
         case Refused(status, code, text):

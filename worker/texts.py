@@ -83,9 +83,10 @@ class Texts:
         voice = self._voices.get(campaign)
         return voice.campaign.priority[0] if voice else "b"
 
-    def of(self, grant: Grant) -> tuple[Voice, Chunk]:
-        """The campaign and chunk of a grant that was fetched; KeyError for a chunk that is gone."""
-        return self._voices[grant.campaign], self._chunks[grant.campaign, grant.chunk]
+    def of(self, grant: Grant) -> tuple[Voice, Chunk] | None:
+        """The campaign and chunk of a grant that was fetched; None for a chunk that is gone."""
+        chunk = self._chunks.get((grant.campaign, grant.chunk))
+        return None if chunk is None else (self._voices[grant.campaign], chunk)
 
     def request(self, grant: Grant, voice: Voice, chunk: Chunk, sender: str) -> tuple[bytes, str]:
         """(the exact bytes of the POST, its idempotency key): the same for the same message and generation."""

@@ -149,3 +149,12 @@ async def test_what_was_heard_is_forgotten_after_an_hour(rig: Rig) -> None:
     await rig.redis.execute_command("ZADD", heard, 1, old)
     await rig.outbox.chores.reap(10)
     assert old not in await rig.redis.zrange(heard, 0, -1)
+
+
+async def test_a_message_that_redis_forgot_to_have_sent_is_not_sent_again_once_its_receipt_is_here(rig: Rig) -> None:
+    """After a rollback of Redis a message may be ready again although the carrier has it."""
+    await rig.pool()
+    campaign = await rig.push(chunk_of(people(2)))
+    await rig.outbox.apply_receipts([receipt(campaign.id, 0, 0)])
+    assert await rig.states(campaign) == "a."
+    assert [grant.offset for grant in (await rig.take()).grants] == [1]

@@ -69,3 +69,13 @@ Outcome = Accepted | Refused | Throttled | NotSent | PerhapsSent
 
 LATE = "late"
 """The reason of a NotSent whose moment had passed before the request could be written: no fault of the network."""
+
+UNREACHABLE = frozenset(
+    {
+        "no connection",
+        "no connection in time",
+        "no secure connection",
+        "the carrier's name was not found",
+    }
+)
+"""Reasons of a NotSent that say that nothing can be sent by this way just now. A line that was merely closed does not."""

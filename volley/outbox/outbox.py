@@ -91,7 +91,7 @@ class Outbox:
         profile = await self.redis.hget(self.keys.of("profile"), campaign.profile)
         if profile is None:
             raise unknown_profile(campaign.profile)
-        sender = str(await self._sender_index(campaign.sender)) if campaign.sender else ""
+        sender = str(await self._sender_index(campaign.sender, campaign.profile)) if campaign.sender else ""
         answer, name = await self.scripts.durable("seal", *pushes.sealing(campaign, profile, sender, key_ttl_s))
         if answer == b"gone":
             raise TryAgainLater("this push was given up before it was sealed; push again")
@@ -103,13 +103,14 @@ class Outbox:
             )
         return Sealed(name.decode(), answer == b"existing")
 
-    async def _sender_index(self, number: str) -> int:
+    async def _sender_index(self, number: str, profile: str) -> int:
         info = await self.redis.hget(self.keys.of("senderinfo"), number)
-        if info is None:
+        held = {} if info is None else orjson.loads(info)
+        if held.get("profile") != profile:
             raise UnusableInput(
-                f"sender {number} is not in the pool: see volley numbers list, or run volley numbers sync"
+                f"sender {number} is not in the pool of {profile}: see volley numbers list, or run volley numbers sync"
             )
-        index: int = orjson.loads(info)["index"]
+        index: int = held["index"]
         return index
 
     async def abandon(self, campaign_id: str) -> None:

@@ -67,7 +67,7 @@ class Queue:
             "drain",
             self._account,
             shard,
-            _queue_name=URGENT,
+            _queue_name=BULK,
             _job_id=f"volley:drain:{self._account}:{shard}:{secrets.token_hex(6)}",
             _defer_by=defer_s or None,
         )

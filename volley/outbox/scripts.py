@@ -50,11 +50,12 @@ class Scripts:
         self.keys = keys
         self.relaxed = relaxed
         self.calls = 0
+        self._directory = [key.encode() for key in keys.directory]
         self._sources = {name: source(name) for name in names()}
         self._hashes = {name: hashlib.sha1(text.encode()).hexdigest() for name, text in self._sources.items()}
 
     def _command(self, name: str, arguments: tuple[Argument, ...]) -> tuple[Argument, ...]:
-        return ("EVALSHA", self._hashes[name], len(self.keys.directory), *self.keys.directory, *arguments)
+        return ("EVALSHA", self._hashes[name], len(self._directory), *self._directory, *arguments)
 
     async def run(self, name: str, *arguments: Argument) -> Any:
         """The script's answer. Redis errors pass through."""

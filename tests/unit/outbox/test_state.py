@@ -7,7 +7,7 @@ import pytest
 from volley.state import MOVES, MOVES_ARG, OPEN, STATUS, STATUSES, State, may
 
 TABLE = {
-    State.READY: "soecz",
+    State.READY: "soecza",
     State.SENDING: ".axozce?",
     State.UNKNOWN: "a",
     State.SUBMITTED: "",

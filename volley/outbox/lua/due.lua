@@ -10,6 +10,12 @@ end
 if working then
   for shard = 0, shards - 1 do call('ZADD', K.due, 'NX', int(now), 'drain:' .. shard) end
 end
+-- a campaign with nothing left in its lanes and chunks to plan: whoever was to plan it has gone
+local unplanned = call('ZRANGE', K.unplanned, 0, 15)
+for i = 1, #unplanned do
+  local c = camp_of(unplanned[i])
+  if c and c.ln == 0 and c.st == 'r' then call('ZADD', K.due, 'NX', int(now), 'plan:' .. unplanned[i]) end
+end
 local jobs, armed = call('ZRANGEBYSCORE', K.due, '-inf', int(now), 'LIMIT', 0, 64), {}
 for i = 1, #jobs do
   if sub(jobs[i], 1, 6) == 'drain:' and (not working or tonumber(sub(jobs[i], 7)) >= shards) then

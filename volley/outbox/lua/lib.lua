@@ -55,6 +55,11 @@ local function camp_of(cid)
   return c or nil
 end
 
+-- Parts that the carrier has taken.
+local function sent_parts(c, parts)
+  if c then c.sp = (c.sp or 0) + parts end
+end
+
 local function count(c, state, by) c.n[state] = (c.n[state] or 0) + by end
 
 -- Writes what the call changed in its campaigns.
@@ -66,6 +71,7 @@ local function save_camps()
         if by ~= 0 then call('HINCRBY', key, 'n' .. state, by) end
       end
       if c.dln ~= 0 then call('HINCRBY', key, 'ln', c.dln) end
+      if c.sp then call('HINCRBY', key, 'sp', c.sp) end
       if c.taken then call('HSET', key, 'vf', int(c.vf)) end
     end
   end

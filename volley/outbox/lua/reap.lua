@@ -12,12 +12,13 @@ for i = 1, #tokens do
   if text and not flight then return redis.error_reply('VERSION a flight is of a newer version') end
   for pos = 0, (flight and flight.n or 0) - 1 do
     if sub(flight.mask, pos + 1, pos + 1) == 's' then
-      local idx, camp, k, off, _, attempt = unpack_(RECORD, text, flight.records + pos * RECORD_SIZE)
+      local idx, camp, k, off, parts, attempt = unpack_(RECORD, text, flight.records + pos * RECORD_SIZE)
       local chunk = chunk_of(flight.ids[camp + 1], k)
       local heard = chunk and call('ZSCORE', K.heard, chunk.cid .. pack('>I4I2', k, off))
       local new = heard and 'a' or '?'
       if chunk and move(chunk, off, new) then
         tell(chunk.cid, k, off, new, idx, attempt)
+        if new == 'a' then sent_parts(camp_of(chunk.cid), parts) end
         reaped = reaped + 1
       end
     end

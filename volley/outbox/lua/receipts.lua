@@ -1,10 +1,10 @@
 -- receipts: the carrier says that it had these messages. Accepted always merges, whatever else was thought of them.
--- ARGV: moves, payload for the ledger, then 22 bytes a message: campaign id c16, chunk I4, offset I2
+-- ARGV: moves, payload for the ledger, then 23 bytes a message: campaign id c16, chunk I4, offset I2, parts B
 -- Returns: messages whose state changed
 --!flags allow-oom
 learn_moves(ARGV[1])
 local now, changed = clock(), 0
-for at = 1, #ARGV[3], 22 do
+for at = 1, #ARGV[3], 23 do
   local cid = sub(ARGV[3], at, at + 15)
   local k, off = unpack_('>I4I2', ARGV[3], at + 16)
   local chunk = chunk_of(cid, k)
@@ -14,6 +14,7 @@ for at = 1, #ARGV[3], 22 do
       call('ZADD', K.heard, int(now), sub(ARGV[3], at, at + 21))
     elseif move(chunk, off, 'a') then
       changed = changed + 1
+      sent_parts(camp_of(cid), byte(ARGV[3], at + 22))
     end
   end
 end

@@ -64,7 +64,7 @@ local function settle_one(flight, pos, new, flags, delay, parts, cost)
   flight.closed[pos] = true
   flight.order[#flight.order + 1] = pos
   if state == 'a' then
-    c.sp = (c.sp or 0) + (parts > 0 and parts or weight)
+    sent_parts(c, parts > 0 and parts or weight)
     if cost > 0 then c.cm = (c.cm or 0) + cost end
   elseif state == '.' then
     again(c, sub(flight.text, at, at + RECORD_SIZE - 1), flags, delay)
@@ -135,7 +135,6 @@ end
 save_chunks(entry)
 save_camps()
 for _, c in pairs(camps) do
-  if c and c.sp then call('HINCRBY', K.campaign .. c.id, 'sp', c.sp) end
   if c and c.cm then call('HINCRBY', K.campaign .. c.id, 'cm', c.cm) end
 end
 return mask

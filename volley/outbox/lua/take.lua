@@ -391,5 +391,10 @@ if granted > 0 then
     call('HSET', K.campaign .. ids[i], 'l', int(now))
   end
 end
-local idle = granted == 0 and working == 0 and #hungry == 0 and call('EXISTS', K.later) == 0
+-- what rests for long needs no drain meanwhile: the sweeper arms one when it is due
+local function resting()
+  local first = call('ZRANGE', K.later, 0, 0, 'WITHSCORES')
+  return first[2] and tonumber(first[2]) < now + 3000000
+end
+local idle = granted == 0 and working == 0 and #hungry == 0 and not resting()
 return { int(now), flight, granted, hungry, idle and 'idle' or '' }
