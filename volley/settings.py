@@ -8,9 +8,10 @@ import os
 import tomllib
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from volley.errors import UnusableInput
 from volley.sender import SenderType
@@ -69,6 +70,14 @@ class Account(BaseModel):
     rates: Rates = Field(default_factory=Rates)
 
 
+def _public(url: str) -> str:
+    """An address that paths are put behind. A slash at its end would make every receipt a 404."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("is not an address that the carrier can reach, as in https://sms.example.com")
+    return url.rstrip("/")
+
+
 class Settings(BaseModel):
     """All that a process needs to know. Durations are seconds."""
 
@@ -81,7 +90,7 @@ class Settings(BaseModel):
     redis_url: str | None = None
     arq_redis_url: str | None = None
     ledger_url: str | None = None
-    public_url: str | None = None
+    public_url: Annotated[str, AfterValidator(_public)] | None = None
     secret: SecretStr | None = None
     durability: Literal["strict", "relaxed"] = "strict"
     serve_host: str = "127.0.0.1"

@@ -46,9 +46,21 @@ def _unusable(settings: Settings, account: Account) -> list[str]:
             problems.append(str(error))
     if account.redis_url and not account.redis_url.startswith(_REDIS_SCHEMES):
         problems.append(f"redis_url: starts with one of {', '.join(_REDIS_SCHEMES)}")
+    if settings.ledger_url and not _opens(settings.ledger_url):
+        problems.append("ledger_url: write sqlite+aiosqlite:///FILE or postgresql+asyncpg://…")
     if settings.prices and not settings.prices.is_file():
         problems.append(f"prices: there is no file {settings.prices}")
     return problems
+
+
+def _opens(ledger_url: str) -> bool:
+    from sqlalchemy import make_url  # many imports, and few set it
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        return make_url(ledger_url).get_dialect().is_async
+    except SQLAlchemyError:
+        return False
 
 
 def _missing(settings: Settings, account: Account) -> list[str]:

@@ -40,7 +40,7 @@ def message(
     message_id: Annotated[str, typer.Argument(metavar="ID", help="A message's id, as volley export prints it.")],
     as_json: Json = False,
 ) -> None:
-    """The whole story of one message: waits and why, sender and why, attempts, receipts, price."""
+    """The whole story of one message: text, sender, attempts and their outcomes, receipts, price."""
     from producer.exports import story
 
     document = story(message_id)

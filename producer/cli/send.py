@@ -29,7 +29,9 @@ def send(
     smart_encoding: Annotated[bool, typer.Option("--smart-encoding", help="The profile has it on.")] = False,
     weight: Annotated[int, typer.Option(help="Share among campaigns of one priority.")] = 1,
     expires: Annotated[str | None, typer.Option(help="Nothing is sent after this (2030-01-31T18:00+01:00).")] = None,
-    rejects: Annotated[Path | None, typer.Option(help="Where rejected rows go [FILE.rejected.csv].")] = None,
+    rejects: Annotated[
+        Path | None, typer.Option(help="Where rejected rows go [people.rejected.csv beside people.csv].")
+    ] = None,
     idempotency_key: Annotated[str | None, typer.Option(help="The same key again is the same campaign.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Though the same was pushed within 24 h.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="What it would be and cost; sends nothing.")] = False,

@@ -34,7 +34,7 @@ def run_config(config: SandboxConfig) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("volley.sandbox", description="A local Telnyx that can fail on command.")
+    parser = argparse.ArgumentParser("volley sandbox", description="A local Telnyx that can fail on command.")
     parser.add_argument("--config", help="a whole config as JSON, or @FILE; the other options are then ignored")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8090)

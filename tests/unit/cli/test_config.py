@@ -44,6 +44,14 @@ def test_check_names_every_problem_at_once(volley: Volley) -> None:
     assert {problem.split(":")[0] for problem in found["problems"]} == {"concurrency", "parts_rule", "typo"}
 
 
+def test_a_public_address_is_one_and_loses_the_slash_at_its_end(volley: Volley) -> None:
+    shown = volley("config", "show", "--json", VOLLEY_PUBLIC_URL="https://sms.example.com/volley/").stdout
+    assert json.loads(shown)["settings"]["public_url"]["value"] == "https://sms.example.com/volley"
+    for wrong in ("sms.example.com", "ftp://sms.example.com", "https://", "https://sms.example.com/?a=b"):
+        done = volley("config", "check", "--json", VOLLEY_PUBLIC_URL=wrong)
+        assert [problem.split(":")[0] for problem in json.loads(done.stdout)["problems"]] == ["public_url"]
+
+
 def test_check_looks_at_what_no_type_says(volley: Volley) -> None:
     wrong = {
         "TELNYX_PUBLIC_KEY": "AAAA",
@@ -52,6 +60,7 @@ def test_check_looks_at_what_no_type_says(volley: Volley) -> None:
         "TELNYX_BASE_URL": "ftp://x",
         "VOLLEY_REDIS_URL": "localhost:6379",
         "VOLLEY_PRICES": "no.csv",
+        "VOLLEY_LEDGER_URL": "oracle+hush://far/db",
     }
     done = volley("config", "check", "--json", **wrong)
     assert done.returncode == 2
