@@ -62,6 +62,7 @@ class Delivery:
         self._low = self._least // 2
         self._delivered = 0
         self._arrived = asyncio.Event()
+        self._parked: list[asyncio.Future[bool]] = []
         self._unreachable = 0
         self._closed_until = 0.0
         self.freed = asyncio.Event()
@@ -96,15 +97,25 @@ class Delivery:
         self._arrived.set()
 
     async def run(self, group: asyncio.TaskGroup) -> None:
-        """Starts runners while messages wait, until cancelled."""
-        while True:
-            await self._arrived.wait()
-            self._arrived.clear()
-            while self._waiting and self._running < self._slots:
-                for _ in range(min(_AT_ONCE, len(self._waiting), self._slots - self._running)):
-                    self._running += 1
-                    group.create_task(self._runner())
-                await asyncio.sleep(_EVERY_S)
+        """Sets runners to work while messages wait, until cancelled; then sends them home."""
+        try:
+            while True:
+                await self._arrived.wait()
+                self._arrived.clear()
+                while self._waiting and self._running < self._slots:
+                    for _ in range(min(_AT_ONCE, len(self._waiting), self._slots - self._running)):
+                        self._set_to_work(group)
+                    await asyncio.sleep(_EVERY_S)
+        finally:
+            for parked in self._parked:
+                parked.cancel()
+
+    def _set_to_work(self, group: asyncio.TaskGroup) -> None:
+        self._running += 1
+        if self._parked:
+            self._parked.pop().set_result(True)
+        else:
+            group.create_task(self._runner())
 
     async def watch(self) -> None:
         """Lets as much wait here as is delivered in _AHEAD_S, until cancelled."""
@@ -115,19 +126,19 @@ class Delivery:
             self._low = max(self._least // 2, min(self._slots // 2, int(rate * _AHEAD_S)))
 
     async def _runner(self) -> None:
-        """Delivers until nothing waits."""
+        """Delivers while something waits, then parks until there is work again."""
         waiting = self._waiting
-        try:
+        while True:
             while waiting:
                 await self._deliver(waiting.popleft())
                 self._delivered += 1
                 if len(waiting) <= self._low:
                     self.freed.set()
-        finally:
             self._running -= 1
             self.freed.set()
-            if waiting:
-                self._arrived.set()
+            parked = asyncio.get_running_loop().create_future()
+            self._parked.append(parked)
+            await parked
 
     async def _deliver(self, granted: Granted) -> None:
         token, grant, clock, voice, chunk, member = granted

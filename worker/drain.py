@@ -43,6 +43,7 @@ class Drain:
         self._life_us = int((BARRIER_MS / 1000 + http_timeout_s + MARGIN_S) * 1_000_000)
         self._members: dict[int, Member] = {}
         self._wake = asyncio.Event()
+        self._full = False
         self.low_water = max(500, 10 * concurrency)
         self.lease = 0.0
         self.stopped = delivery.stopped
@@ -91,19 +92,29 @@ class Drain:
             pass
 
     async def _step(self) -> float:
-        """One take and the start of what it granted; the answer is how long to pause before the next."""
+        """A take or two and the handing over of what they granted; the answer is how long to pause before the next.
+
+        While takes come back full, two go together: they share a write to the disk, and the next messages are here in time.
+        """
         delivery = self._delivery
-        want = min(BATCH, delivery.room())
-        if not want:
+        room = delivery.room()
+        if not room:
             delivery.freed.clear()
             await delivery.freed.wait()
             return 0.0
-        taken = await self._take(want)
+        both = self._full and room >= 2 * BATCH
+        wants = [BATCH, BATCH] if both else [min(BATCH, room)]
+        taken = await asyncio.gather(*(self._take(want) for want in wants))
+        pauses = [self._accept(answer, want) for answer, want in zip(taken, wants, strict=True)]
+        self._full = not any(pauses)
+        return max(pauses)
+
+    def _accept(self, taken: tuple[Flight, Clock] | None, want: int) -> float:
         if taken is None:
             return backoff_s(1, random.random()) / 4
         flight, clock = taken
         self.started += len(flight.grants)
-        delivery.put(flight, clock, self._members)
+        self._delivery.put(flight, clock, self._members)
         return self._rest_of(flight, want)
 
     def _rest_of(self, flight: Flight, want: int) -> float:

@@ -39,6 +39,7 @@ class Texts:
     def __init__(self, outbox: Outbox, callback: Callback | None, *, chunks: int = CHUNKS) -> None:
         self._outbox = outbox
         self._callback = callback
+        self._url = webhook_url(callback.public_url, callback.account, "") if callback else ""
         self._most = chunks
         self._chunks: OrderedDict[tuple[str, int], Chunk] = OrderedDict()
         self._voices: OrderedDict[str, Voice] = OrderedDict()
@@ -90,12 +91,12 @@ class Texts:
 
     def request(self, grant: Grant, voice: Voice, chunk: Chunk, sender: str) -> tuple[bytes, str]:
         """(the exact bytes of the POST, its idempotency key): the same for the same message and generation."""
-        message = f"{grant.campaign}-{grant.chunk}-{grant.offset}"
+        _, name, _, index, offset, _, _, _, generation, to, _ = grant
+        message = f"{name}-{index}-{offset}"
         url = None
         if self._callback is not None:
-            reference = sign(message, self._callback.secret)
-            url = webhook_url(self._callback.public_url, self._callback.account, reference)
-        text = voice.render([column[grant.offset] for column in chunk.values])
-        campaign = voice.campaign
-        request = body(f"+{grant.to}", sender, text, campaign.profile, webhook_url=url, encoding=campaign.encoding)
-        return request, idempotency_key(message, grant.generation)
+            url = self._url + sign(message, self._callback.secret)
+        campaign, render = voice
+        text = render([column[offset] for column in chunk.values])
+        request = body(f"+{to}", sender, text, campaign.profile, webhook_url=url, encoding=campaign.encoding)
+        return request, idempotency_key(message, generation)

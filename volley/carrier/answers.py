@@ -26,17 +26,15 @@ def accepted(raw: bytes) -> Accepted:
     if not isinstance(message, dict):
         return _UNREADABLE
     source, wait = message.get("from"), message.get("wait_seconds")
-    cost, rate, fee, currency = money(message)
-    return Accepted(
-        word(message.get("id")) or None,
-        encoding(message.get("encoding")),
-        whole(message.get("parts")),
-        cost,
-        rate,
-        fee,
-        currency,
-        wait if isinstance(wait, float) and 0.0 <= wait <= _LONGEST_QUEUE_S else float(whole(wait)),
-        word(source.get("phone_number")) if isinstance(source, dict) else "",
+    return Accepted._make(
+        (
+            word(message.get("id")) or None,
+            encoding(message.get("encoding")),
+            whole(message.get("parts")),
+            *money(message),
+            wait if isinstance(wait, float) and 0.0 <= wait <= _LONGEST_QUEUE_S else float(whole(wait)),
+            word(source.get("phone_number")) if isinstance(source, dict) else "",
+        )
     )
 
 

@@ -18,6 +18,7 @@ _ENCODINGS = {
     "UTF-16": "UCS-2",
     "UTF16": "UCS-2",
 }
+_NOTHING: dict[str, Any] = {}
 _MOST = Decimal(10**9)
 _LONG_DIGITS = re.compile(r"\+?\d(?:[\s().-]*\d){4,}")
 _TITLE_LENGTH = 100
@@ -34,12 +35,17 @@ def money(message: dict[str, Any]) -> Money:
     """`cost` and `cost_breakdown` of a message object; amounts come as decimal strings, as JSON numbers or not at all."""
     cost = message.get("cost")
     breakdown = message.get("cost_breakdown")
-    rate = fee = None
-    if isinstance(breakdown, dict):
-        rate = _amount(breakdown.get("rate"))
-        fee = _amount(breakdown.get("carrier_fee"))
+    if not isinstance(breakdown, dict):
+        breakdown = _NOTHING
     currency = cost.get("currency") if isinstance(cost, dict) else None
-    return Money(_amount(cost), rate, fee, currency[:3] if isinstance(currency, str) else "")
+    return Money._make(
+        (
+            _amount(cost),
+            _amount(breakdown.get("rate")),
+            _amount(breakdown.get("carrier_fee")),
+            currency[:3] if isinstance(currency, str) else "",
+        )
+    )
 
 
 def _amount(node: Any) -> int | None:
