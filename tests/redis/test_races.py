@@ -8,6 +8,7 @@ import pytest
 import redis.asyncio
 
 from tests.redis.conftest import PROFILE, Rig, chunk_of, people, receipt, sender
+from volley.campaign import Campaign
 from volley.embedded import EmbeddedValkey
 from volley.errors import UnusableInput
 from volley.outbox.flights import Flight, Grant, refs
@@ -70,48 +71,53 @@ async def test_the_same_push_from_many_producers_is_one_campaign(rig: Rig, rigs:
     assert len(await rig.ids("states")) == 1
 
 
-async def test_everything_at_once_loses_and_doubles_nothing(rig: Rig, rigs: list[Rig]) -> None:
-    """Takes, verdicts, receipts, reaping, pauses, a cancel, opt-outs and a changing pool, all in each other's way."""
-    await rig.pool(8, rate=100_000, account=100_000)
-    campaigns = [await rig.push(*(chunk_of(people(40, 40 * k)) for k in range(5))) for _ in range(4)]
-    chance, stop = random.Random(1), asyncio.Event()
-    accepted: Counter[tuple[str, int, int]] = Counter()
-    sending: set[tuple[str, int, int]] = set()
-    unknown: set[tuple[str, int, int]] = set()
+Place = tuple[str, int, int]
 
-    def begins(grant: Grant) -> None:
-        place = (grant.campaign, grant.chunk, grant.offset)
-        assert place not in sending | unknown
-        assert not accepted[place]
-        sending.add(place)
 
-    async def verdict(mine: Rig, flight: Flight, grant: Grant) -> None:
+class Melee:
+    """Workers and meddlers in each other's way, and a record of who was granted, accepted or lost from sight."""
+
+    def __init__(self, campaigns: list[Campaign]) -> None:
+        self.campaigns = campaigns
+        self.chance = random.Random(1)
+        self.stop = asyncio.Event()
+        self.accepted: Counter[Place] = Counter()
+        self.sending: set[Place] = set()
+        self.unknown: set[Place] = set()
+
+    def begins(self, grant: Grant) -> None:
         place = (grant.campaign, grant.chunk, grant.offset)
-        state = chance.choices("a.?x", (6, 3, 1, 1))[0]
-        sending.discard(place)
+        assert place not in self.sending | self.unknown
+        assert not self.accepted[place]
+        self.sending.add(place)
+
+    async def verdict(self, mine: Rig, flight: Flight, grant: Grant) -> None:
+        place = (grant.campaign, grant.chunk, grant.offset)
+        state = self.chance.choices("a.?x", (6, 3, 1, 1))[0]
+        self.sending.discard(place)
         if state in "a?":
-            unknown.add(place)
-        if chance.random() < 0.2 and state == "a":
+            self.unknown.add(place)
+        if self.chance.random() < 0.2 and state == "a":
             await mine.outbox.apply_receipts([receipt(*place)])
-        mask = await mine.settle(flight, state, grant.position, flags=chance.choice((0, 1, 2, 4, 6, 8)))
-        accepted[place] += mask == "a"
+        mask = await mine.settle(flight, state, grant.position, flags=self.chance.choice((0, 1, 2, 4, 6, 8)))
+        self.accepted[place] += mask == "a"
 
-    async def work(mine: Rig) -> None:
-        while not stop.is_set():
-            flight = await mine.take(chance.randint(1, 20), life_s=chance.choice((30, 30, 30, 0.001)))
+    async def work(self, mine: Rig) -> None:
+        while not self.stop.is_set():
+            flight = await mine.take(self.chance.randint(1, 20), life_s=self.chance.choice((30, 30, 30, 0.001)))
             for grant in flight.grants:
-                begins(grant)
-            if chance.random() < 0.1:
-                for grant in flight.grants:
-                    sending.discard((grant.campaign, grant.chunk, grant.offset))
+                self.begins(grant)
+            if self.chance.random() < 0.1:
+                self.sending -= {(grant.campaign, grant.chunk, grant.offset) for grant in flight.grants}
                 await mine.outbox.dispatch.release(flight.token)
                 continue
             for grant in flight.grants:
-                await verdict(mine, flight, grant)
+                await self.verdict(mine, flight, grant)
 
-    async def meddle(mine: Rig) -> None:
+    async def meddle(self, mine: Rig) -> None:
+        last = self.campaigns[3].id
         for turn in range(25):
-            campaign = campaigns[turn % 3]
+            campaign = self.campaigns[turn % 3]
             await mine.outbox.pause(campaign.id)
             await mine.outbox.chores.reap(10)
             await mine.outbox.add_optouts(PROFILE, [people(200)[turn]])
@@ -119,18 +125,23 @@ async def test_everything_at_once_loses_and_doubles_nothing(rig: Rig, rigs: list
             for owner in await mine.outbox.chores.evicted():
                 await mine.outbox.chores.evict(owner, 7)
             await mine.outbox.resume(campaign.id)
-        await mine.outbox.cancel(campaigns[3].id)
+        await mine.outbox.cancel(last)
         with pytest.raises(UnusableInput):
-            await mine.outbox.resume(campaigns[3].id)
-        stop.set()
+            await mine.outbox.resume(last)
+        self.stop.set()
 
+
+async def test_everything_at_once_loses_and_doubles_nothing(rig: Rig, rigs: list[Rig]) -> None:
+    """Takes, verdicts, receipts, reaping, pauses, a cancel, opt-outs and a changing pool, all in each other's way."""
+    await rig.pool(8, rate=100_000, account=100_000)
+    melee = Melee([await rig.push(*(chunk_of(people(40, 40 * k)) for k in range(5))) for _ in range(4)])
     async with asyncio.timeout(40), asyncio.TaskGroup() as group:
         for mine in rigs[1:]:
-            group.create_task(work(mine))
-        group.create_task(meddle(rigs[0]))
-    await rig.check(*campaigns)
-    assert max(accepted.values()) == 1
-    assert (await rig.counts(campaigns[3])).get("ready", 0) == 0
+            group.create_task(melee.work(mine))
+        group.create_task(melee.meddle(rigs[0]))
+    await rig.check(*melee.campaigns)
+    assert max(melee.accepted.values()) == 1
+    assert (await rig.counts(melee.campaigns[3])).get("ready", 0) == 0
 
 
 async def test_nothing_is_granted_once_a_pause_has_been_acknowledged(rig: Rig, rigs: list[Rig]) -> None:
