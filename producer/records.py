@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from volley.errors import TryAgainLater
-from volley.ledger.engine import is_away, open_ledger, upgrade
+from volley.errors import TryAgainLater, UnusableInput
+from volley.ledger.engine import is_away, is_damaged, open_ledger, upgrade
 from volley.ledger.reader import Reader
 from volley.settings import Settings
 
@@ -17,7 +17,7 @@ async def ledger(settings: Settings) -> AsyncIterator[AsyncEngine]:
     """The engine, closed at the end.
 
     Raises:
-        UnusableInput: the URL cannot be used.
+        UnusableInput: the URL cannot be used, or the file behind it is no database.
         TryAgainLater: the database is away, here or while it is used.
     """
     engine = open_ledger(settings.ledger)
@@ -28,6 +28,10 @@ async def ledger(settings: Settings) -> AsyncIterator[AsyncEngine]:
         if is_away(error):
             raise TryAgainLater(
                 f"the ledger's database does not answer ({type(error).__name__}): VOLLEY_LEDGER_URL"
+            ) from error
+        if is_damaged(error):
+            raise UnusableInput(
+                "the ledger's file is damaged, or no SQLite database: restore it, or set VOLLEY_LEDGER_URL"
             ) from error
         raise
     finally:

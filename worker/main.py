@@ -37,7 +37,7 @@ from worker.texts import Callback, Texts
 log = logging.getLogger(__name__)
 
 _JOB_TIMEOUT_S = 60
-_POLL_S = {URGENT: 0.05, BULK: 0.1}
+_POLL_S = {URGENT: 0.025, BULK: 0.1}
 _SLOTS = {URGENT: 6, BULK: 4}
 _PRESENCE_S = 3.0
 _RECONNECT_S = 1.0

@@ -29,7 +29,7 @@ def open_ledger(url: str, *, busy_timeout_s: float = 10.0) -> AsyncEngine:
     `busy_timeout_s`: how long a statement waits for another writer of a SQLite file before it counts as locked.
 
     Raises:
-        UnusableInput: the URL is malformed, or its driver is not installed.
+        UnusableInput: the URL is malformed, its driver is not installed, or its folder cannot be made.
     """
     try:
         parsed = make_url(url)
@@ -39,6 +39,8 @@ def open_ledger(url: str, *, busy_timeout_s: float = 10.0) -> AsyncEngine:
         return create_async_engine(parsed, hide_parameters=True)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         raise UnusableInput(f"VOLLEY_LEDGER_URL: {error}; sqlite+aiosqlite:///FILE or postgresql+asyncpg://…") from None
+    except OSError as error:
+        raise UnusableInput(f"VOLLEY_LEDGER_URL: {error.filename}: {error.strerror}; name another folder") from None
 
 
 def _sqlite(url: URL, busy_timeout_s: float) -> AsyncEngine:
@@ -81,6 +83,12 @@ def is_away(error: BaseException) -> bool:
         collided = getattr(error.orig, "sqlstate", None) in _COLLISIONS
         return isinstance(error, OperationalError) or error.connection_invalidated or collided
     return isinstance(error, (OSError, TimeoutError, PoolTimeout))
+
+
+def is_damaged(error: BaseException) -> bool:
+    """Whether SQLite says that the file is no database, or a spoilt one. No waiting mends that."""
+    broken = getattr(error, "orig", None)
+    return getattr(broken, "sqlite_errorname", "") in ("SQLITE_NOTADB", "SQLITE_CORRUPT")
 
 
 async def upgrade(engine: AsyncEngine) -> None:

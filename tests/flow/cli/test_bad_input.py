@@ -206,6 +206,14 @@ def test_a_redis_that_may_forget_is_refused_unless_the_risk_is_taken(
     assert relaxed.returncode == 0
 
 
+def test_a_ledger_that_cannot_be_opened_or_is_none(desk: World) -> None:
+    (desk.folder / "notes.txt").write_text("this is no database at all, and never was one\n" * 100)
+    for place, word in (("notes.txt", "no SQLite database"), ("notes.txt/in/ledger.db", "name another folder")):
+        url = f"sqlite+aiosqlite:///{desk.folder / place}"
+        for words in (("campaigns",), ("export", "x"), ("cost",)):
+            refused(desk.run(*words, VOLLEY_LEDGER_URL=url), 2, word)
+
+
 @pytest.mark.parametrize("words", [("sned",), ("send",), ("export", "x", "--format", "xml"), ("cost", "--by", "mood")])
 def test_usage_is_a_line_too(world: World, words: tuple[str, ...]) -> None:
     refused(world.run(*words), 2)
