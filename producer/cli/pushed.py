@@ -21,6 +21,10 @@ def tell(result: PushResult, *, as_json: bool) -> None:
         note(f"row {example.row}: {example.reason}")
     if result.rejects_path is not None:
         note(f"{result.rejected} rejected rows are in {result.rejects_path}")
+    elif result.rejected > len(result.examples):
+        note(
+            f"and {result.rejected - len(result.examples)} more rejected rows; the push itself writes all of them to a file"
+        )
     if result.rejected:
         raise typer.Exit(PARTLY if result.accepted else 1)
 

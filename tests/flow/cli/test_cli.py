@@ -73,6 +73,15 @@ def test_an_export_has_a_line_a_message_in_every_format(town: World, delivered: 
     assert story["cost"] == rows[3]["cost"]
 
 
+def test_a_dry_run_says_how_many_rejected_rows_it_does_not_name(town: World, profile: str) -> None:
+    words = ("send", "-", "--profile", profile, "--text", "hi", "--dry-run", "--json")
+    done = town.run(*words, stdin="to\n+12125550100\n" + "nobody\n" * 8)
+    assert done.returncode == 3
+    named = [line for line in done.stderr.splitlines() if line.startswith("row ")]
+    assert f"and {8 - len(named)} more rejected rows" in done.stderr
+    assert "more rejected" not in town.run(*words, stdin="to\n+12125550100\nnobody\n").stderr
+
+
 def test_an_export_whose_reader_has_gone_ends_quietly_and_blames_nobody(town: World, delivered: dict[str, Any]) -> None:
     read, write = os.pipe()
     os.close(read)
