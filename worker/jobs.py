@@ -1,8 +1,12 @@
 """What arq runs here: `plan` a campaign, `drain` for a slice. Both are short, repeatable, and decide nothing."""
 
 import asyncio
+import logging
+from collections.abc import Awaitable
 from time import monotonic
 from typing import Any
+
+from redis.exceptions import RedisError
 
 from volley.outbox.outbox import Outbox
 from volley.outbox.queue import Queue
@@ -10,6 +14,8 @@ from worker.drain import Drain
 from worker.plan import plan as plan_chunks
 from worker.sweep import Sweeper
 from worker.texts import Texts
+
+log = logging.getLogger(__name__)
 
 SLICE_S = 15.0
 _BEAT_S = 1.0
@@ -31,6 +37,9 @@ class Jobs:
         self.held: set[int] = set()
 
     async def plan(self, _ctx: dict[str, Any], _account: str, campaign_id: str) -> None:
+        await self._told(self._plan(campaign_id))
+
+    async def _plan(self, campaign_id: str) -> None:
         await plan_chunks(self._outbox, self._texts, campaign_id, enough=2 * self._drain.low_water)
         self._drain.nudge()
         await self._sweeper.arm()
@@ -49,22 +58,31 @@ class Jobs:
     async def _decline(self, shard: int) -> None:
         """This process drains already, or goes: another one may have a slot."""
         if shard < await self._sweeper.shards():
-            await self._queue.drain(shard, defer_s=_DECLINED_S)
+            await self._told(self._queue.drain(shard, defer_s=_DECLINED_S))
 
     async def _slice(self, shard: int) -> None:
         end = monotonic() + SLICE_S
         job = f"drain:{shard}"
         self._drain.idle_since = 0.0
+        await self._told(self._outbox.chores.alive(job))
         while monotonic() < end and not self._drain.stopping:
-            await self._outbox.chores.alive(job)
             self._drain.extend(monotonic() + _BEAT_S + _TAIL_S)
             await self._beat()
             idle_since = self._drain.idle_since
-            if idle_since and monotonic() - idle_since > _IDLE_S:
-                await self._outbox.chores.done(job)
+            idle = idle_since > 0 and monotonic() - idle_since > _IDLE_S
+            if await self._told(self._outbox.chores.done(job) if idle else self._outbox.chores.alive(job)) and idle:
                 return
         if not self._drain.stopping:
-            await self._queue.drain(shard)
+            await self._told(self._queue.drain(shard))
+
+    async def _told(self, word: Awaitable[None]) -> bool:
+        """Whether Redis heard it. If not, the drain waits for Redis, and the sweeper arms what this job could not."""
+        try:
+            await word
+            return True
+        except RedisError as error:
+            log.warning("a drain waits for Redis: %s", type(error).__name__)
+            return False
 
     async def _beat(self) -> None:
         try:

@@ -79,7 +79,7 @@ class Settler:
         if until > self._known_rests.get(bucket, 0.0) + 0.1:
             self._known_rests[bucket] = until
             self._rests[bucket] = (until, rest.reason)
-            log.warning("%s rests for %.0f s: %s", bucket, rest.seconds, rest.reason)
+            log.warning("%s rests for %.0f s: %s", _in_words(bucket), rest.seconds, rest.reason)
             self._wake.set()
 
     async def run(self) -> None:
@@ -130,3 +130,11 @@ def bucket_of(scope: Scope, profile_index: int, sender_index: int) -> str:
             return f"p{profile_index}"
         case "sender":
             return f"s{sender_index}"
+
+
+def _in_words(bucket: str) -> str:
+    """A bucket for the log, which holds no numbers."""
+    kind, index = bucket[:1], bucket[1:]
+    if kind == "a":
+        return "the account"
+    return f"{'profile' if kind == 'p' else 'sender'} no. {index}"

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.redis.conftest import Rig, chunk_of, people, sender
+from tests.redis.conftest import PROFILE, Rig, chunk_of, people, sender
 from volley.outbox.dispatch import Outcomes
 from volley.outbox.events import pack, unpack_attempts
 from volley.outbox.flights import AT_HEAD, NO_ATTEMPT, NOT_SPENT, OTHER_SENDER, OUTCOME
@@ -270,3 +270,13 @@ async def test_only_one_of_two_who_settle_the_same_counts(rig: Rig) -> None:
     taken = [sum(mask[n] != STALE for mask in masks) for n in range(50)]
     assert taken == [1] * 50
     await rig.check(campaign)
+
+
+async def test_who_said_stop_to_the_carrier_is_opted_out_of_the_profile(rig: Rig) -> None:
+    await rig.pool()
+    await rig.push(chunk_of(people(1)))
+    assert await rig.settle(await rig.take(), "o") == "o"
+    assert await rig.outbox.opted_out(PROFILE, people(2)) == set(people(1))
+    later = await rig.push(chunk_of(people(2)))
+    assert [grant.to for grant in (await rig.take()).grants] == people(2)[1:]
+    assert await rig.counts(later) == {"opted_out": 1, "sending": 1}

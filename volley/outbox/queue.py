@@ -20,7 +20,7 @@ BULK: Final = "volley:arq:bulk"
 
 
 def serialize(job: dict[str, Any]) -> bytes:
-    packed: bytes = msgpack.packb(job)
+    packed: bytes = msgpack.packb(job, default=str)  # arq puts exceptions into what it keeps of jobs that failed
     return packed
 
 

@@ -66,6 +66,8 @@ local function settle_one(flight, pos, new, flags, delay, parts, cost)
   if state == 'a' then
     sent_parts(c, parts > 0 and parts or weight)
     if cost > 0 then c.cm = (c.cm or 0) + cost end
+  elseif state == 'o' then
+    call('SADD', K.optout .. c.p, int(unpack_('>I8', flight.text, at + 15))) -- the carrier knows that they said STOP
   elseif state == '.' then
     again(c, sub(flight.text, at, at + RECORD_SIZE - 1), flags, delay)
   end
