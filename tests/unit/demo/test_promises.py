@@ -1,9 +1,6 @@
 """The demo's checks see what they are there to see, and nothing else."""
 
-from hypothesis import given
-from hypothesis import strategies as st
-
-from producer.demo.promises import excess, pins_held, too_fast, twice
+from producer.demo.promises import pins_held, too_fast, twice
 from volley.carrier.reference import sign, webhook_url
 from volley.sandbox.arrivals import Arrival
 
@@ -13,29 +10,6 @@ SECRET = b"k" * 32
 def arrival(at_s: float, *, parts: int = 1, sender: str = "+1", to: str = "+2", campaign: str = "a" * 16) -> Arrival:
     url = webhook_url("http://here", "default", sign(f"{campaign}-0-0", SECRET))
     return Arrival(round(at_s * 1e6), 0, sender, to, parts, "id", "key", url, 0, 200, "", "accepted", "")
-
-
-def slow_excess(arrivals: list[Arrival], rate: float) -> float:
-    """The promise, read aloud: every window from one arrival to another."""
-    largest = max(each.parts for each in arrivals)
-    worst = float("-inf")
-    for start, first in enumerate(arrivals):
-        parts = 0
-        for each in arrivals[start:]:
-            parts += each.parts
-            window = max((each.at_us - first.at_us) / 1e6, 1.0)
-            worst = max(worst, parts - rate * (window + 0.3) - largest)
-    return worst
-
-
-times = st.lists(st.tuples(st.integers(0, 6_000_000), st.integers(1, 4)), min_size=1, max_size=60)
-
-
-@given(times, st.sampled_from([0.5, 3.0, 10.0]))
-def test_the_excess_is_that_of_the_worst_window(sends: list[tuple[int, int]], rate: float) -> None:
-    arrivals = [arrival(at / 1e6, parts=parts) for at, parts in sorted(sends)]
-    found, expected = excess(arrivals, rate), slow_excess(arrivals, rate)
-    assert abs(found - expected) < 1e-3
 
 
 def test_a_steady_pace_is_not_too_fast_and_twice_that_is() -> None:
