@@ -149,21 +149,34 @@ def _running_redis(home: Path) -> str | None:
 _TELNYX = ("TELNYX_API_KEY", "TELNYX_BASE_URL", "TELNYX_PUBLIC_KEY")
 
 
-def load(env: dict[str, str] | None = None, cwd: Path | None = None) -> Settings:
-    """Settings from the environment and files.
+def load(env: dict[str, str] | None = None, cwd: Path | None = None, *, known_only: bool = False) -> Settings:
+    """Settings from the environment and files; `known_only` passes over names that are no settings.
 
     Raises:
         UnusableInput: a file that cannot be read, an unknown key, a value out of range; says which and where.
     """
     values: dict[str, Any] = {}
     for _, found in layers(env, cwd):
-        values |= found
+        values |= {name: value for name, value in found.items() if not known_only or name in Settings.model_fields}
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(step) for step in first["loc"]) or "settings"
-        raise UnusableInput(f"setting {where}: {first['msg']} (volley config check shows all)") from None
+        first = problems(error)[0]
+        known = not first.startswith(_UNKNOWN)
+        raise UnusableInput(f"setting {first} (volley config check shows all)" if known else first) from None
+
+
+_UNKNOWN = "unknown setting "
+
+
+def problems(error: ValidationError) -> list[str]:
+    """What is wrong, a line each, without the values."""
+    found = []
+    for each in error.errors(include_input=False, include_url=False):
+        where = ".".join(str(step) for step in each["loc"]) or "settings"
+        unknown = each["type"] == "extra_forbidden"
+        found.append(f"{_UNKNOWN}{where}; volley config show lists them" if unknown else f"{where}: {each['msg']}")
+    return found
 
 
 def layers(env: dict[str, str] | None = None, cwd: Path | None = None) -> list[tuple[str, dict[str, Any]]]:

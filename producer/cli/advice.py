@@ -9,7 +9,7 @@ from volley.carrier.reference import secrets_of
 from volley.carrier.signature import public_keys
 from volley.carrier.telnyx import base, session_headers
 from volley.errors import UnusableInput
-from volley.settings import Account, Settings, layers
+from volley.settings import Account, Settings, layers, problems
 
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
@@ -25,13 +25,12 @@ def find() -> tuple[list[str], list[str]]:
     except UnusableInput as error:
         return [str(error)], []
     except ValidationError as error:
-        wrong = error.errors(include_input=False, include_url=False)
-        return [f"{'.'.join(str(step) for step in each['loc']) or 'settings'}: {each['msg']}" for each in wrong], []
+        return problems(error), []
     return _unusable(settings, account), _missing(settings, account)
 
 
 def _unusable(settings: Settings, account: Account) -> list[str]:
-    problems = []
+    wrong = []
     checks: list[tuple[Callable[[str], object], str]] = [
         (public_keys, account.public_key or ""),
         (secrets_of, settings.secret.get_secret_value() if settings.secret else ""),
@@ -43,14 +42,14 @@ def _unusable(settings: Settings, account: Account) -> list[str]:
             if value:
                 check(value)
         except UnusableInput as error:
-            problems.append(str(error))
+            wrong.append(str(error))
     if account.redis_url and not account.redis_url.startswith(_REDIS_SCHEMES):
-        problems.append(f"redis_url: starts with one of {', '.join(_REDIS_SCHEMES)}")
+        wrong.append(f"redis_url: starts with one of {', '.join(_REDIS_SCHEMES)}")
     if settings.ledger_url and not _opens(settings.ledger_url):
-        problems.append("ledger_url: write sqlite+aiosqlite:///FILE or postgresql+asyncpg://…")
+        wrong.append("ledger_url: write sqlite+aiosqlite:///FILE or postgresql+asyncpg://…")
     if settings.prices and not settings.prices.is_file():
-        problems.append(f"prices: there is no file {settings.prices}")
-    return problems
+        wrong.append(f"prices: there is no file {settings.prices}")
+    return wrong
 
 
 def _opens(ledger_url: str) -> bool:

@@ -2,11 +2,13 @@
 
 import sys
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
 from producer.cli import campaigns, config, numbers, optouts, parts, processes, records, send, status
-from producer.cli.output import note
+from producer.cli.output import note, say
+from volley import __version__
 from volley.errors import VolleyError
 
 RunWorker = Callable[[], int]
@@ -23,10 +25,25 @@ def build(run_worker: RunWorker) -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
+    app.callback()(_root)
     for room in (send, campaigns, status, records, parts, numbers, optouts, config, processes):
         room.register(app)
     app.command("worker")(_worker(run_worker))
     return app
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        say(f"volley {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Says which one.")
+    ] = False,
+) -> None:
+    """What may stand before a command."""
 
 
 def _worker(run_worker: RunWorker) -> Callable[[], None]:

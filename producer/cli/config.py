@@ -22,10 +22,10 @@ def register(app: typer.Typer) -> None:
 
 
 def show(as_json: Json = False) -> None:
-    """Every setting, its value and where that comes from. Secrets are masked."""
+    """Every setting, its value and where that comes from. Secrets are masked. Names that are no settings are passed over."""
     from volley.settings import layers, load
 
-    values = load().model_dump(mode="json")
+    values = load(known_only=True).model_dump(mode="json")
     source = {name: place for place, found in layers() for name in found}
     rows = [(name, mask(name, value), source.get(name, "default")) for name, value in values.items()]
     if as_json:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from producer.cli.output import emit, facts, note, say, table
+from producer.documents import moment
 from volley.errors import UnusableInput
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
@@ -40,7 +41,7 @@ def message(
     message_id: Annotated[str, typer.Argument(metavar="ID", help="A message's id, as volley export prints it.")],
     as_json: Json = False,
 ) -> None:
-    """The whole story of one message: text, sender, attempts and their outcomes, receipts, price."""
+    """The whole story of one message: what it waits for, text, sender and why, attempts, receipts, price."""
     from producer.exports import story
 
     document = story(message_id)
@@ -48,24 +49,22 @@ def message(
         emit(document)
         return
     history = document.pop("history")
-    facts((name, value) for name, value in document.items() if value is not None)
+    facts((name.removesuffix("_us"), _plain(name, value)) for name, value in document.items() if value is not None)
     table(
         ("at", "what", "how"),
-        [(_when(each.pop("at_us")), each.pop("event"), _how(each)) for each in history],
+        [(moment(each.pop("at_us")), each.pop("event"), _how(each)) for each in history],
         title="history",
     )
 
 
 def _how(event: dict[str, Any]) -> str:
     return " · ".join(
-        f"{name} {_when(value) if name.endswith('_us') else value}"
-        for name, value in event.items()
-        if value is not None
+        f"{name.removesuffix('_us')} {_plain(name, value)}" for name, value in event.items() if value is not None
     )
 
 
-def _when(us: int) -> str:
-    return datetime.fromtimestamp(us / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+def _plain(name: str, value: Any) -> object:
+    return moment(value) if name.endswith("_us") else value
 
 
 def cost(

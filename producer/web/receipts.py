@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
@@ -24,6 +25,22 @@ _WAITING = 20_000
 """Events that may wait; above it we say «not now» at once."""
 
 
+class _Complaint:
+    """One line a second at most, however many writes fail: the carrier sends all of them again and again."""
+
+    def __init__(self) -> None:
+        self._untold, self._reason, self._next_s = 0, "", 0.0
+
+    def count(self, events: int, reason: str) -> None:
+        self._untold, self._reason = self._untold + events, reason
+
+    def tell(self) -> None:
+        now_s = time.monotonic()
+        if self._untold and now_s >= self._next_s:
+            log.error("%d receipts could not be written: %s", self._untold, self._reason)
+            self._untold, self._next_s = 0, now_s + 1
+
+
 class Receipts:
     """Gathers events and hands them on, one batch at a time. `run` must be running while `add` is used."""
 
@@ -32,6 +49,7 @@ class Receipts:
         self._waiting: list[tuple[ReceiptRecord, asyncio.Future[None]]] = []
         self._arrived = asyncio.Event()
         self.counts: Counter[str] = Counter()
+        self._lost = _Complaint()
 
     async def add(self, record: ReceiptRecord) -> None:
         """Returns once the event is durable.
@@ -74,8 +92,9 @@ class Receipts:
         try:
             await self._apply([record for record, _ in batch])
         except Exception as error:  # noqa: BLE001 - the loop goes on, and the carrier sends these again
-            log.error("%d receipts could not be written: %s", len(batch), type(error).__name__)
+            self._lost.count(len(batch), type(error).__name__)
             failure = TryAgainLater("the event could not be written")
+        self._lost.tell()
         self.counts["deferred" if failure else "applied"] += len(batch)
         for _, done in batch:
             if done.done():

@@ -5,6 +5,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from volley import __version__
+
 Volley = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -41,7 +43,11 @@ def test_check_names_every_problem_at_once(volley: Volley) -> None:
     found = json.loads(done.stdout)
     assert done.returncode == 2
     assert not found["ok"]
-    assert {problem.split(":")[0] for problem in found["problems"]} == {"concurrency", "parts_rule", "typo"}
+    assert {problem.split(":")[0] for problem in found["problems"]} == {
+        "concurrency",
+        "parts_rule",
+        "unknown setting typo; volley config show lists them",
+    }
 
 
 def test_a_public_address_is_one_and_loses_the_slash_at_its_end(volley: Volley) -> None:
@@ -73,6 +79,20 @@ def test_usable_settings_exit_0_and_what_is_missing_is_a_note(volley: Volley) ->
     assert done.returncode == 0
     assert "note:  TELNYX_API_KEY is not set" in done.stdout
     assert done.stdout.endswith("settings are usable\n")
+
+
+def test_an_unknown_setting_is_named_and_the_hint_shows_the_known_ones(volley: Volley) -> None:
+    done = volley("parts", VOLLEY_CONCURENCY="5")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "volley: unknown setting concurency; volley config show lists them\n"
+    shown = volley("config", "show", VOLLEY_CONCURENCY="5")
+    assert shown.returncode == 0
+    assert "\nconcurrency " in shown.stdout
+
+
+def test_the_version_is_told(volley: Volley) -> None:
+    done = volley("--version")
+    assert (done.returncode, done.stdout) == (0, f"volley {__version__}\n")
 
 
 def test_unusable_settings_are_one_line_for_every_command(volley: Volley) -> None:

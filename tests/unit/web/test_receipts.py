@@ -86,6 +86,20 @@ async def test_a_write_that_fails_is_not_now_for_all_in_it_and_the_next_one_work
     assert receipts.counts == {"deferred": 3, "applied": 1}
 
 
+async def test_however_many_writes_fail_the_log_has_a_line_a_second_at_most(caplog: pytest.LogCaptureFixture) -> None:
+    store = Store()
+    store.failures = [TryAgainLater("Redis is away") for _ in range(20)]
+    loop, writes = asyncio.get_running_loop(), 0
+    begun = loop.time()
+    async with running(store) as receipts:
+        while store.failures:
+            await asyncio.gather(receipts.add(record(writes)), return_exceptions=True)
+            writes += 1
+    assert writes == 20
+    assert 1 <= len(caplog.records) <= loop.time() - begun + 1
+    assert caplog.records[0].getMessage() == "1 receipts could not be written: TryAgainLater"
+
+
 async def test_what_waits_at_the_end_is_written() -> None:
     store = Store()
     receipts = Receipts(store.apply)
