@@ -1,0 +1,40 @@
+"""How fast a pool can go, start to end: what its classes, its profile and its account make together."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from volley.outbox.client import Redis
+from volley.outbox.keys import Keys
+from volley.sender import Sender
+
+ANY = "any"
+"""The one class of a pool without weights, as lua/sync.lua is told."""
+
+
+def effective(weights: Mapping[str, int], senders: Iterable[Sender], limits: Iterable[Decimal] = ()) -> Decimal:
+    """Parts per second from the first part of a large push to its last.
+
+    New people are dealt to the classes by weight, however slow a class is: with its share the slowest class ends last,
+    and when it does is what counts. People who are pinned stay with their sender; they are not known here.
+    """
+    shares = weights or {ANY: 1}
+    total = sum(shares.values())
+    made: Counter[str] = Counter()
+    for sender in senders:
+        made[sender.type if sender.type in shares else ANY] += sender.rate_milli
+    whole = (Decimal(made[kind] * total) / (1000 * weight) for kind, weight in shares.items())
+    return min([*whole, *limits])
+
+
+def seconds(parts: float | Decimal, rate: float | Decimal) -> float | None:
+    """How long that takes; None where nothing moves."""
+    if parts <= 0:
+        return 0.0
+    return float(parts) / float(rate) if rate > 0 else None
+
+
+async def weights(client: Redis, keys: Keys, profile_index: int) -> dict[str, int]:
+    """The classes of a profile and their weights."""
+    words = (await client.hget(keys.of("classes"), str(profile_index)) or b"any 1").decode().split()
+    return {kind: int(weight) for kind, weight in zip(words[::2], words[1::2], strict=True)}
