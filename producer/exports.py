@@ -13,38 +13,40 @@ from typing import Any, BinaryIO, TypeVar, cast
 from redis.exceptions import RedisError
 
 from producer.records import reading
+from producer.story import whole_story
 from volley.errors import TryAgainLater, UnusableInput
 from volley.ledger.costs import By
-from volley.ledger.reader import HotStates, Reader, hot_states
+from volley.ledger.reader import Reader, hot_states
 from volley.money import amount, micros
 from volley.outbox.connect import connect
 from volley.outbox.outbox import Outbox
 from volley.settings import Settings, load
 
 T = TypeVar("T")
-Work = Callable[[Reader, HotStates | None], Awaitable[T]]
+Work = Callable[[Reader, Outbox | None], Awaitable[T]]
 
 
 def export(campaign_id: str, form: str, output: Path | None) -> int:
     """Writes a campaign to a file or to stdout; how many messages that were."""
     from volley.ledger.export import Format, write  # pyarrow, which nothing else here needs
 
-    async def work(reader: Reader, hot: HotStates | None) -> int:
+    async def work(reader: Reader, outbox: Outbox | None) -> int:
         await reader.campaign(campaign_id)  # an unknown one leaves no file behind
         with _sink(output) as out:
+            hot = hot_states(outbox) if outbox else None
             return await write(reader.export(campaign_id, hot), cast(Format, form), out)  # noqa: TC006 - imported above
 
     return _run(work)
 
 
 def story(message_id: str) -> dict[str, Any]:
-    """One message, from its seal to its last receipt."""
-    return _run(lambda reader, hot: reader.message_story(message_id, hot))
+    """One message, from its seal to its last receipt, with what it waits for."""
+    return _run(lambda reader, outbox: whole_story(reader, outbox, message_id))
 
 
 def costs(by: str, since_us: int | None, until_us: int | None) -> dict[str, Any]:
     """`rows`, one a group and currency, and `totals`, one a currency."""
-    rows = _run(lambda reader, _hot: reader.costs(cast("By", by), since_us, until_us))
+    rows = _run(lambda reader, _: reader.costs(cast("By", by), since_us, until_us))
     documents = [
         {by: row.group, **{key: value for key, value in asdict(row).items() if key != "group"}} for row in rows
     ]
@@ -65,12 +67,12 @@ def _run(work: Work[T]) -> T:
 
 
 async def _with_ledger(settings: Settings, work: Work[T]) -> T:
-    async with reading(settings) as reader, _hot(settings) as hot:
-        return await work(reader, hot)
+    async with reading(settings) as reader, _outbox(settings) as outbox:
+        return await work(reader, outbox)
 
 
 @contextlib.asynccontextmanager
-async def _hot(settings: Settings) -> AsyncIterator[HotStates | None]:
+async def _outbox(settings: Settings) -> AsyncIterator[Outbox | None]:
     """What Redis knows; None where there is none, as the ledger can be asked without it."""
     try:
         redis = await connect(settings.current.redis_url, check=False)
@@ -79,7 +81,7 @@ async def _hot(settings: Settings) -> AsyncIterator[HotStates | None]:
         yield None
         return
     try:
-        yield hot_states(Outbox(redis, settings.account))
+        yield Outbox(redis, settings.account, ledger_bound=settings.ledger_bound, pin_days=settings.pin_days)
     except RedisError as error:
         raise TryAgainLater(f"Redis went away ({type(error).__name__}); try again") from error
     finally:

@@ -1,0 +1,89 @@
+"""The whole story of one message: what the ledger has, where it waits now, and why its sender was the one."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+from volley.ledger.documents import Document
+from volley.ledger.reader import Reader, hot_states
+from volley.message import parse_message_id
+from volley.outbox.outbox import Outbox
+from volley.outbox.whereabouts import Wait, pinned_sender, wait_of
+from volley.state import STATUS, State
+
+NO_REDIS = "Redis, which knows, cannot be asked"
+_RESOLVES = (
+    "a receipt resolves it: one that the carrier has of it makes it submitted. Volley does not send it again by itself"
+)
+
+
+async def whole_story(reader: Reader, outbox: Outbox | None, message_id: str) -> Document:
+    """`Reader.message_story` with `waits` (None where it is over) and `sender_why`, there and at each attempt."""
+    document = await reader.message_story(message_id, hot_states(outbox) if outbox else None)
+    named = (await reader.campaign(document["campaign_id"])).sender
+    pinned = await _pinned(document, outbox) if outbox else None
+    why = _explain(named, pinned, asked=outbox is not None)
+    for attempt in _attempts(document):
+        attempt["sender_why"] = why(attempt["from"])
+    return document | {"sender_why": why(document["from"]), "waits": await _waits(document, outbox)}
+
+
+def _attempts(document: Document) -> Iterator[Document]:
+    return (event for event in document["history"] if event["event"] == "attempt")
+
+
+async def _pinned(document: Document, outbox: Outbox) -> str | None:
+    to = document["to"]
+    return await pinned_sender(outbox, document["profile"], int(to[1:])) if to else None
+
+
+def _explain(named: str | None, pinned: str | None, *, asked: bool) -> Callable[[str | None], str | None]:
+    """Why a sender was the one. Pins tell who a person's sender is, not since which message: more is not claimed."""
+
+    def why(sender: str | None) -> str | None:
+        if sender is None:
+            return None
+        if sender == named:
+            return "named by the campaign"
+        if not asked:
+            return f"pinned to this person, or the pool's choice: {NO_REDIS}"
+        if pinned == sender:
+            return "pinned to this person, by this message or an earlier one"
+        if pinned is None:
+            return "pinned to this person then, or the pool's choice: no pin is held any more"
+        return f"pinned to this person then, or the pool's choice; the person is pinned to {pinned} since"
+
+    return why
+
+
+async def _waits(document: Document, outbox: Outbox | None) -> Document | None:
+    status = document["status"]
+    if status == STATUS[State.READY]:
+        if outbox is None:
+            return {"state": status, "why": f"nothing is in the ledger of what it waits for: {NO_REDIS}"}
+        return _document(await wait_of(outbox, parse_message_id(document["message_id"])))
+    why = {
+        STATUS[State.SENDING]: "it is being sent now",
+        STATUS[State.UNKNOWN]: f"{_unknown(document)}; {_RESOLVES}",
+        STATUS[State.SUBMITTED]: "the carrier has it; its last receipt has not come yet",
+    }.get(status)
+    return {"state": status, "why": why} if why else None
+
+
+def _document(wait: Wait) -> Document:
+    found: Document = {"state": wait.state, "why": wait.why}
+    if wait.until_us:
+        found["until"] = datetime.fromtimestamp(wait.until_us / 1e6, UTC).isoformat(timespec="milliseconds")
+    if wait.ahead is not None:
+        found |= {"lane": wait.lane, "ahead": wait.ahead}
+    return found
+
+
+def _unknown(document: Document) -> str:
+    """Why nobody knows whether it was sent, by the last event that says so."""
+    for event in reversed(document["history"]):
+        if event["event"] == "move" and event.get("why") == "reap":
+            return f"the worker that was sending it (by {event['from']}) did not come back, so nobody knows what came of it"
+        if event["event"] == "attempt" and event["status"] == STATUS[State.UNKNOWN]:
+            said = " ".join(str(event[name]) for name in ("error_code", "error_text") if event[name])
+            return f"attempt {event['attempt']} may have reached the carrier ({said or event['outcome']})"
+    return "nobody knows whether it was sent; why is not in the ledger yet"
