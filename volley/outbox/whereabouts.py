@@ -99,9 +99,7 @@ async def _unplanned(outbox: Outbox, message: Waiting) -> Wait | None:
     before = message.place.chunk - message.number("next")
     if before < 0:
         return None
-    why = (
-        f"it is not planned yet: its chunk is {message.place.chunk}, and {before} chunks of its campaign are before it"
-    )
+    why = f"it is not planned yet: chunks of its campaign before its own: {before}"
     until_us, rests = await _rests(outbox, message, ())
     return Wait(STATUS[State.READY], "; ".join([why, *rests]), until_us)
 
@@ -116,8 +114,9 @@ async def _later(outbox: Outbox, message: Waiting) -> Wait | None:
         )
         for member, due_us in found:
             if member.startswith(wanted):
-                attempts = REF.unpack(member[16:])[3]
-                why = f"it was not sent in {attempts} attempts so far, and is tried again at {moment(int(due_us))}"
+                attempt = REF.unpack(member[16:])[3]
+                before = f"attempt {attempt} did not send it" if attempt else "it was given back before it was tried"
+                why = f"{before}; it is tried again at {moment(int(due_us))}"
                 return Wait(STATUS[State.READY], why, int(due_us))
         if not cursor:
             return None
@@ -128,7 +127,7 @@ async def _in_lane(outbox: Outbox, message: Waiting) -> Wait:
     if lane is None:
         return Wait(STATUS[State.READY], _BETWEEN)
     about = "" if lane.exact else "at most "
-    why = f"it is in the lane of {lane.words}, {about}{lane.ahead} messages of its campaign before it"
+    why = f"it is in the lane of {lane.words}; messages of its campaign before it: {about}{lane.ahead}"
     until_us, rests = await _rests(outbox, message, lane.buckets)
     return Wait(
         STATUS[State.READY], "; ".join([why, *(rests or _idle(lane, message))]), until_us, lane.name, lane.ahead

@@ -72,6 +72,9 @@ def test_an_export_has_a_line_a_message_in_every_format(town: World, delivered: 
     assert story["text"] == "Hello N103"
     assert [event["event"] for event in story["history"]].count("attempt") == 1
     assert story["cost"] == rows[3]["cost"]
+    assert story["waits"] is None
+    assert story["sender_why"].startswith("pinned to this person")
+    assert "sender_why" in town.run("message", rows[3]["message_id"]).stdout
     told = town.run("message", rows[3]["message_id"]).stdout
     sealed = datetime.fromtimestamp(story["history"][0]["at_us"] / 1e6, UTC).isoformat(timespec="milliseconds")
     assert any(line.startswith(f"{sealed}  sealed ") for line in told.splitlines())
