@@ -2,14 +2,16 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
-from decimal import ROUND_CEILING, Decimal
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from math import ceil
 from typing import Any
 
 from producer.request import PushRequest
 from producer.rows import Batch
 from volley.errors import RowError
 from volley.outbox.chunks import ENCODINGS
+from volley.outbox.throughput import effective, seconds
 from volley.sender import Sender
 from volley.settings import Settings
 from volley.text.parts import Counted, forcing_character, measure
@@ -76,17 +78,22 @@ class Forecast:
         except RowError:
             return None
 
-    def as_json(self, senders: Sequence[Sender]) -> dict[str, Any]:
-        """Counts of messages: by parts, by encoding, by character that forces Unicode; and how long they take to send."""
+    def as_json(self, senders: Sequence[Sender], weights: Mapping[str, int]) -> dict[str, Any]:
+        """Counts of messages: by parts, by encoding, by character that forces Unicode; and how long they take to send.
+
+        `weights` are those of the pool's classes; `seconds` is None where a class has nobody who sends.
+        """
         parts = sum(size * count for size, count in self._histogram.items())
-        rate = _rate(self._request.profile, self._settings, senders)
+        # a push with a sender of its own is dealt to no class
+        rate = _rate(self._request.profile, self._settings, senders, {} if self._request.sender else weights)
+        needed = seconds(parts, rate)
         return {
             "parts_histogram": {str(size): self._histogram[size] for size in sorted(self._histogram)},
             "encodings": {name: self._encodings[name] for name in ENCODINGS},
             "unicode": [_described(char, rows) for char, rows in self._characters.most_common(MAX_CHARACTERS)],
             "depends_on": {"gsm_set": self._depends["gsm_set"], "parts_rule": self._depends["parts_rule"]},
-            "parts_per_second": f"{rate.normalize():f}",
-            "seconds": int((parts / rate).to_integral_value(ROUND_CEILING)),
+            "parts_per_second": f"{round(rate, 3).normalize():f}",
+            "seconds": None if needed is None else ceil(round(needed, 3)),
         }
 
 
@@ -95,8 +102,7 @@ def _described(char: str, rows: int) -> dict[str, str | int]:
     return {"character": char, "code": f"U+{ord(char):04X}", "name": name, "rows": rows}
 
 
-def _rate(profile: str, settings: Settings, senders: Sequence[Sender]) -> Decimal:
-    """Parts per second: what the senders make together, under the limits of profile and account."""
+def _rate(profile: str, settings: Settings, senders: Sequence[Sender], weights: Mapping[str, int]) -> Decimal:
+    """Parts per second, from the first to the last: what the senders make, under the limits of profile and account."""
     rates = settings.current.rates
-    pool = Decimal(sum(sender.rate_milli for sender in senders)) / 1000
-    return min(pool, rates.account, rates.profile.get(profile, rates.account))
+    return effective(weights, senders, [rates.account, rates.profile.get(profile, rates.account)])

@@ -88,7 +88,8 @@ class Intake:
             gone = await self.outbox.opted_out(self.request.profile, batch.to)
             self.totals.add(batch, gone, self.estimate)
             await asyncio.to_thread(forecast.add, batch, gone)
-        return replace(self._result(), forecast=forecast.as_json(senders))
+        weights = await self.outbox.weights(self.request.profile)
+        return replace(self._result(), forecast=forecast.as_json(senders, weights))
 
     async def run(self, expires_us: int, arm: Arm | None) -> PushResult:
         given = self.request.idempotency_key

@@ -1,6 +1,6 @@
 """A profile's numbers, from the carrier into Redis, with the rates that the settings give them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,13 +8,16 @@ from volley.carrier.edge import Profile
 from volley.carrier.numbers_api import TelnyxApi
 from volley.errors import UnusableInput
 from volley.outbox.outbox import Outbox
+from volley.outbox.throughput import effective
 from volley.sender import Sender
 from volley.settings import Account, Rates, Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Synced:
-    """What a sync came to. `rate` is what the usable numbers make together, `allowed` what account and profile let pass."""
+    """What a sync came to. `rate` is what the usable numbers make together; `allowed` what a push to new people may reach:
+    under the limits of account and profile, and with the class that ends last with its share.
+    """
 
     profile: str
     numbers: int
@@ -53,7 +56,7 @@ async def sync(settings: Settings, outbox: Outbox, profile_id: str) -> Synced:
         joined=joined,
         left=left,
         rate=sum(sender.rate_milli for sender in usable) / 1000,
-        allowed=_allowed(profile_id, usable, account.rates),
+        allowed=round(_allowed(profile_id, usable, account.rates, await outbox.weights(profile_id)), 3),
         weights={str(kind): weight for kind, weight in (profile.weights or {}).items()},
     )
 
@@ -71,9 +74,8 @@ def _rated(sender: Sender, profile: Profile, rates: Rates) -> Sender:
     return rated if profile.enabled else replace(rated, active=False, reason="the profile is disabled at the carrier")
 
 
-def _allowed(profile_id: str, usable: Sequence[Sender], rates: Rates) -> float:
-    limits = [sum(sender.rate_milli for sender in usable) / 1000, float(rates.account)]
-    return min([*limits, float(rates.profile[profile_id])] if profile_id in rates.profile else limits)
+def _allowed(profile_id: str, usable: Sequence[Sender], rates: Rates, weights: Mapping[str, int]) -> float:
+    return float(effective(weights, usable, [rates.account, rates.profile.get(profile_id, rates.account)]))
 
 
 def _empty(profile_id: str, senders: Sequence[Sender]) -> UnusableInput:

@@ -33,7 +33,9 @@ def sync(
     say(
         f"{synced.usable} of {synced.numbers} numbers can send for {profile}; {synced.joined} joined, {synced.left} left"
     )
-    say(f"together {synced.rate:g} parts/s, of which the account and the profile allow {synced.allowed:g}")
+    say(
+        f"together {synced.rate:g} parts/s, of which the limits and weights of account and profile allow {synced.allowed:g}"
+    )
 
 
 def list_(

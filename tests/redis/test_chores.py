@@ -149,6 +149,16 @@ async def test_profiles_show_what_waits_and_how_fast_it_may_go(rig: Rig) -> None
     assert view.oldest_us > 0
 
 
+async def test_the_allowed_rate_is_that_of_the_class_which_ends_last_with_its_share(rig: Rig) -> None:
+    pool = [sender(n, 0.1) for n in range(20)] + [sender(20 + n, 20, type="toll_free") for n in range(4)]
+    for weights, allowed in (({"long_code": 1, "toll_free": 1}, 4), ({"long_code": 1, "toll_free": 40}, 82), ({}, 82)):
+        await rig.sync(pool, weights)
+        [view] = await rig.outbox.profiles()
+        assert view.allowed_rate == allowed
+    await rig.rate("a", 50)
+    assert [view.allowed_rate for view in await rig.outbox.profiles()] == [50]
+
+
 async def test_after_all_is_over_only_what_is_listed_as_permanent_is_left(rig: Rig) -> None:
     """Everything that can happen to a message, then the recorder commits, then nothing must remember it."""
     await rig.sync([sender(0, group="CX"), sender(1, type="toll_free"), sender(2)], {"long_code": 2, "toll_free": 1})

@@ -8,7 +8,7 @@ import orjson
 
 from volley.campaign import Campaign
 from volley.errors import RefusedByPolicy, TryAgainLater, UnusableInput
-from volley.outbox import pool, pushes, views
+from volley.outbox import pool, pushes, throughput, views
 from volley.outbox.chores import Chores
 from volley.outbox.client import Redis
 from volley.outbox.dispatch import Dispatch
@@ -171,6 +171,16 @@ class Outbox:
     async def profiles(self) -> list[views.ProfileView]:
         with reaching():
             return await views.profiles(self.redis, self.keys)
+
+    async def profile(self, profile: str) -> views.ProfileView | None:
+        with reaching():
+            return next(iter(await views.profiles(self.redis, self.keys, profile)), None)
+
+    async def weights(self, profile: str) -> dict[str, int]:
+        """The classes among which new people of a profile are dealt, and their weights."""
+        index = await self.profile_index(profile)
+        with reaching():
+            return {} if index is None else await throughput.weights(self.redis, self.keys, index)
 
     async def workers(self) -> list[views.WorkerView]:
         with reaching():

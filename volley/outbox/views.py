@@ -1,11 +1,14 @@
 """What people see of the outbox: read by plain commands, changing nothing."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 import orjson
 
 from volley.campaign import Campaign
+from volley.outbox import throughput
 from volley.outbox.client import Redis
 from volley.outbox.keys import Keys
 from volley.sender import Sender
@@ -67,7 +70,11 @@ class WorkerView:
 
 @dataclass(frozen=True, slots=True)
 class ProfileView:
-    """One queue: `depth` messages are ready, the oldest since `oldest_us`; `rate` is parts per second of late."""
+    """One queue: `depth` messages are ready, the oldest since `oldest_us`. Rates are parts per second.
+
+    `rate` is that of late, `allowed_rate` what a large push to new people may reach, `limit` what account and profile let
+    pass, `own_rates` what each number of the pool makes. `weight`: of all its campaigns that are ready and wait.
+    """
 
     profile: str
     depth: int
@@ -76,6 +83,10 @@ class ProfileView:
     senders: int
     allowed_rate: float
     campaigns: list[str] = field(default_factory=list)
+    limit: float = 0.0
+    own_rates: Mapping[str, float] = field(default_factory=dict)
+    weight: int = 0
+    now_us: int = 0
 
 
 def _number(fields: dict[bytes, bytes], name: str) -> int:
@@ -180,21 +191,23 @@ async def pins(client: Redis, keys: Keys) -> dict[tuple[int, int], int]:
     return held
 
 
-async def profiles(client: Redis, keys: Keys) -> list[ProfileView]:
+async def profiles(client: Redis, keys: Keys, only: str | None = None) -> list[ProfileView]:
+    """All profiles, or only one."""
     indices = await client.hgetall(keys.of("profile"))
     live = await campaigns(client, keys, live=True)
-    now = int((await client.time())[0])
-    rates = await client.hgetall(keys.of("rates"))
-    slots = [await client.hgetall(keys.of("tempo", now // 10 - n)) for n in range(1, _TEMPO_SLOTS + 1)]
+    seconds, micros = await client.time()
+    slots = [await client.hgetall(keys.of("tempo", int(seconds) // 10 - n)) for n in range(1, _TEMPO_SLOTS + 1)]
     found = []
     for profile, index in indices.items():
         name = profile.decode()
+        if only not in (None, name):
+            continue
         mine = [view for view in live if view.campaign.profile == name]
         waiting = [view for view in mine if view.waiting]
         parts = sum(int(slot.get(index, 0)) for slot in slots)
-        pool = [view for view in await senders(client, keys, name) if view.free_us]
-        limits = [sum(view.sender.rate_milli for view in pool)]
-        limits += [int(rates[bucket]) for bucket in (b"a", b"p" + index) if bucket in rates]
+        pool = [view.sender for view in await senders(client, keys, name) if view.free_us]
+        limits = await _limits(client, keys, index)
+        weights = await throughput.weights(client, keys, int(index))
         found.append(
             ProfileView(
                 profile=name,
@@ -202,11 +215,21 @@ async def profiles(client: Redis, keys: Keys) -> list[ProfileView]:
                 oldest_us=min((view.sealed_us for view in waiting), default=0),
                 rate=parts / (10 * _TEMPO_SLOTS),
                 senders=len(pool),
-                allowed_rate=min(limits) / 1000,
+                allowed_rate=round(float(throughput.effective(weights, pool, limits)), 3),
                 campaigns=[view.campaign.id for view in mine],
+                limit=float(min(limits, default=Decimal("inf"))),
+                own_rates={sender.number: sender.rate_milli / 1000 for sender in pool},
+                weight=sum(view.campaign.weight for view in waiting if view.state == "ready"),
+                now_us=int(seconds) * 1_000_000 + int(micros),
             )
         )
     return found
+
+
+async def _limits(client: Redis, keys: Keys, index: bytes) -> list[Decimal]:
+    """Parts per second that the account and a profile let pass, where they have a limit."""
+    rates = await client.hgetall(keys.of("rates"))
+    return [Decimal(int(rates[bucket])) / 1000 for bucket in (b"a", b"p" + index) if bucket in rates]
 
 
 async def workers(client: Redis, keys: Keys) -> list[WorkerView]:

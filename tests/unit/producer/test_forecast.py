@@ -25,6 +25,7 @@ def foreseen(
     settings: Settings | None = None,
     gone: frozenset[int] = frozenset(),
     senders: list[Sender] = SENDERS,
+    weights: dict[str, int] | None = None,
     **fields: Any,
 ) -> Any:
     settings = settings or Settings()
@@ -34,7 +35,7 @@ def foreseen(
     rows, forecast = Rows(source, request, settings, Rejects(None, ())), Forecast(request, settings)
     while (batch := rows.batch()) is not None:
         forecast.add(batch, set(gone))
-    return forecast.as_json(senders)
+    return forecast.as_json(senders, weights or {"any": 1})
 
 
 def test_texts_are_counted_by_parts_and_encoding() -> None:
@@ -77,6 +78,15 @@ def test_the_time_to_finish_is_parts_over_the_lowest_of_the_rates() -> None:
     assert foreseen(["x"], Settings(rates=Rates(account=Decimal("0.10"))))["parts_per_second"] == "0.1"
     account = Settings(rates=Rates(account=Decimal("0.1")))
     assert foreseen(["x"] * 3, account)["seconds"] == 30
+
+
+def test_a_slow_class_with_half_of_the_people_sets_the_time_unless_the_push_names_its_sender() -> None:
+    mixed = [*SENDERS, Sender("+18005559000", "toll_free", "p", rate_milli=20_000)]
+    equal = {"long_code": 1, "toll_free": 1}
+    assert foreseen(["x"] * 100, senders=mixed, weights=equal)["seconds"] == 100
+    assert foreseen(["x"] * 100, senders=mixed)["seconds"] == 5
+    assert foreseen(["x"] * 100, senders=mixed[1:], sender="+18005559000", weights=equal)["seconds"] == 5
+    assert foreseen(["x"] * 100, weights=equal)["seconds"] is None
 
 
 PRICES = Prices(
