@@ -1,8 +1,8 @@
 """The whole story of one message: what the ledger has, where it waits now, and why its sender was the one."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 
+from producer.documents import moment
 from volley.ledger.documents import Document
 from volley.ledger.reader import Reader, hot_states
 from volley.message import parse_message_id
@@ -72,7 +72,7 @@ async def _waits(document: Document, outbox: Outbox | None) -> Document | None:
 def _document(wait: Wait) -> Document:
     found: Document = {"state": wait.state, "why": wait.why}
     if wait.until_us:
-        found["until"] = datetime.fromtimestamp(wait.until_us / 1e6, UTC).isoformat(timespec="milliseconds")
+        found["until"] = moment(wait.until_us)
     if wait.ahead is not None:
         found |= {"lane": wait.lane, "ahead": wait.ahead}
     return found

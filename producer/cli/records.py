@@ -47,9 +47,17 @@ def message(
     document = story(message_id)
     if as_json:
         emit(document)
-        return
-    history = document.pop("history")
-    facts((name.removesuffix("_us"), _plain(name, value)) for name, value in document.items() if value is not None)
+    else:
+        tell(document)
+
+
+def tell(story: dict[str, Any]) -> None:
+    """A message's story for people: its facts, what it waits for, and what happened to it."""
+    history, waits = story["history"], story["waits"]
+    plain = {name: value for name, value in story.items() if name not in ("history", "waits")}
+    facts((name.removesuffix("_us"), _plain(name, value)) for name, value in plain.items() if value is not None)
+    if waits:
+        facts(waits.items(), title="waits")
     table(
         ("at", "what", "how"),
         [(moment(each.pop("at_us")), each.pop("event"), _how(each)) for each in history],
