@@ -5,8 +5,10 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from producer import pace
 from volley.campaign import Campaign
 from volley.money import amount
+from volley.outbox.rests import RestView
 from volley.outbox.views import CampaignView, ProfileView, SenderView, WorkerView
 from volley.state import LEDGER_STATUSES, STATUSES
 
@@ -22,18 +24,17 @@ def money(micros: int, currency: str) -> Document:
     return {"amount": amount(micros), "currency": currency}
 
 
-def campaign(view: CampaignView, receipts: Mapping[str, int] | None = None) -> Document:
+def campaign(view: CampaignView, profile: ProfileView, receipts: Mapping[str, int] | None = None) -> Document:
     """A campaign: states, counts per state, rate in parts/s, ETA in seconds, cost.
 
     `receipts`: how many messages the ledger knows per status; of use are delivered, undelivered and unconfirmed.
     """
     facts = view.campaign
-    rate = _rate(view.sent_parts, view.first_us, view.last_us)
     return _facts(facts, view.state) | {
         "counts": counts(view.counts, receipts),
         "sent_parts": view.sent_parts,
-        "rate": rate,
-        "eta_seconds": _eta(parts_left(view), rate) if view.state == "ready" else None,
+        "rate": pace.rate(view, profile),
+        "eta_seconds": pace.eta(view, profile),
         "cost": money(view.cost_micros, facts.currency),
         "first_sent": moment(view.first_us),
         "last_sent": moment(view.last_us),
@@ -47,7 +48,7 @@ def past_campaign(facts: Campaign, report: Document) -> Document:
     return _facts(facts, "finished") | {
         "counts": {status: report["statuses"].get(status, 0) for status in STATUSES},
         "sent_parts": report["sent_parts"],
-        "rate": _rate(report["sent_parts"], first_us, last_us),
+        "rate": pace.average(report["sent_parts"], first_us, last_us),
         "eta_seconds": None,
         "cost": {"amount": cost or "0.00", "currency": facts.currency},
         "first_sent": moment(first_us),
@@ -88,23 +89,23 @@ def counts(hot: Mapping[str, int], receipts: Mapping[str, int] | None) -> dict[s
     return {status: known[status] for status in STATUSES}
 
 
-def parts_left(view: CampaignView) -> float:
-    """Parts that wait, from the campaign's average."""
-    return view.waiting * view.campaign.parts / max(view.campaign.accepted, 1)
-
-
 def queue(view: ProfileView, campaigns: Iterable[CampaignView], now_us: int) -> Document:
-    """A profile's queue; `eta_seconds` is None while nothing moves."""
-    left = sum(parts_left(each) for each in campaigns if each.campaign.profile == view.profile)
+    """A profile's queue; `eta_seconds` is None while nothing may move."""
+    mine = [each for each in campaigns if each.campaign.profile == view.profile]
     return {
         "profile": view.profile,
         "depth": view.depth,
         "oldest_age_seconds": round((now_us - view.oldest_us) / 1e6, 3) if view.oldest_us else 0,
         "rate": view.rate,
-        "eta_seconds": _eta(left, view.rate),
+        "eta_seconds": pace.queue_eta(view, mine),
         "senders": view.senders,
         "allowed_rate": view.allowed_rate,
     }
+
+
+def rest(view: RestView, account: str) -> Document:
+    name = account if view.what == "account" else view.name
+    return {"what": view.what, "name": name, "until": moment(view.until_us), "reason": view.reason}
 
 
 def worker(view: WorkerView) -> Document:
@@ -135,15 +136,3 @@ def sender(view: SenderView) -> Document:
         "pins": view.pins,
         "sent_today": view.sent_today,
     }
-
-
-def _rate(parts: int, first_us: int, last_us: int) -> float:
-    """Parts per second between the first and the last that went out."""
-    seconds = (last_us - first_us) / 1e6
-    return round(parts / seconds, 3) if seconds > 0 else 0.0
-
-
-def _eta(parts: float, rate: float) -> float | None:
-    if parts <= 0:
-        return 0
-    return round(parts / rate, 1) if rate > 0 else None

@@ -4,6 +4,7 @@ from time import time_ns
 
 from producer import documents
 from producer.documents import Document
+from producer.standstill import reasons
 from volley.errors import TryAgainLater, UnusableInput
 from volley.ledger.stream import LedgerStream
 from volley.outbox.outbox import Outbox
@@ -16,7 +17,8 @@ async def every_campaign(outbox: Outbox, settings: Settings, newest: int) -> lis
     """The newest campaigns, the newest first; with receipts where the ledger can be asked."""
     views = (await outbox.campaigns())[:newest]
     receipts = await _receipts(settings, [view.campaign.id for view in views])
-    return [documents.campaign(view, receipts.get(view.campaign.id)) for view in views]
+    profiles = {each.profile: each for each in await outbox.profiles()}
+    return [documents.campaign(view, profiles[view.campaign.profile], receipts.get(view.campaign.id)) for view in views]
 
 
 async def one_campaign(outbox: Outbox, settings: Settings, campaign_id: str) -> Document:
@@ -25,7 +27,7 @@ async def one_campaign(outbox: Outbox, settings: Settings, campaign_id: str) -> 
     if view is None:
         return await _past_campaign(settings, campaign_id)
     receipts = await _receipts(settings, [campaign_id])
-    return documents.campaign(view, receipts.get(campaign_id))
+    return documents.campaign(view, await outbox.profile(view.campaign.profile), receipts.get(campaign_id))
 
 
 async def _past_campaign(settings: Settings, campaign_id: str) -> Document:
@@ -51,15 +53,21 @@ async def _receipts(settings: Settings, campaign_ids: list[str]) -> dict[str, di
     return {campaign_id: counted.get(campaign_id, {}) for campaign_id in campaign_ids}
 
 
-async def status(outbox: Outbox, *, relaxed: bool) -> Document:
-    """Queues, live campaigns, workers, how many messages are unknown, how far the ledger is behind."""
+async def status(outbox: Outbox, account: str, *, relaxed: bool) -> Document:
+    """Queues, live campaigns, workers, how many messages are unknown, how far the ledger is behind; what rests, and why
+    nothing moves.
+    """
     now_us = time_ns() // 1000
     views = await outbox.campaigns()
     live = [view for view in views if view.waiting or view.in_flight]
+    profiles = {each.profile: each for each in await outbox.profiles()}
+    workers, rests = await outbox.workers(), await outbox.rests()
     document: Document = {
-        "queues": [documents.queue(each, live, now_us) for each in await outbox.profiles()],
-        "campaigns": [documents.campaign(view) for view in live],
-        "workers": [documents.worker(each) for each in await outbox.workers()],
+        "queues": [documents.queue(each, live, now_us) for each in profiles.values()],
+        "campaigns": [documents.campaign(view, profiles[view.campaign.profile]) for view in live],
+        "workers": [documents.worker(each) for each in workers],
+        "rests": [documents.rest(each, account) for each in rests],
+        "notes": reasons(live, len(workers), await outbox.ledger_length(), outbox.ledger_bound, rests),
         "unknown": sum(view.counts["unknown"] for view in views),
         "ledger_lag_seconds": round(await LedgerStream(outbox.redis, outbox.keys.ledger, "status").lag_seconds(), 3),
     }

@@ -19,7 +19,7 @@ from producer.intake import PushRequest, PushResult, push
 from producer.sources import open_source
 from volley.errors import UnusableInput, VolleyError
 from volley.money import amount
-from volley.outbox.views import CampaignView
+from volley.outbox.views import CampaignView, ProfileView
 from volley.settings import load
 
 _LOOK_S = 0.5
@@ -117,13 +117,13 @@ async def follow(desk: Desk, campaign_id: str, progress: Progress) -> CampaignVi
         if not lonely and not await desk.outbox.workers():
             lonely = True
             note("no worker is running: start volley worker, or volley up")
-        progress.show(describe(view))
+        progress.show(describe(view, await desk.outbox.profile(view.campaign.profile)))
         await asyncio.sleep(_LOOK_S)
 
 
-def describe(view: CampaignView) -> str:
+def describe(view: CampaignView, profile: ProfileView) -> str:
     """A campaign in a line: sent, rate, ETA, cost so far."""
-    document = documents.campaign(view)
+    document = documents.campaign(view, profile)
     sent = view.campaign.accepted - view.waiting - view.in_flight
     cost = f"{document['cost']['amount']} {document['cost']['currency']}"
     eta = span(document["eta_seconds"])

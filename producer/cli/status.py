@@ -13,20 +13,25 @@ def register(app: typer.Typer) -> None:
 
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False) -> None:
-    """Queue depth, age of the oldest message, rate and ETA; live campaigns; workers; what is unknown."""
+    """Queue depth, age of the oldest message, rate and ETA; live campaigns; workers; what is unknown; why nothing moves."""
     from producer.cli.desk import at_desk
     from producer.overview import status as overview
 
-    document = at_desk(lambda desk: overview(desk.outbox, relaxed=desk.settings.durability == "relaxed"))
+    document = at_desk(
+        lambda desk: overview(desk.outbox, desk.settings.account, relaxed=desk.settings.durability == "relaxed")
+    )
     if as_json:
         emit(document)
     else:
-        _print(document)
+        show(document)
 
 
-def _print(document: dict[str, Any]) -> None:
+def show(document: dict[str, Any]) -> None:
+    """The document for people."""
     if "durability" in document:
         say(f"durability is {document['durability']['mode']}: {document['durability']['risk']}")
+    for line in document["notes"]:
+        say(line)
     columns = ("profile", "depth", "oldest", "rate", "allowed", "ETA", "senders")
     queues = [
         (
@@ -52,8 +57,8 @@ def _print(document: dict[str, Any]) -> None:
     ]
     if workers:
         table(("worker", "host", "pid", "in flight", "rate"), workers, title="workers")
-    else:
-        say("\nno worker is running: volley worker, or volley up")
+    elif not document["campaigns"]:
+        say("\nno worker is running: start volley worker, or volley up")
     facts(
         [("unknown", document["unknown"]), ("ledger behind by", span(document["ledger_lag_seconds"]))], title="ledger"
     )

@@ -9,7 +9,7 @@ from typing import Protocol
 from producer import documents
 from producer.cli.output import note, span
 from producer.cli.push import describe
-from volley.outbox.views import CampaignView
+from volley.outbox.views import CampaignView, ProfileView
 
 _EVERY_S = 5.0
 
@@ -17,7 +17,7 @@ _EVERY_S = 5.0
 class Show(Protocol):
     """What is told of a campaign again and again."""
 
-    def update(self, view: CampaignView) -> None: ...
+    def update(self, view: CampaignView, profile: ProfileView) -> None: ...
 
 
 @contextlib.contextmanager
@@ -33,8 +33,8 @@ def show(title: str) -> Iterator[Show]:
         task = progress.add_task(title, total=None, told="")
 
         class Bar:
-            def update(self, view: CampaignView) -> None:
-                progress.update(task, total=view.campaign.accepted, completed=sent(view), told=told(view))
+            def update(self, view: CampaignView, profile: ProfileView) -> None:
+                progress.update(task, total=view.campaign.accepted, completed=sent(view), told=told(view, profile))
 
         yield Bar()
 
@@ -46,11 +46,11 @@ class Lines:
         self._title = title
         self._last_s = 0.0
 
-    def update(self, view: CampaignView) -> None:
+    def update(self, view: CampaignView, profile: ProfileView) -> None:
         now_s = time.monotonic()
         if now_s - self._last_s >= _EVERY_S or not (view.waiting or view.in_flight):
             self._last_s = now_s
-            note(f"{self._title}: {describe(view)}")
+            note(f"{self._title}: {describe(view, profile)}")
 
 
 def sent(view: CampaignView) -> int:
@@ -58,8 +58,8 @@ def sent(view: CampaignView) -> int:
     return view.campaign.accepted - view.waiting - view.in_flight
 
 
-def told(view: CampaignView) -> str:
+def told(view: CampaignView, profile: ProfileView) -> str:
     """Rate, ETA, cost so far."""
-    document = documents.campaign(view)
+    document = documents.campaign(view, profile)
     cost = f"{document['cost']['amount']} {document['cost']['currency']}"
     return f"{document['rate']:.0f} parts/s · ETA {span(document['eta_seconds'])} · {cost}"

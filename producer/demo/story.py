@@ -135,7 +135,7 @@ class Play:
                 view = await self.desk.outbox.campaign(result.campaign_id or "")
                 if view is None:
                     raise UnusableInput("the example list has no row that can be sent")
-                shown.update(view)
+                shown.update(view, await self.desk.outbox.profile(view.campaign.profile))
                 if not (view.waiting or view.in_flight):
                     return
                 if view.waiting != waiting:

@@ -3,17 +3,25 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producer import documents
+from producer import documents, standstill
 from volley.campaign import Campaign
+from volley.outbox.rests import RestView
 from volley.outbox.views import CampaignView, ProfileView
 from volley.state import LEDGER_STATUSES, STATUS, STATUSES
 
 
 def view(
-    *, ready: int = 0, submitted: int = 0, first_us: int = 0, last_us: int = 0, state: str = "ready"
+    *,
+    ready: int = 0,
+    submitted: int = 0,
+    first_us: int = 0,
+    last_us: int = 0,
+    state: str = "ready",
+    sender: str | None = None,
 ) -> CampaignView:
     counts = dict.fromkeys(STATUS.values(), 0) | {"ready": ready, "submitted": submitted}
-    facts = Campaign("0123456789abcdef", "p1", "hi", accepted=ready + submitted, parts=2 * (ready + submitted))
+    total = ready + submitted
+    facts = Campaign("0123456789abcdef", "p1", "hi", accepted=total, parts=2 * total, sender=sender)
     return CampaignView(
         campaign=facts,
         state=state,
@@ -24,6 +32,17 @@ def view(
         last_us=last_us,
         sealed_us=1,
         planned_chunks=1,
+    )
+
+
+NOW = 1_000_000_000
+MINUTE = 60_000_000
+
+
+def profile(rate: float = 0.0, allowed_rate: float = 50.0, weight: int = 1) -> ProfileView:
+    own = {"+12125550100": 0.5}
+    return ProfileView(
+        "p1", 30, 995_500_000, rate, 4, allowed_rate, limit=50.0, own_rates=own, weight=weight, now_us=NOW
     )
 
 
@@ -44,29 +63,77 @@ def test_counts_add_up_to_the_accepted_whatever_receipts_say(counted: dict[str, 
 
 
 def test_without_the_ledger_all_that_was_taken_is_submitted() -> None:
-    assert documents.campaign(view(submitted=3))["counts"] == view(submitted=3).counts
+    assert documents.campaign(view(submitted=3), profile())["counts"] == view(submitted=3).counts
 
 
-def test_the_rate_is_parts_per_second_and_the_eta_follows_from_it() -> None:
-    told = documents.campaign(view(ready=50, submitted=100, first_us=10_000_000, last_us=20_000_000))
-    assert told["rate"] == 20.0
-    assert told["eta_seconds"] == 5.0
+def test_a_campaign_that_has_just_begun_has_the_rate_since_its_first_part() -> None:
+    told = documents.campaign(view(ready=50, submitted=100, first_us=NOW - 10_000_000, last_us=NOW), profile())
+    assert (told["rate"], told["eta_seconds"]) == (20.0, 5.0)
     assert told["cost"] == {"amount": "0.80", "currency": "USD"}
 
 
-def test_where_nothing_moves_there_is_no_eta() -> None:
-    assert documents.campaign(view(ready=50))["eta_seconds"] is None
-    assert documents.campaign(view(ready=50, submitted=9, last_us=9, state="paused"))["eta_seconds"] is None
-    assert documents.campaign(view(submitted=9, last_us=9))["eta_seconds"] == 0
+def test_what_a_campaign_did_before_a_pause_does_not_slow_its_rate() -> None:
+    paused_for_an_hour = view(ready=50, submitted=100, first_us=NOW - 60 * MINUTE, last_us=NOW)
+    told = documents.campaign(paused_for_an_hour, profile(rate=10.0))
+    assert (told["rate"], told["eta_seconds"]) == (10.0, 10.0)
+
+
+def test_campaigns_of_one_profile_share_its_rate_by_weight() -> None:
+    told = documents.campaign(view(ready=50, first_us=NOW - MINUTE, last_us=NOW), profile(rate=10.0, weight=4))
+    assert (told["rate"], told["eta_seconds"]) == (2.5, 40.0)
+
+
+def test_a_fast_beginning_promises_no_more_than_the_slow_class_can_keep() -> None:
+    fast = view(ready=50, first_us=NOW - MINUTE, last_us=NOW)
+    told = documents.campaign(fast, profile(rate=40.0, allowed_rate=4.0))
+    assert (told["rate"], told["eta_seconds"]) == (40.0, 25.0)
+
+
+def test_where_nothing_was_sent_of_late_the_allowed_rate_tells_the_time() -> None:
+    assert documents.campaign(view(ready=50), profile())["eta_seconds"] == 2.0
+    stale = view(ready=50, submitted=100, first_us=NOW - 9 * MINUTE, last_us=NOW - MINUTE)
+    told = documents.campaign(stale, profile(rate=25.0))
+    assert (told["rate"], told["eta_seconds"]) == (0.0, 2.0)
+    assert documents.campaign(view(ready=50), profile(allowed_rate=0.0))["eta_seconds"] is None
+
+
+def test_a_campaign_with_a_sender_of_its_own_is_as_fast_as_that_one() -> None:
+    assert documents.campaign(view(ready=50, sender="+12125550100"), profile())["eta_seconds"] == 200.0
+    assert documents.campaign(view(ready=50, sender="+12125550199"), profile())["eta_seconds"] is None
+
+
+def test_what_is_paused_has_no_rate_and_no_eta_and_what_is_over_nothing_to_wait_for() -> None:
+    told = documents.campaign(view(ready=50, submitted=9, first_us=NOW - 1, last_us=NOW, state="paused"), profile(9.0))
+    assert (told["rate"], told["eta_seconds"]) == (0.0, None)
+    over = documents.campaign(view(submitted=100, first_us=10_000_000, last_us=20_000_000), profile())
+    assert (over["rate"], over["eta_seconds"]) == (20.0, 0)
 
 
 def test_a_queue_tells_depth_age_rate_and_eta() -> None:
-    waiting = view(ready=30, submitted=10)
-    queue = ProfileView("p1", depth=30, oldest_us=1_000_000, rate=6.0, senders=4, allowed_rate=50.0)
-    told = documents.queue(queue, [waiting], now_us=5_500_000)
+    told = documents.queue(profile(rate=6.0), [view(ready=30, submitted=10)], now_us=NOW)
     assert (told["depth"], told["oldest_age_seconds"], told["rate"], told["eta_seconds"]) == (30, 4.5, 6.0, 10.0)
+    assert documents.queue(profile(), [view(ready=50)], NOW)["eta_seconds"] == 2.0
+    assert documents.queue(profile(), [view(ready=50, state="paused")], NOW)["eta_seconds"] is None
 
 
 def test_an_empty_queue_has_no_age_and_nothing_to_wait_for() -> None:
     told = documents.queue(ProfileView("p1", 0, 0, 0.0, 4, 50.0), [], now_us=5)
     assert (told["depth"], told["oldest_age_seconds"], told["eta_seconds"]) == (0, 0, 0)
+
+
+def test_why_nothing_moves_is_told_the_widest_first_and_not_in_endless_lists() -> None:
+    account = RestView("account", "", 4_102_444_800_000_000, "10009 Authentication failed")
+    senders = [RestView("sender", f"+1212555010{n}", 4_102_444_800_000_000, "40008") for n in range(7)]
+    said = standstill.reasons([view(ready=5, state="paused")], 0, 201, 200, [account, *senders])
+    assert said[0] == "no worker is running: start volley worker, or volley up"
+    assert said[1].startswith("the ledger is behind: 201 entries wait")
+    assert said[2] == "the account rests until 2100-01-01 00:00:00 UTC: 10009 Authentication failed"
+    assert said[8:] == [
+        "2 more senders rest: volley numbers list",
+        "campaign 0123456789abcdef is paused: volley campaigns resume 0123456789abcdef",
+    ]
+
+
+def test_while_all_goes_well_there_is_nothing_to_say() -> None:
+    assert standstill.reasons([view(ready=5)], 1, 200, 200, []) == []
+    assert standstill.reasons([], 0, 0, 200, []) == [], "no work, so nobody is missed"

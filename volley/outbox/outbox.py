@@ -8,13 +8,14 @@ import orjson
 
 from volley.campaign import Campaign
 from volley.errors import RefusedByPolicy, TryAgainLater, UnusableInput
-from volley.outbox import pool, pushes, throughput, views
+from volley.outbox import pool, pushes, rests, throughput, views
 from volley.outbox.chores import Chores
 from volley.outbox.client import Redis
 from volley.outbox.dispatch import Dispatch
 from volley.outbox.events import ReceiptRecord, pack
 from volley.outbox.keys import Keys
 from volley.outbox.receipts import positions
+from volley.outbox.rests import RestView
 from volley.outbox.scripts import Scripts, reaching
 from volley.sender import Sender, SenderType
 from volley.state import MOVES_ARG
@@ -172,9 +173,10 @@ class Outbox:
         with reaching():
             return await views.profiles(self.redis, self.keys)
 
-    async def profile(self, profile: str) -> views.ProfileView | None:
+    async def profile(self, profile: str) -> views.ProfileView:
+        """One of those that campaigns name."""
         with reaching():
-            return next(iter(await views.profiles(self.redis, self.keys, profile)), None)
+            return (await views.profiles(self.redis, self.keys, profile))[0]
 
     async def weights(self, profile: str) -> dict[str, int]:
         """The classes among which new people of a profile are dealt, and their weights."""
@@ -185,6 +187,10 @@ class Outbox:
     async def workers(self) -> list[views.WorkerView]:
         with reaching():
             return await views.workers(self.redis, self.keys)
+
+    async def rests(self) -> list[RestView]:
+        with reaching():
+            return await rests.rests(self.redis, self.keys)
 
     async def pause(self, campaign_id: str) -> int:
         """Nothing more of it is granted once this returns. How many messages are still in flight."""

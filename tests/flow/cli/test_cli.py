@@ -110,7 +110,15 @@ def test_costs_are_grouped_and_add_up(town: World, delivered: dict[str, Any]) ->
 
 def test_status_has_the_promised_keys(town: World, profile: str) -> None:
     document = town.json("status")
-    assert set(document) == {"queues", "campaigns", "workers", "unknown", "ledger_lag_seconds"}
+    assert set(document) == {
+        "queues",
+        "campaigns",
+        "workers",
+        "rests",
+        "notes",
+        "unknown",
+        "ledger_lag_seconds",
+    }
     queue = next(each for each in document["queues"] if each["profile"] == profile)
     assert {"profile", "depth", "oldest_age_seconds", "rate", "eta_seconds"} <= set(queue)
     assert len(document["workers"]) == 1

@@ -1,0 +1,48 @@
+"""Why nothing moves, or not all of it: sentences for people who look at `volley status`."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from volley.outbox.rests import RestView
+from volley.outbox.views import CampaignView
+
+MOST = 5
+"""So many senders, and so many paused campaigns, are told one by one."""
+
+
+def reasons(
+    live: Sequence[CampaignView], workers: int, ledger_entries: int, ledger_bound: int, rests: Sequence[RestView]
+) -> list[str]:
+    """What holds messages up now, the widest first."""
+    found = []
+    if live and not workers:
+        found.append("no worker is running: start volley worker, or volley up")
+    if ledger_entries > ledger_bound:
+        found.append(
+            f"the ledger is behind: {ledger_entries} entries wait, and nothing is sent above {ledger_bound};"
+            " see that volley serve runs and its database is there"
+        )
+    return [*found, *_resting(rests), *_paused(live)]
+
+
+def _resting(rests: Sequence[RestView]) -> Iterator[str]:
+    senders = [rest for rest in rests if rest.what == "sender"]
+    for rest in [*(rest for rest in rests if rest.what != "sender"), *senders[:MOST]]:
+        who = "the account" if rest.what == "account" else f"{rest.what} {rest.name}"
+        yield f"{who} rests until {_clock(rest.until_us)}: {rest.reason}"
+    if len(senders) > MOST:
+        yield f"{len(senders) - MOST} more senders rest: volley numbers list"
+
+
+def _clock(us: int) -> str:
+    """A moment in UTC; its day too unless that is today."""
+    moment = datetime.fromtimestamp(us / 1e6, UTC)
+    today = moment.date() == datetime.now(UTC).date()
+    return moment.strftime("%H:%M:%S UTC" if today else "%Y-%m-%d %H:%M:%S UTC")
+
+
+def _paused(live: Sequence[CampaignView]) -> Iterator[str]:
+    paused = [view.campaign.id for view in live if view.state == "paused"]
+    yield from (f"campaign {name} is paused: volley campaigns resume {name}" for name in paused[:MOST])
+    if len(paused) > MOST:
+        yield f"{len(paused) - MOST} more campaigns are paused: volley campaigns"

@@ -1,0 +1,57 @@
+"""`volley status` says why nothing moves."""
+
+import time
+
+import pytest
+import redis.asyncio
+
+from producer.cli.status import show
+from producer.overview import status
+from tests.redis.conftest import PROFILE, Rig, chunk_of, people
+from volley.outbox.outbox import Outbox
+
+
+async def told(rig: Rig, capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, object], list[str]]:
+    document = await status(rig.outbox, "test", relaxed=False)
+    show(document)
+    return document, capsys.readouterr().out.splitlines()
+
+
+async def test_rests_are_told_with_their_names_and_moments(
+    db: redis.asyncio.Redis, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rig = Rig(Outbox(db, "test"))
+    await rig.pool()
+    assert (await told(rig, capsys))[0]["rests"] == []
+    until_us = (time.time_ns() // 1_000_000_000 + 86_400) * 1_000_000
+    for bucket, reason in (("s1", "40008 not valid"), ("p1", "spend limit"), ("a", "10009 Authentication failed")):
+        await rig.outbox.dispatch.rest(bucket, until_us, reason)
+    await rig.outbox.dispatch.rest("s2", 1, "this is over")
+    document, lines = await told(rig, capsys)
+    moment = time.strftime("%Y-%m-%dT%H:%M:%S.000+00:00", time.gmtime(until_us / 1e6))
+    number = (await rig.outbox.sender_numbers())[1]
+    assert document["rests"] == [
+        {"what": "account", "name": "test", "until": moment, "reason": "10009 Authentication failed"},
+        {"what": "profile", "name": PROFILE, "until": moment, "reason": "spend limit"},
+        {"what": "sender", "name": number, "until": moment, "reason": "40008 not valid"},
+    ]
+    clock = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(until_us / 1e6))
+    assert lines[:3] == [
+        f"the account rests until {clock}: 10009 Authentication failed",
+        f"profile {PROFILE} rests until {clock}: spend limit",
+        f"sender {number} rests until {clock}: 40008 not valid",
+    ]
+
+
+async def test_work_without_a_worker_a_pause_and_a_ledger_that_is_behind_are_told(
+    db: redis.asyncio.Redis, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rig = Rig(Outbox(db, "test", ledger_bound=1))
+    await rig.pool()
+    assert (await told(rig, capsys))[0]["notes"] == []
+    campaign = await rig.push(chunk_of(people(3)))
+    await rig.outbox.pause(campaign.id)
+    _, lines = await told(rig, capsys)
+    assert lines[0] == "no worker is running: start volley worker, or volley up"
+    assert lines[1].startswith("the ledger is behind: ")
+    assert lines[2] == f"campaign {campaign.id} is paused: volley campaigns resume {campaign.id}"

@@ -1,0 +1,39 @@
+"""What rests in an account, until when and why: read for people, changing nothing."""
+
+from dataclasses import dataclass
+
+import orjson
+
+from volley.outbox.client import Redis
+from volley.outbox.keys import Keys
+
+_WHAT = {"a": "account", "p": "profile", "s": "sender", "g": "group"}
+
+
+@dataclass(frozen=True, slots=True)
+class RestView:
+    """`what`: account, profile, sender, or a registered campaign's group; `name` is the profile's id, the number, the group."""
+
+    what: str
+    name: str
+    until_us: int
+    reason: str
+
+
+async def rests(client: Redis, keys: Keys) -> list[RestView]:
+    """All rests that are not over: the account's first, then profiles, groups and senders."""
+    seconds, micros = await client.time()
+    numbers = await client.hgetall(keys.of("numbers"))
+    profiles = {index: name for name, index in (await client.hgetall(keys.of("profile"))).items()}
+    names = {b"s": numbers, b"p": profiles}
+    found = []
+    for bucket, value in (await client.hgetall(keys.of("stops"))).items():
+        kind, rest = bucket[:1], orjson.loads(value)
+        name = names.get(kind, {}).get(bucket[1:], bucket[1:]).decode()
+        found.append(RestView(_WHAT[kind.decode()], name, int(rest["until"]), rest["reason"]))
+    now_us = int(seconds) * 1_000_000 + int(micros)
+    return sorted((rest for rest in found if rest.until_us > now_us), key=lambda rest: (_rank(rest.what), rest.name))
+
+
+def _rank(what: str) -> int:
+    return ("account", "profile", "group", "sender").index(what)
