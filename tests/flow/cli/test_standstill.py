@@ -1,13 +1,16 @@
 """`volley status` says why nothing moves."""
 
 import time
+from typing import Any
 
 import pytest
 import redis.asyncio
 
 from producer.cli.status import show
 from producer.overview import status
+from tests.flow.cli.conftest import World
 from tests.redis.conftest import PROFILE, Rig, chunk_of, people
+from volley.embedded import EmbeddedValkey
 from volley.outbox.outbox import Outbox
 
 
@@ -55,3 +58,18 @@ async def test_work_without_a_worker_a_pause_and_a_ledger_that_is_behind_are_tol
     assert lines[0] == "no worker is running: start volley worker, or volley up"
     assert lines[1].startswith("the ledger is behind: ")
     assert lines[2] == f"campaign {campaign.id} is paused: volley campaigns resume {campaign.id}"
+
+
+def test_sync_dry_run_and_status_agree_on_what_a_weighted_pool_can_do(
+    world: World, valkey: EmbeddedValkey, profile: str
+) -> None:
+    world.settings["VOLLEY_REDIS_URL"] = valkey.url
+    (world.folder / "home" / "volley.toml").write_text("[rates]\naccount = 50\nlong_code = 0.1\ntoll_free = 20\n")
+    synced = world.json("numbers", "sync", "--profile", profile)
+    assert synced["weights"] == {"long_code": 1, "toll_free": 1}
+    rows = "to\n" + "".join(f"+1212555{n:04d}\n" for n in range(40))
+    dry: Any = world.json("send", "-", "--profile", profile, "--text", "hi", "--dry-run", stdin=rows)
+    queues: Any = world.json("status")["queues"]
+    [queue] = [each for each in queues if each["profile"] == profile]
+    assert (synced["rate"], synced["allowed"], queue["allowed_rate"]) == (82, 4, 4)
+    assert (dry["forecast"]["parts_per_second"], dry["forecast"]["seconds"]) == ("4", 10)
