@@ -23,7 +23,7 @@ from worker.next import SUBMITTED, Next, Rest, after, backoff_s
 from worker.pacing import Clock
 from worker.records import attempt_record
 from worker.settling import Settler, bucket_of
-from worker.texts import Texts, Voice
+from worker.texts import Held, Texts, Voice
 
 log = logging.getLogger(__name__)
 
@@ -84,11 +84,10 @@ class Delivery:
             self.freed.clear()
             await self.freed.wait()
 
-    def put(self, flight: Flight, clock: Clock, members: dict[int, Member]) -> None:
-        """The messages of a flight, whose texts are at hand."""
-        texts = self._texts
+    def put(self, flight: Flight, clock: Clock, held: Held, members: dict[int, Member]) -> None:
+        """The messages of a flight, and their texts."""
         for grant in flight.grants:
-            at_hand = texts.of(grant)
+            at_hand = held.get((grant.campaign, grant.chunk))
             if at_hand is None:
                 log.error("message %s-%d-%d has no text left: set aside", grant.campaign, grant.chunk, grant.offset)
                 self._settler.add(flight.token, grant, Next(State.DEAD), None)
@@ -130,10 +129,11 @@ class Delivery:
         waiting = self._waiting
         while True:
             while waiting:
-                await self._deliver(waiting.popleft())
-                self._delivered += 1
+                granted = waiting.popleft()
                 if len(waiting) <= self._low:
-                    self.freed.set()
+                    self.freed.set()  # now, not when it is delivered: its answer may take long
+                await self._deliver(granted)
+                self._delivered += 1
             self._running -= 1
             self.freed.set()
             parked = asyncio.get_running_loop().create_future()

@@ -20,7 +20,7 @@ from volley.outbox.scripts import BARRIER_MS, BarrierFailed
 from worker.delivery import Delivery
 from worker.next import backoff_s
 from worker.pacing import Clock
-from worker.texts import Texts
+from worker.texts import Held, Texts
 
 log = logging.getLogger(__name__)
 
@@ -109,12 +109,12 @@ class Drain:
         self._full = not any(pauses)
         return max(pauses)
 
-    def _accept(self, taken: tuple[Flight, Clock] | None, want: int) -> float:
+    def _accept(self, taken: tuple[Flight, Clock, Held] | None, want: int) -> float:
         if taken is None:
             return backoff_s(1, random.random()) / 4
-        flight, clock = taken
+        flight, clock, held = taken
         self.started += len(flight.grants)
-        self._delivery.put(flight, clock, self._members)
+        self._delivery.put(flight, clock, held, self._members)
         return self._rest_of(flight, want)
 
     def _rest_of(self, flight: Flight, want: int) -> float:
@@ -130,16 +130,15 @@ class Drain:
             return 0.0
         return PAUSE_S if flight.grants else IDLE_PAUSE_S if idle else PAUSE_S
 
-    async def _take(self, want: int) -> tuple[Flight, Clock] | None:
-        """A flight whose grants are on the disk and whose texts are at hand; None: nothing may be sent now."""
+    async def _take(self, want: int) -> tuple[Flight, Clock, Held] | None:
+        """A flight whose grants are on the disk, and its texts; None: nothing may be sent now."""
         token = secrets.token_urlsafe(12)
         asked = monotonic()
         try:
             flight = await self._outbox.dispatch.take(token, want, life_us=self._life_us, low_water=self.low_water)
             clock = Clock(asked, monotonic(), flight.now_us)
-            if flight.grants:
-                await self._texts.fetch(flight.grants)
-                await self._learn_members(flight)
+            held = await self._texts.fetch(flight.grants)
+            await self._learn_members(flight)
         except (RedisError, BarrierFailed) as error:
             log.warning("nothing is taken: %s", type(error).__name__)
             await self._release(token)
@@ -147,7 +146,7 @@ class Drain:
         except VolleyError:
             await self._release(token)
             raise
-        return flight, clock
+        return flight, clock, held
 
     async def _learn_members(self, flight: Flight) -> None:
         if any(grant.sender not in self._members for grant in flight.grants):

@@ -25,6 +25,10 @@ class Voice(NamedTuple):
     render: Render
 
 
+Held = dict[tuple[str, int], tuple[Voice, Chunk]]
+"""By campaign and chunk: what the messages of a flight need. A chunk that is gone is not in it."""
+
+
 class Callback(NamedTuple):
     """Where receipts reach us, and the secret that signs each message's reference."""
 
@@ -44,30 +48,39 @@ class Texts:
         self._chunks: OrderedDict[tuple[str, int], Chunk] = OrderedDict()
         self._voices: OrderedDict[str, Voice] = OrderedDict()
 
-    async def fetch(self, grants: Iterable[Grant]) -> None:
-        """Makes the campaigns and chunks of these grants available. Redis errors pass through."""
+    async def fetch(self, grants: Iterable[Grant]) -> Held:
+        """The texts of these grants, for the caller to hold: others may push them out here. Redis errors pass through."""
         wanted = {(grant.campaign, grant.chunk) for grant in grants}
-        for key in wanted & self._chunks.keys():
-            self._chunks.move_to_end(key)
-        absent = list(wanted - self._chunks.keys())
+        voices = {name: await self._voice(name) for name in {name for name, _ in wanted}}
+        return {key: (voices[key[0]], chunk) for key, chunk in (await self._fetch_chunks(wanted)).items()}
+
+    async def _fetch_chunks(self, wanted: set[tuple[str, int]]) -> dict[tuple[str, int], Chunk]:
+        found = {key: self._chunks[key] for key in wanted & self._chunks.keys()}
+        absent = list(wanted - found.keys())
         if absent:
             blobs = await self._outbox.redis.mget([self._outbox.keys.chunk(*key) for key in absent])
-            self._chunks |= {key: decode(blob) for key, blob in zip(absent, blobs, strict=True) if blob}
-        for name in {name for name, _ in wanted}:
-            if name not in self._voices:
-                await self._learn(name)
-            self._voices.move_to_end(name)
-        # what this flight needs stays, however much that is
-        while len(self._chunks) > max(self._most, len(wanted)):
+            found |= {key: decode(blob) for key, blob in zip(absent, blobs, strict=True) if blob}
+        self._chunks |= found
+        for key in found:
+            self._chunks.move_to_end(key)
+        while len(self._chunks) > self._most:
             self._chunks.popitem(last=False)
+        return found
 
-    async def _learn(self, name: str) -> None:
+    async def _voice(self, name: str) -> Voice:
+        voice = self._voices.get(name)
+        if voice is None:
+            voice = self._voices[name] = await self._learn(name)
+        self._voices.move_to_end(name)
+        if len(self._voices) > CAMPAIGNS:
+            self._voices.popitem(last=False)
+        return voice
+
+    async def _learn(self, name: str) -> Voice:
         view = await self._outbox.campaign(name)
         if view is None:
             raise VolleyError(f"campaign {name} has messages but no record: restore it, or cancel it")
-        self._voices[name] = Voice(view.campaign, compile_template(view.campaign.template).bind(view.campaign.columns))
-        if len(self._voices) > CAMPAIGNS:
-            self._voices.popitem(last=False)
+        return Voice(view.campaign, compile_template(view.campaign.template).bind(view.campaign.columns))
 
     async def chunk(self, campaign: str, index: int) -> Chunk | None:
         """One chunk, for planning; it will be wanted again soon."""
@@ -83,11 +96,6 @@ class Texts:
         """u or b; b for a campaign not seen here yet."""
         voice = self._voices.get(campaign)
         return voice.campaign.priority[0] if voice else "b"
-
-    def of(self, grant: Grant) -> tuple[Voice, Chunk] | None:
-        """The campaign and chunk of a grant that was fetched; None for a chunk that is gone."""
-        chunk = self._chunks.get((grant.campaign, grant.chunk))
-        return None if chunk is None else (self._voices[grant.campaign], chunk)
 
     def request(self, grant: Grant, voice: Voice, chunk: Chunk, sender: str) -> tuple[bytes, str]:
         """(the exact bytes of the POST, its idempotency key): the same for the same message and generation."""

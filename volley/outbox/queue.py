@@ -5,10 +5,12 @@ travel as msgpack, as arq's pickle would run what anybody with access to Redis p
 """
 
 import secrets
+import time
 from typing import Any, Final
 
 import msgpack
 from arq.connections import ArqRedis
+from arq.constants import in_progress_key_prefix
 from redis.asyncio import ConnectionPool
 
 from volley.campaign import Priority
@@ -17,6 +19,7 @@ from volley.outbox.scripts import reaching
 
 URGENT: Final = "volley:arq:urgent"
 BULK: Final = "volley:arq:bulk"
+_SAME_PLAN_S: Final = 4
 
 
 def serialize(job: dict[str, Any]) -> bytes:
@@ -56,9 +59,18 @@ class Queue:
         """Redis errors pass through."""
         await self._chores.alive(f"plan:{campaign_id}")
         # the same id while one is waiting: planning twice is harmless, queueing it a hundred times is not
-        await self._arq.enqueue_job(
-            "plan", self._account, campaign_id, _queue_name=queue_name(which), _job_id=f"volley:plan:{campaign_id}"
-        )
+        name = f"volley:plan:{campaign_id}"
+        if await self._enqueue_plan(campaign_id, which, name) or not await self._arq.exists(
+            in_progress_key_prefix + name
+        ):
+            return
+        # in progress, or its worker was killed or lost Redis: then arq holds the id for longer than its time limit
+        await self._enqueue_plan(campaign_id, which, f"{name}:{int(time.time() // _SAME_PLAN_S)}")
+
+    async def _enqueue_plan(self, campaign_id: str, which: str, name: str) -> bool:
+        queue = queue_name(which)
+        job = await self._arq.enqueue_job("plan", self._account, campaign_id, _queue_name=queue, _job_id=name)
+        return job is not None
 
     async def drain(self, shard: int, *, defer_s: float = 0.0) -> None:
         """Redis errors pass through."""

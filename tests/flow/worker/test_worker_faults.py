@@ -9,6 +9,7 @@ from tests.flow.worker.conftest import World, eventually, people
 from volley.campaign import Campaign
 from volley.carrier.telnyx import Carrier
 from volley.outbox.events import ReceiptRecord, unpack_attempts
+from volley.outbox.flights import Grant
 from volley.outbox.outbox import Outbox
 from volley.outbox.queue import Queue
 from volley.outbox.queue import pool as arq_pool
@@ -215,3 +216,47 @@ async def test_many_sweepers_arm_each_job_once(world: World) -> None:
     finally:
         await arq.aclose()
     assert await world.client.zcard("volley:arq:bulk") == 1
+
+
+async def test_answers_that_never_come_hold_back_nobody_while_slots_are_free(world: World) -> None:
+    await world.begin()
+    await world.fail(FaultRule(kind="black_hole", first=100))
+    await world.worker(VOLLEY_CONCURRENCY="500", VOLLEY_HTTP_TIMEOUT="60")
+    hung = await world.push(people(100))
+
+    async def all_are_out() -> bool:
+        return await world.counts(hung) == {"sending": 100}
+
+    await eventually(all_are_out)
+    other = await world.push(people(100, start=1000))
+    assert await world.until(other) == {"submitted": 100}
+    assert await all_are_out()
+
+
+async def test_a_campaign_whose_planner_was_killed_is_planned_by_another(world: World) -> None:
+    """arq holds the id of a job in progress for longer than a minute."""
+    await world.begin()
+    campaign = await world.push(people(50))
+    [job] = [key.decode().removeprefix("arq:job:") for key in await world.client.keys("arq:job:volley:plan:*")]
+    await world.client.set(f"arq:in-progress:{job}", 1, px=70_000)
+    await world.worker()
+    assert await world.until(campaign) == {"submitted": 50}
+
+
+async def test_paused_campaigns_do_not_hide_one_that_nobody_plans(world: World) -> None:
+    await world.begin()
+    for _ in range(20):
+        await world.outbox.pause((await world.push(people(1))).id)
+    campaign = await world.push(people(1))
+    await world.client.delete(world.outbox.keys.of("due"))
+    assert await world.outbox.chores.due(1) == [f"plan:{campaign.id}"]
+
+
+async def test_a_flight_keeps_its_texts_whatever_others_fetch(world: World) -> None:
+    await world.begin()
+    campaign = await world.push(people(3), size=1)
+    texts = Texts(world.outbox, None, chunks=1)
+    grants = [Grant(0, campaign.id, 0, chunk, 0, 1, 1, 1, 0, 0, 0) for chunk in range(3)]
+    first = await texts.fetch(grants[:1])
+    assert len(await texts.fetch(grants)) == 3
+    assert [chunk.to for _, chunk in first.values()] == [people(1)]

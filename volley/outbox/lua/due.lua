@@ -10,8 +10,9 @@ end
 if working then
   for shard = 0, shards - 1 do call('ZADD', K.due, 'NX', int(now), 'drain:' .. shard) end
 end
--- a campaign with nothing left in its lanes and chunks to plan: whoever was to plan it has gone
-local unplanned = call('ZRANGE', K.unplanned, 0, 15)
+-- a campaign with nothing left in its lanes and chunks to plan: whoever was to plan it has gone. Many are looked at, as
+-- those that are paused or have enough in their lanes may stand first
+local unplanned = call('ZRANGE', K.unplanned, 0, 999)
 for i = 1, #unplanned do
   local c = camp_of(unplanned[i])
   if c and c.ln == 0 and c.st == 'r' then call('ZADD', K.due, 'NX', int(now), 'plan:' .. unplanned[i]) end
