@@ -104,12 +104,13 @@ class Drain:
             return 0.0
         both = self._full and room >= 2 * BATCH
         wants = [BATCH, BATCH] if both else [min(BATCH, room)]
-        taken = await asyncio.gather(*(self._take(want) for want in wants))
-        pauses = [self._accept(answer, want) for answer, want in zip(taken, wants, strict=True)]
+        pauses = await asyncio.gather(*(self._take_and_put(want) for want in wants))
         self._full = not any(pauses)
         return max(pauses)
 
-    def _accept(self, taken: tuple[Flight, Clock, Held] | None, want: int) -> float:
+    async def _take_and_put(self, want: int) -> float:
+        """One take; what it granted is put at once, as the other one may be waiting for Redis."""
+        taken = await self._take(want)
         if taken is None:
             return backoff_s(1, random.random()) / 4
         flight, clock, held = taken

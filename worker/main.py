@@ -127,10 +127,12 @@ class WorkerProcess:
         self._sweeper = Sweeper(outbox, queue, shards=settings.drains, retention_days=settings.retention_days)
         self._jobs = Jobs(outbox, self._texts, self._drain, queue, self._sweeper)
         self._arq_workers: dict[str, ArqWorker] = {}
+        self._held: list[str] = []
         self._started_us = time.time_ns() // 1000
 
     def stop(self) -> None:
         """Begins the orderly end."""
+        self._held = [f"drain:{shard}" for shard in self._jobs.held]  # the jobs themselves end in a moment
         self._drain.stop()
 
     async def run(self) -> None:
@@ -150,12 +152,11 @@ class WorkerProcess:
 
     async def _end(self) -> None:
         """What is known is settled, the jobs end, and others are told. With Redis away for too long the reaper decides."""
-        held = [f"drain:{shard}" for shard in self._jobs.held]
         try:
             async with asyncio.timeout(_END_S):
                 await self._settler.drained()
                 await self._end_jobs()
-                await self._outbox.chores.leave(self.name, held)
+                await self._outbox.chores.leave(self.name, self._held)
         except (TimeoutError, RedisError) as error:
             log.warning("left without settling all: %s", type(error).__name__)
 

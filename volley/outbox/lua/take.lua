@@ -362,7 +362,7 @@ local function anybody_idle(p)
   end
 end
 if granted < want and account.tat <= now then
-  local waiting = call('ZRANGE', K.unplanned, 0, 7)
+  local waiting = call('ZRANGE', K.unplanned, 0, 63)
   for i = 1, #waiting do
     local c = camp_of(waiting[i])
     if c and anybody_idle(c.p) then ask(c) end
