@@ -1,7 +1,8 @@
 """One message at its moment: rendered, sent, and what came of it handed over.
 
-Granted messages wait in a short queue; runners take them from it. While some wait, a few runners more are started every
-other millisecond: a fast carrier is served by few of them, over few warm connections, a slow one by as many as there are slots.
+Granted messages wait in a short queue; runners take them from it. While some wait and the loop has time, a few more are set
+to work every other millisecond: a fast carrier is served by few of them, over few warm connections, a slow one by as many
+as there are slots.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 
 _AT_ONCE = 8
 _EVERY_S = 0.002
+_LATE = 2
 _AHEAD_S = 0.03
 """How much work may wait here when more is taken: a take's time, and far from being late."""
 _MIN_SLEEP_S = 0.001
@@ -97,14 +99,19 @@ class Delivery:
 
     async def run(self, group: asyncio.TaskGroup) -> None:
         """Sets runners to work while messages wait, until cancelled; then sends them home."""
+        on_time = True
         try:
             while True:
                 await self._arrived.wait()
                 self._arrived.clear()
                 while self._waiting and self._running < self._slots:
-                    for _ in range(min(_AT_ONCE, len(self._waiting), self._slots - self._running)):
-                        self._set_to_work(group)
+                    # a loop that comes round late is busy with what it has: more at once would only cost more
+                    if on_time or not self._running:
+                        for _ in range(min(_AT_ONCE, len(self._waiting), self._slots - self._running)):
+                            self._set_to_work(group)
+                    began = monotonic()
                     await asyncio.sleep(_EVERY_S)
+                    on_time = monotonic() - began < _LATE * _EVERY_S
         finally:
             for parked in self._parked:
                 parked.cancel()
