@@ -162,7 +162,11 @@ class Delivery:
             record = (
                 attempt_record(grant, voice.campaign, chunk, member.number, outcome, clock, sent_at) if tried else None
             )
-            self._hand_over(token, grant, member, outcome, record)
+            if type(outcome) is Accepted:  # nearly always: nothing more need be looked at
+                self._unreachable = 0
+                self._settler.add(token, grant, SUBMITTED, record)
+            else:
+                self._hand_over(token, grant, member, outcome, record)
         except Exception:
             # our own mistake: it may have gone out, so it is not tried again
             log.exception("message %s-%d-%d", grant.campaign, grant.chunk, grant.offset)
@@ -171,10 +175,6 @@ class Delivery:
     def _hand_over(
         self, token: str, grant: Grant, member: Member, outcome: Outcome, record: AttemptRecord | None
     ) -> None:
-        if type(outcome) is Accepted:  # nearly always: the rest of this need not be looked at
-            self._unreachable = 0
-            self._settler.add(token, grant, SUBMITTED, record)
-            return
         step = after(outcome, grant.spent, most=self._most, now_s=time.time(), chance=random.random())
         if record is not None:
             self._watch_the_way(outcome)

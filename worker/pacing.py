@@ -1,6 +1,5 @@
 """What take answered, turned into when: the server's clock and ours differ, and the answer took its time."""
 
-from time import monotonic
 from typing import NamedTuple
 
 from volley.outbox.dispatch import LATE_US
@@ -24,6 +23,3 @@ class Clock(NamedTuple):
     def server_us(self, local: float) -> int:
         """A local `time.monotonic()` by the server's clock."""
         return self.now_us + int((local - self.answered) * 1_000_000)
-
-    def server_now_us(self) -> int:
-        return self.server_us(monotonic())

@@ -1,5 +1,6 @@
 """One attempt as the ledger gets it."""
 
+from time import monotonic
 from typing import assert_never
 
 from volley.campaign import Campaign
@@ -15,17 +16,13 @@ _NOTHING: _Said = ("", "", 0, -1, -1, -1, "")
 """carrier id, encoding, parts, cost, rate, fee, currency, where the carrier said none of them."""
 
 
-def _known(micros: int | None) -> int:
-    return -1 if micros is None else micros
-
-
 def _told(outcome: Outcome) -> tuple[str, int, str, str, _Said]:
     """Kind, HTTP status, error code, error text, and what the carrier said of the message."""
     match outcome:
         case Accepted():
             carrier_id, encoding, parts, cost, rate, fee, currency, _, _ = outcome
-            said = (carrier_id or "", encoding, parts, _known(cost), _known(rate), _known(fee), currency)
-            return "accepted", 200, "", "", said
+            prices = (-1 if cost is None else cost, -1 if rate is None else rate, -1 if fee is None else fee)
+            return "accepted", 200, "", "", (carrier_id or "", encoding, parts, *prices, currency)
         case Refused(status, code, text):
             return "refused", status, code, text, _NOTHING
         case Throttled(_, _, status, code, text):
@@ -43,27 +40,14 @@ def attempt_record(
 ) -> AttemptRecord:
     """`sent_at`: the `time.monotonic()` at which the bytes left, 0.0 if they did not."""
     kind, status, code, text, said = _told(outcome)
-    at = grant.offset
+    _, name, _, index, at, _, attempt, _, _, to, _ = grant
+    references = chunk.references
     return AttemptRecord._make(
         (
-            grant.campaign,
-            grant.chunk,
-            at,
-            grant.attempt,
-            grant.to,
-            None if chunk.references is None else chunk.references[at],
-            sender,
-            ENCODINGS[chunk.encodings[at]],
-            chunk.parts[at],
-            chunk.estimates[at],
-            clock.now_us,
-            clock.server_us(sent_at) if sent_at else 0,
-            clock.server_now_us(),
-            kind,
-            status,
-            code,
-            text,
-            *said[:-1],
-            said[-1] or campaign.currency,
+            *(name, index, at, attempt, to, None if references is None else references[at], sender),
+            *(ENCODINGS[chunk.encodings[at]], chunk.parts[at], chunk.estimates[at], clock.now_us),
+            *(clock.server_us(sent_at) if sent_at else 0, clock.server_us(monotonic())),
+            *(kind, status, code, text),
+            *(said if said[-1] else (*said[:-1], campaign.currency)),
         )
     )
