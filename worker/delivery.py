@@ -88,13 +88,14 @@ class Delivery:
 
     def put(self, flight: Flight, clock: Clock, held: Held, members: dict[int, Member]) -> None:
         """The messages of a flight, and their texts."""
+        make = Granted._make
         for grant in flight.grants:
             at_hand = held.get((grant.campaign, grant.chunk))
             if at_hand is None:
                 log.error("message %s-%d-%d has no text left: set aside", grant.campaign, grant.chunk, grant.offset)
                 self._settler.add(flight.token, grant, Next(State.DEAD), None)
             else:
-                self._waiting.append(Granted(flight.token, grant, clock, *at_hand, members[grant.sender]))
+                self._waiting.append(make((flight.token, grant, clock, *at_hand, members[grant.sender])))
         self._arrived.set()
 
     async def run(self, group: asyncio.TaskGroup) -> None:

@@ -102,8 +102,9 @@ class Drain:
             delivery.freed.clear()
             await delivery.freed.wait()
             return 0.0
-        both = self._full and room >= 2 * BATCH
-        wants = [BATCH, BATCH] if both else [min(BATCH, room)]
+        wants = [min(BATCH, room)]
+        if self._full and room >= BATCH + BATCH // 2:
+            wants.append(min(BATCH, room - BATCH))
         pauses = await asyncio.gather(*(self._take_and_put(want) for want in wants))
         self._full = not any(pauses)
         return max(pauses)
