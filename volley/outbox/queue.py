@@ -1,7 +1,8 @@
 """The two arq queues. arq carries few, short jobs that decide nothing: plan this campaign, drain for a while.
 
-Job ids are new each time; what keeps work from being lost is the `due` set and the sweeper, not arq's own retries. Jobs
-travel as msgpack, as arq's pickle would run what anybody with access to Redis put there.
+A drain's job id is new each time; a plan's is its campaign's, so that one waits and not a hundred. What keeps work from being
+lost is the `due` set and the sweeper, not arq's own retries. Jobs travel as msgpack, as arq's pickle would run what anybody
+with access to Redis put there.
 """
 
 import secrets
