@@ -25,6 +25,9 @@ class Campaign:
 
     `template` is the text with its holes (a literal text has its braces doubled), `columns` the variables a chunk
     carries, in the order of its value columns. Times are microseconds since 1970.
+
+    `sender` may be carrier_pool(profile). `fallback` is the number that sends where an alphanumeric sender may not. With
+    `media` (URLs) it is an MMS, `subject` is that MMS's. `send_at_us`: the carrier keeps the messages until then; 0 at once.
     """
 
     id: str
@@ -52,6 +55,10 @@ class Campaign:
     unpriced: int = 0
     chunks: int = 0
     tags: tuple[str, ...] = field(default=())
+    fallback: str | None = None
+    media: tuple[str, ...] = ()
+    subject: str = ""
+    send_at_us: int = 0
 
     def to_json(self) -> bytes:
         return orjson.dumps(asdict(self))
@@ -59,6 +66,5 @@ class Campaign:
     @classmethod
     def from_json(cls, data: bytes | str) -> Self:
         fields: dict[str, Any] = orjson.loads(data)
-        fields["columns"] = tuple(fields["columns"])
-        fields["tags"] = tuple(fields["tags"])
+        fields |= {name: tuple(fields.get(name, ())) for name in ("columns", "tags", "media")}
         return cls(**fields)

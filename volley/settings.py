@@ -30,7 +30,10 @@ LEAST_RATE = Decimal("0.001")
 
 
 class Rates(BaseModel):
-    """Parts per second: the account, each profile by id, each sender type, each number. Later ones override."""
+    """Parts per second: the account, each profile by id, each sender type, each number. Later ones override.
+
+    `account_mms` holds for MMS beside `account`; `campaign` by registered 10DLC campaign id, shared by all its numbers.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -41,11 +44,14 @@ class Rates(BaseModel):
     short_code: Decimal = DEFAULT_RATES["short_code"]
     alphanumeric: Decimal = DEFAULT_RATES["alphanumeric"]
     number: dict[str, Decimal] = Field(default_factory=dict)
+    account_mms: Decimal = Decimal(15)
+    campaign: dict[str, Decimal] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _positive(self) -> Self:
-        flat = [self.account, self.long_code, self.toll_free, self.short_code, self.alphanumeric]
-        if any(rate < LEAST_RATE for rate in (*flat, *self.profile.values(), *self.number.values())):
+        flat = [self.account, self.account_mms, self.long_code, self.toll_free, self.short_code, self.alphanumeric]
+        own = (*self.profile.values(), *self.number.values(), *self.campaign.values())
+        if any(rate < LEAST_RATE for rate in (*flat, *own)):
             raise ValueError(
                 "rates are parts per second, 0.001 at least; take a number out of the pool instead of giving it 0"
             )
@@ -91,6 +97,7 @@ class Settings(BaseModel):
     arq_redis_url: str | None = None
     ledger_url: str | None = None
     public_url: Annotated[str, AfterValidator(_public)] | None = None
+    public_failover_url: Annotated[str, AfterValidator(_public)] | None = None
     secret: SecretStr | None = None
     durability: Literal["strict", "relaxed"] = "strict"
     serve_host: str = "127.0.0.1"
@@ -106,6 +113,13 @@ class Settings(BaseModel):
     parts_rule: Literal["packed", "ceil"] = "packed"
     gsm_set: Literal["3gpp", "telnyx"] = "3gpp"
     prices: Path | None = None
+    sticky: Literal["profile", "always", "never"] = "profile"
+    unhealthy_pins: Literal["move", "keep"] = "move"
+    endpoints: Literal["general", "typed"] = "general"
+    routes: dict[str, tuple[SenderType, ...]] = Field(default_factory=dict)
+    alphanumeric_refused: tuple[str, ...] = ("US", "CA", "PR")
+    unconfirmed_hours: float = Field(default=72, gt=0)
+    inbound_bound: int = Field(default=100_000, ge=100)
     telnyx_api_key: SecretStr | None = None
     telnyx_base_url: str | None = None
     telnyx_public_key: str | None = None
