@@ -1,17 +1,17 @@
-"""From a request to what answers it: authorisation, the limit of requests, the paths."""
+"""From a request to what answers it: authorisation, the limit of requests, sends, and the rooms for all the rest."""
 
 import time
+from collections.abc import Sequence
+from typing import Protocol
 from urllib.parse import parse_qsl, unquote
 
-from volley.sandbox.archive import Archive
 from volley.sandbox.arrivals import ArrivalLog, Entry
 from volley.sandbox.config import SandboxConfig
 from volley.sandbox.control import Control
 from volley.sandbox.http import Reply, Request
 from volley.sandbox.limits import RequestLimit
 from volley.sandbox.messages import Sends
-from volley.sandbox.numbers import Lists
-from volley.sandbox.replies import Refusal, ok
+from volley.sandbox.replies import Refusal
 
 _SEND_PATHS = {
     b"POST /v2/messages": False,
@@ -26,17 +26,30 @@ _CONTROL = "_sandbox"
 _AUTHORIZATION = b"\r\nauthorization:"
 
 
+class Room(Protocol):
+    """Answers the requests of one subject. `steps` are the path's, decoded, without `v2` (or `_sandbox`)."""
+
+    def answer(self, method: bytes, steps: list[str], query: dict[str, str], body: bytes) -> bytes | None:
+        """A whole answer, or None where the request is of another room. Raises Refusal."""
+
+
 class App:
-    """`respond` is what the HTTP front calls."""
+    """`respond` is what the HTTP front calls. `rooms` need a key; `controls`, below /_sandbox/, do not."""
 
     def __init__(
-        self, config: SandboxConfig, log: ArrivalLog, sends: Sends, lists: Lists, archive: Archive, control: Control
+        self,
+        config: SandboxConfig,
+        log: ArrivalLog,
+        sends: Sends,
+        rooms: Sequence[Room],
+        control: Control,
+        controls: Sequence[Room] = (),
     ) -> None:
         self._log = log
         self._sends = sends
-        self._lists = lists
-        self._archive = archive
+        self._rooms = rooms
         self._control = control
+        self._controls = (control, *controls)
         self._bearers = frozenset(f"Bearer {key}".encode() for key in config.api_keys)
         limited = config.requests_per_window > 0
         self._limit = RequestLimit(config.requests_per_window, config.request_window_s) if limited else None
@@ -81,30 +94,16 @@ class App:
         steps = [unquote(step) for step in path.strip("/").split("/")]
         query = dict(parse_qsl(tail, keep_blank_values=True))
         if steps[0] == _CONTROL:
-            return self._control.answer(method, "/".join(steps[1:]), query, request.body)
+            return _first_answer(self._controls, method, steps[1:], query, request.body)
         self._authorise(request)
-        if method != b"GET" or steps[0] != "v2":
+        if steps[0] != "v2":
             raise Refusal("10005")
-        return self._get(steps[1:], query)
+        return _first_answer(self._rooms, method, steps[1:], query, request.body)
 
-    def _get(self, steps: list[str], query: dict[str, str]) -> bytes:
-        match steps:
-            case ["messages", message_id]:
-                return ok(self._archive.get(message_id, time.time_ns() // 1000))
-            case ["phone_numbers", "messaging"]:
-                return self._lists.phone_numbers(query)
-            case ["phone_numbers", number_id, "messaging"]:
-                return self._lists.phone_number(number_id)
-            case ["short_codes"]:
-                return self._lists.short_codes(query)
-            case ["alphanumeric_sender_ids"]:
-                return self._lists.alphanumeric(query)
-            case ["messaging_profiles"]:
-                return self._lists.profiles(query)
-            case ["messaging_profiles", profile_id]:
-                return self._lists.profile(profile_id)
-            case ["messaging_profiles", profile_id, "phone_numbers"]:
-                return self._lists.profile_numbers(profile_id, query)
-            case ["messaging_profiles", profile_id, ("short_codes" | "alphanumeric_sender_ids") as kind]:
-                return self._lists.profile_senders(profile_id, kind, query)
-        raise Refusal("10005")
+
+def _first_answer(rooms: Sequence[Room], method: bytes, steps: list[str], query: dict[str, str], body: bytes) -> bytes:
+    for room in rooms:
+        answer = room.answer(method, steps, query, body)
+        if answer is not None:
+            return answer
+    raise Refusal("10005")

@@ -15,7 +15,7 @@ Query = dict[str, str]
 
 
 class Control:
-    """`answer` takes method, path below /_sandbox/, query and body. Raises Refusal."""
+    """A room of App (app.py) whose steps are those below /_sandbox/."""
 
     def __init__(self, log: ArrivalLog, faults: Faults, receipts: Receipts, public_key: str) -> None:
         self._log = log
@@ -24,8 +24,8 @@ class Control:
         self._public_key = public_key
         self.unreadable = 0
 
-    def answer(self, method: bytes, path: str, query: Query, body: bytes) -> bytes:
-        match method, path:
+    def answer(self, method: bytes, steps: list[str], query: Query, body: bytes) -> bytes | None:
+        match method, "/".join(steps):
             case b"GET", "arrivals":
                 return self._arrivals(query)
             case b"GET", "stats":
@@ -38,7 +38,7 @@ class Control:
                 return self._replace(body if method == b"PUT" else b"[]")
             case b"POST", "receipts":
                 return self._release(body)
-        raise Refusal("10005")
+        return None
 
     def _arrivals(self, query: Query) -> bytes:
         """JSON lines, `after` of them passed over, at most `limit`."""

@@ -19,10 +19,30 @@ Row = dict[str, object]
 
 
 class Lists:
-    """Each method is one GET: the query's filters in, a whole answer out. Raises Refusal."""
+    """A room of App (app.py). Each method below is one GET: the query's filters in, a whole answer out."""
 
     def __init__(self, numbers: Numbers) -> None:
         self._numbers = numbers
+
+    def answer(self, method: bytes, steps: list[str], query: Query, body: bytes) -> bytes | None:
+        match method, steps:
+            case b"GET", ["phone_numbers", "messaging"]:
+                return self.phone_numbers(query)
+            case b"GET", ["phone_numbers", number_id, "messaging"]:
+                return self.phone_number(number_id)
+            case b"GET", ["short_codes"]:
+                return self.short_codes(query)
+            case b"GET", ["alphanumeric_sender_ids"]:
+                return self.alphanumeric(query)
+            case b"GET", ["messaging_profiles"]:
+                return self.profiles(query)
+            case b"GET", ["messaging_profiles", profile_id]:
+                return self.profile(profile_id)
+            case b"GET", ["messaging_profiles", profile_id, "phone_numbers"]:
+                return self.profile_numbers(profile_id, query)
+            case b"GET", ["messaging_profiles", profile_id, ("short_codes" | "alphanumeric_sender_ids") as kind]:
+                return self.profile_senders(profile_id, kind, query)
+        return None
 
     def phone_numbers(self, query: Query) -> bytes:
         numbers = [each for each in self._phones() if _wanted(each, query)]

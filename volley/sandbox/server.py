@@ -22,6 +22,7 @@ from volley.sandbox.fault_rule import FaultRule
 from volley.sandbox.faults import Faults
 from volley.sandbox.http import Connection, Front
 from volley.sandbox.later import Later
+from volley.sandbox.message_room import MessageRoom
 from volley.sandbox.messages import Sends
 from volley.sandbox.numbers import Lists
 from volley.sandbox.pool import Numbers
@@ -100,7 +101,8 @@ class Sandbox:
         receipts = Receipts(config.receipts, later, courier, archive)
         control = Control(log, self._faults, receipts, self.public_key)
         sends = Sends(config, archive, self._faults, receipts)
-        app = App(config, log, sends, Lists(self.numbers), archive, control)
+        rooms = (MessageRoom(archive), Lists(self.numbers))
+        app = App(config, log, sends, rooms, control)
         await self._listen(stack, app, log, later)
 
     async def _listen(self, stack: contextlib.AsyncExitStack, app: App, log: ArrivalLog, later: Later) -> None:
