@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from volley.carrier.api import TelnyxApi
 from volley.carrier.edge import Profile
-from volley.carrier.numbers_api import TelnyxApi
+from volley.carrier.numbers_api import senders as all_senders
+from volley.carrier.profiles_api import profile as read_profile
 from volley.errors import UnusableInput
 from volley.outbox.outbox import Outbox
 from volley.outbox.throughput import effective
@@ -65,8 +67,8 @@ async def _read(account: Account, profile_id: str) -> tuple[Profile, list[Sender
     if account.api_key is None:
         raise UnusableInput("no API key: set TELNYX_API_KEY")
     async with TelnyxApi(account.api_key.get_secret_value(), account.base_url) as api:
-        profile = await api.profile(profile_id)
-        return profile, await api.senders(profile)
+        profile = await read_profile(api, profile_id)
+        return profile, await all_senders(api, profile)
 
 
 def _rated(sender: Sender, profile: Profile, rates: Rates) -> Sender:

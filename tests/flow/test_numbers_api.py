@@ -9,8 +9,10 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from volley.carrier import numbers_api
+from volley.carrier.api import TelnyxApi
 from volley.carrier.edge import Profile
-from volley.carrier.numbers_api import TelnyxApi
+from volley.carrier.profiles_api import profile as read_profile
 from volley.errors import TryAgainLater, UnusableInput
 
 PROFILE = "16fd2706-8baf-433b-82eb-8c7fada847da"
@@ -77,25 +79,25 @@ async def telnyx(key: str = "KEY") -> AsyncIterator[tuple[Telnyx, TelnyxApi]]:
 
 async def test_a_profile_is_read() -> None:
     async with telnyx() as (_, api):
-        profile = await api.profile(PROFILE)
+        profile = await read_profile(api, PROFILE)
     assert (profile.id, profile.name, profile.enabled, profile.weights) == (PROFILE, "Shop", True, None)
 
 
 async def test_all_pages_are_read_once() -> None:
     async with telnyx() as (carrier, api):
-        numbers = [number.phone_number async for number in api.numbers(PROFILE)]
+        numbers = [number.phone_number async for number in numbers_api.numbers(api, PROFILE)]
     assert numbers == [f"+1312555{place:04d}" for place in range(600)]
     assert (carrier.asked["phone_numbers/messaging"], carrier.sizes) == (3, {"250"})
 
 
 async def test_a_profile_without_numbers_has_none() -> None:
     async with telnyx() as (_, api):
-        assert [number async for number in api.numbers("another")] == []
+        assert [number async for number in numbers_api.numbers(api, "another")] == []
 
 
 async def test_all_kinds_of_senders_are_found() -> None:
     async with telnyx() as (_, api):
-        senders = await api.senders(Profile(id=PROFILE))
+        senders = await numbers_api.senders(api, Profile(id=PROFILE))
     kinds = Counter(sender.type for sender in senders)
     assert kinds == {"long_code": 540, "toll_free": 60, "short_code": 1, "alphanumeric": 2}
     assert {sender.profile for sender in senders} == {PROFILE}
@@ -105,10 +107,10 @@ async def test_all_kinds_of_senders_are_found() -> None:
 async def test_a_busy_carrier_is_asked_again(fault: tuple[int, dict[str, str], str]) -> None:
     async with telnyx() as (carrier, api):
         carrier.faults = [fault] * 3
-        assert (await api.profile(PROFILE)).name == "Shop"
+        assert (await read_profile(api, PROFILE)).name == "Shop"
         carrier.faults = [fault] * 9
         with pytest.raises(TryAgainLater):
-            await api.profile(PROFILE)
+            await read_profile(api, PROFILE)
         assert len(carrier.faults) == 5
 
 
@@ -117,13 +119,13 @@ async def test_a_carrier_that_is_away_is_tried_again_later() -> None:
         url = str(api._base)
     async with TelnyxApi("KEY", url, first_wait_s=0.001) as api:
         with pytest.raises(TryAgainLater, match="cannot be reached"):
-            await api.profile(PROFILE)
+            await read_profile(api, PROFILE)
 
 
 async def test_a_wrong_key_is_named_and_tried_once() -> None:
     async with telnyx("WRONG") as (carrier, api):
         with pytest.raises(UnusableInput, match="the API key was refused: set TELNYX_API_KEY"):
-            await api.profile(PROFILE)
+            await read_profile(api, PROFILE)
     assert carrier.asked.total() == 1
 
 
@@ -131,7 +133,7 @@ async def test_a_wrong_key_is_named_and_tried_once() -> None:
 async def test_an_unknown_profile_is_named(profile_id: str) -> None:
     async with telnyx() as (carrier, api):
         with pytest.raises(UnusableInput, match="no messaging profile"):
-            await api.profile(profile_id)
+            await read_profile(api, profile_id)
     assert not any(path == "short_codes" for path in carrier.asked)
 
 
@@ -150,4 +152,4 @@ async def test_an_odd_answer_says_what_is_wrong(fault: tuple[int, dict[str, str]
     async with telnyx() as (carrier, api):
         carrier.faults = [fault]
         with pytest.raises(UnusableInput, match=message):
-            await api.profile(PROFILE)
+            await read_profile(api, PROFILE)
