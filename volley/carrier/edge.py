@@ -3,7 +3,7 @@
 from fractions import Fraction
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from volley.sender import Sender, SenderType, sender_type
 
@@ -15,7 +15,16 @@ def _empty_is_none(value: Any) -> Any:
     return value or None
 
 
-class PoolSettings(BaseModel):
+class Wire(BaseModel):
+    """What the carrier leaves null is what it leaves out: the default."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, value: Any) -> Any:
+        return {name: held for name, held in value.items() if held is not None} if isinstance(value, dict) else value
+
+
+class PoolSettings(Wire):
     """`number_pool_settings` of a profile."""
 
     long_code_weight: float = Field(default=1, ge=0)
@@ -25,7 +34,7 @@ class PoolSettings(BaseModel):
     geomatch: bool = False
 
 
-class Profile(BaseModel):
+class Profile(Wire):
     """A messaging profile. `pool` is None where the number pool is off: null, {} or absent."""
 
     id: str
@@ -35,7 +44,11 @@ class Profile(BaseModel):
     smart_encoding: bool = False
     alpha_sender: str | None = None
     webhook_url: str | None = None
+    webhook_failover_url: str | None = None
     webhook_api_version: str = "2"
+    mobile_only: bool = False
+    mms_fall_back_to_sms: bool = False
+    mms_transcoding: bool = False
     daily_spend_limit: str | None = None
     daily_spend_limit_enabled: bool = False
     pool: Annotated[PoolSettings | None, BeforeValidator(_empty_is_none)] = Field(None, alias="number_pool_settings")
@@ -54,7 +67,7 @@ class Profile(BaseModel):
         return "*" in self.whitelisted_destinations or country in self.whitelisted_destinations
 
 
-class Health(BaseModel):
+class Health(Wire):
     """Ratios from 0 to 1, over a time that Telnyx does not publish."""
 
     message_count: int = 0
@@ -66,13 +79,18 @@ class Health(BaseModel):
         return self.message_count > 0 and (self.success_ratio < _LEAST_SUCCESS or self.spam_ratio > _MOST_SPAM)
 
 
-class Number(BaseModel):
+class Number(Wire):
     """A phone number with its messaging settings."""
 
     phone_number: str
+    id: str = ""
     type: str = ""
     country_code: str | None = None
     messaging_profile_id: str | None = None
+    messaging_product: str | None = None
+    traffic_type: str | None = None
+    eligible_messaging_products: list[str] = Field(default_factory=list)
+    tags: list[str] = Field(default_factory=list)
     features: dict[str, Any] | None = None
     health: Health | None = None
 
@@ -92,16 +110,22 @@ class Number(BaseModel):
             return "long_code", f"unknown type {self.type[:20]!r}"
 
 
-class ShortCode(BaseModel):
+class ShortCode(Wire):
     short_code: str
+    id: str = ""
     country_code: str | None = None
+    messaging_profile_id: str | None = None
+    tags: list[str] = Field(default_factory=list)
 
     def sender(self, profile: Profile) -> Sender:
         return Sender(self.short_code, "short_code", profile.id, self.country_code or "")
 
 
-class AlphanumericId(BaseModel):
+class AlphanumericId(Wire):
     alphanumeric_sender_id: str
+    id: str = ""
+    messaging_profile_id: str | None = None
+    us_long_code_fallback: str | None = None
 
     def sender(self, profile: Profile) -> Sender:
         return Sender(self.alphanumeric_sender_id, "alphanumeric", profile.id)
