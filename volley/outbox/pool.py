@@ -38,16 +38,22 @@ async def set_rates(client: Redis, keys: Keys, account: Decimal, profiles: dict[
 
 
 class Member(NamedTuple):
-    """A sender as grants name it."""
+    """A sender as grants name it. `number` may be carrier_pool(profile), whose `type` is carrier_pool."""
 
     number: str
     profile_index: int
+    type: SenderType = "long_code"
 
 
 async def members(client: Redis, keys: Keys) -> dict[int, Member]:
     """All senders there ever were, by index."""
     numbers = await client.hgetall(keys.of("numbers"))
     records = await client.hgetall(keys.of("sender"))
+    held = await client.hgetall(keys.of("senderinfo"))
+    types: dict[bytes, SenderType] = {number: orjson.loads(info)["type"] for number, info in held.items()}
     return {
-        int(index): Member(number.decode(), int(records[index].split(b" ")[1])) for index, number in numbers.items()
+        int(index): Member(
+            number.decode(), int(records[index].split(b" ")[1]), types.get(number, Member._field_defaults["type"])
+        )
+        for index, number in numbers.items()
     }
