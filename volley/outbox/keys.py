@@ -73,6 +73,9 @@ DIRECTORY: tuple[Key, ...] = (
     Key("ledger", "", "stream", "until the recorder has committed it"),
     Key("sequence", "", "hash: last sender and profile index given out", "permanent: two fields"),
     Key("heard", "", "zset message that a receipt told of while it was being sent → µs", "an hour"),
+    Key("said", "", "zset profile index:recipient → µs of their last STOP or START", "8 days"),
+    Key("inbound", "", "stream: texts that people sent us, one JSON field each", "inbound_bound entries"),
+    Key("webhooks", "", "hash: what webhooks came to → how many, and when last", "permanent: some thirty fields"),
 )
 
 PIN_BUCKETS = 16384
