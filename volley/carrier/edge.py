@@ -15,6 +15,14 @@ def _empty_is_none(value: Any) -> Any:
     return value or None
 
 
+def _plain(value: Any) -> Any:
+    """Ids and amounts are strings, though some of Telnyx's samples write them as numbers."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+Plain = Annotated[str, BeforeValidator(_plain)]
+
+
 class Wire(BaseModel):
     """What the carrier leaves null is what it leaves out: the default."""
 
@@ -35,9 +43,11 @@ class PoolSettings(Wire):
 
 
 class Profile(Wire):
-    """A messaging profile. `pool` is None where the number pool is off: null, {} or absent."""
+    """A messaging profile, but for its old API's secret. `pool` is None where the number pool is off: null, {} or absent."""
 
     id: str
+    record_type: str = "messaging_profile"
+    organization_id: str | None = None
     name: str = ""
     enabled: bool = True
     whitelisted_destinations: list[str] = Field(default_factory=list)
@@ -49,8 +59,16 @@ class Profile(Wire):
     mobile_only: bool = False
     mms_fall_back_to_sms: bool = False
     mms_transcoding: bool = False
-    daily_spend_limit: str | None = None
+    daily_spend_limit: Plain | None = None
     daily_spend_limit_enabled: bool = False
+    redaction_enabled: bool = False
+    redaction_level: int = 2
+    resource_group_id: str | None = None
+    ai_assistant_id: str | None = None
+    health_webhook_url: str | None = None
+    url_shortener_settings: dict[str, Any] | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
     pool: Annotated[PoolSettings | None, BeforeValidator(_empty_is_none)] = Field(None, alias="number_pool_settings")
 
     @property
@@ -71,6 +89,7 @@ class Health(Wire):
     """Ratios from 0 to 1, over a time that Telnyx does not publish."""
 
     message_count: int = 0
+    inbound_outbound_ratio: float = 0.0
     success_ratio: float = 1.0
     spam_ratio: float = 0.0
 
@@ -83,7 +102,9 @@ class Number(Wire):
     """A phone number with its messaging settings."""
 
     phone_number: str
-    id: str = ""
+    id: Plain = ""
+    record_type: str = "messaging_settings"
+    organization_id: str | None = None
     type: str = ""
     country_code: str | None = None
     messaging_profile_id: str | None = None
@@ -93,6 +114,16 @@ class Number(Wire):
     tags: list[str] = Field(default_factory=list)
     features: dict[str, Any] | None = None
     health: Health | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """Its type in one spelling; what Telnyx wrote where nobody knows that."""
+        try:
+            return sender_type(self.type)
+        except KeyError:
+            return self.type
 
     def sender(self, profile: Profile) -> Sender:
         """As a sender of this profile; its rate is the settings' affair."""
@@ -111,11 +142,14 @@ class Number(Wire):
 
 
 class ShortCode(Wire):
-    short_code: str
-    id: str = ""
+    short_code: Plain
+    id: Plain = ""
+    record_type: str = "short_code"
     country_code: str | None = None
     messaging_profile_id: str | None = None
     tags: list[str] = Field(default_factory=list)
+    created_at: str | None = None
+    updated_at: str | None = None
 
     def sender(self, profile: Profile) -> Sender:
         return Sender(self.short_code, "short_code", profile.id, self.country_code or "")
@@ -123,7 +157,9 @@ class ShortCode(Wire):
 
 class AlphanumericId(Wire):
     alphanumeric_sender_id: str
-    id: str = ""
+    id: Plain = ""
+    record_type: str = "alphanumeric_sender_id"
+    organization_id: str | None = None
     messaging_profile_id: str | None = None
     us_long_code_fallback: str | None = None
 
