@@ -1,86 +1,51 @@
 """Telnyx's webhook events as values. Signatures are checked before (`verify`, signature.py); this reads what they cover.
 
-Delivery may be doubled and out of order: whoever applies events goes by `event_id` and by rank, never by arrival.
+Delivery may be doubled and out of order: whoever applies events goes by `event_id`, `occurred_us` and rank, never by arrival.
 """
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import orjson
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
+from volley.carrier.events import Event, InboundMessage, Other, ReceiptEvent, SpendLimit
+from volley.carrier.keywords import keyword
 from volley.carrier.payload import NO_ERROR, encoding, errors, money, whole, word
 from volley.carrier.reference import read, reference_in
 from volley.carrier.signature import Forged, public_keys, verify
 from volley.errors import VolleyError
 from volley.message import MessageId
 
-__all__ = ["Event", "Forged", "InboundMessage", "Other", "ReceiptEvent", "Unreadable", "parse", "public_keys", "verify"]
+__all__ = [
+    "Event",
+    "Forged",
+    "InboundMessage",
+    "Other",
+    "ReceiptEvent",
+    "SpendLimit",
+    "Unreadable",
+    "parse",
+    "public_keys",
+    "verify",
+]
 
 OUTBOUND = ("message.sent", "message.finalized")
+INBOUND = "message.received"
+SPEND_LIMIT = "messaging-profile.spend-limit-reached"
+LINK_CLICKED = "link_clicked"
+
+_LONGEST_TEXT = 10_000
+_LONGEST_URL = 2_000
+_MOST_MEDIA = 20
+_OPTED_OUT_CODE = "40300"
+_OPTED_OUT = re.compile(r"\bSTOP\b|\bopt(?:ed)?[ -]?out", re.IGNORECASE)
 
 
 class Unreadable(VolleyError):
-    """A body that is signed but is no event. It is to be kept raw and looked at, not asked for again."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReceiptEvent:
-    """What the carrier says about an outbound message. Fields as outbox.events.ReceiptRecord; -1 or "" where it is silent.
-
-    `campaign` is "" where no reference of ours came with it.
-    """
-
-    event_id: str
-    event_type: str
-    occurred_us: int
-    received_us: int
-    campaign: str
-    chunk: int
-    offset: int
-    carrier_id: str
-    status: str
-    sender: str
-    to: str
-    encoding: str
-    parts: int
-    cost_micros: int
-    rate_micros: int
-    fee_micros: int
-    currency: str
-    sent_us: int
-    completed_us: int
-    error_code: str
-    error_text: str
-
-
-@dataclass(frozen=True, slots=True)
-class InboundMessage:
-    """A text that somebody sent to one of our numbers. `autoresponse` is the carrier's word for it (STOP, START …) or ""."""
-
-    event_id: str
-    occurred_us: int
-    received_us: int
-    carrier_id: str
-    profile: str
-    sender: str
-    to: str
-    text: str
-    autoresponse: str
-
-
-@dataclass(frozen=True, slots=True)
-class Other:
-    """An event of a type that nothing here uses."""
-
-    event_id: str
-    event_type: str
-    occurred_us: int
-
-
-Event = ReceiptEvent | InboundMessage | Other
+    """A body that is signed but is no event of API version 2. It is kept raw and looked at, not asked for again."""
 
 
 def _mapping(value: Any) -> dict[str, Any]:
@@ -109,17 +74,33 @@ def parse(raw: bytes, *, received_us: int, secrets: Sequence[bytes], query_refer
     Raises:
         Unreadable: not an event of Telnyx's API version 2.
     """
+    document = _document(raw)
+    click = _mapping(_mapping(document).get("data"))
+    if click.get("record_type") == LINK_CLICKED:
+        return Other("", LINK_CLICKED, micros_of(click.get("time_clicked")))
     try:
-        envelope = _Envelope.model_validate(orjson.loads(raw))
-    except (orjson.JSONDecodeError, ValidationError):
-        raise Unreadable("a signed webhook is no event: set the profile's webhook_api_version to 2") from None
+        envelope = _Envelope.model_validate(document)
+    except ValidationError:
+        raise _unreadable() from None
     data = envelope.data
     if data.event_type in OUTBOUND:
-        message = _message(envelope, secrets, query_reference)
-        return _receipt(data, received_us, message)
-    if data.event_type == "message.received":
+        return _receipt(data, received_us, _message(envelope, secrets, query_reference))
+    if data.event_type == INBOUND:
         return _inbound(data, received_us)
+    if data.event_type == SPEND_LIMIT:
+        return _spend_limit(data, received_us)
     return Other(data.id, data.event_type, micros_of(data.occurred_at))
+
+
+def _document(raw: bytes) -> Any:
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        raise _unreadable() from None
+
+
+def _unreadable() -> Unreadable:
+    return Unreadable("a signed webhook is no event: set the profile's webhook_api_version to 2")
 
 
 def micros_of(timestamp: Any) -> int:
@@ -145,7 +126,8 @@ def _receipt(data: _Data, received_us: int, message: MessageId | None) -> Receip
     recipient = _recipient(payload)
     cost, rate, fee, currency = money(payload)
     spelling, parts = _counted(payload)
-    error = next(iter(errors(payload)), NO_ERROR)
+    found = errors(payload)
+    error = next(iter(found), NO_ERROR)
     campaign, chunk, offset = message or ("", -1, -1)
     return ReceiptEvent(
         event_id=data.id,
@@ -169,6 +151,8 @@ def _receipt(data: _Data, received_us: int, message: MessageId | None) -> Receip
         completed_us=micros_of(payload.get("completed_at")),
         error_code=error.code,
         error_text=error.title,
+        profile=word(payload.get("messaging_profile_id")),
+        opted_out=bool(found) and _opted_out(payload),
     )
 
 
@@ -182,9 +166,46 @@ def _inbound(data: _Data, received_us: int) -> InboundMessage:
         profile=word(payload.get("messaging_profile_id")),
         sender=word(_mapping(payload.get("from")).get("phone_number")),
         to=word(_recipient(payload).get("phone_number")),
-        text=word(payload.get("text"), 10_000),
-        autoresponse=word(payload.get("autoresponse_type")),
+        text=_text(payload)[:_LONGEST_TEXT],
+        media=_media(payload),
+        keyword=keyword(_text(payload), word(payload.get("autoresponse_type"))),
     )
+
+
+def _spend_limit(data: _Data, received_us: int) -> SpendLimit:
+    occurred_us = micros_of(data.occurred_at)
+    return SpendLimit(
+        event_id=data.id,
+        occurred_us=occurred_us if occurred_us > 0 else received_us,
+        profile=word(data.payload.get("profile_id")),
+        limit=_figure(data.payload.get("configured_limit")),
+        cost=_figure(data.payload.get("current_cost")),
+    )
+
+
+def _opted_out(payload: dict[str, Any]) -> bool:
+    """A 40300 that comes with a receipt has several meanings, told apart by its words alone (Telnyx's SMS guides)."""
+    said = [_mapping(error) for error in payload["errors"]]
+    return any(_OPTED_OUT.search(f"{each.get('title')} {each.get('detail')}") for each in said if _is_block(each))
+
+
+def _is_block(error: dict[str, Any]) -> bool:
+    return str(error.get("code")) == _OPTED_OUT_CODE
+
+
+def _text(payload: dict[str, Any]) -> str:
+    text = payload.get("text")
+    return text if isinstance(text, str) else ""
+
+
+def _media(payload: dict[str, Any]) -> tuple[str, ...]:
+    media = payload.get("media")
+    urls = [word(_mapping(each).get("url"), _LONGEST_URL) for each in media] if isinstance(media, list) else []
+    return tuple([url for url in urls if url][:_MOST_MEDIA])
+
+
+def _figure(value: Any) -> str:
+    return word(value, 32) if isinstance(value, str) else f"{value}"[:32] if isinstance(value, (int, float)) else ""
 
 
 def _recipient(payload: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from volley.carrier.reference import secrets_of, sign, webhook_url
-from volley.carrier.webhook import InboundMessage, Other, ReceiptEvent, Unreadable, micros_of, parse
+from volley.carrier.webhook import InboundMessage, Other, ReceiptEvent, SpendLimit, Unreadable, micros_of, parse
 
 SECRETS = secrets_of("a secret of this house")
 REFERENCE = sign("0123456789abcdef-3-17", SECRETS[0])
@@ -70,6 +70,8 @@ def test_a_receipt_holds_all_that_the_ledger_wants() -> None:
         completed_us=1_767_225_602_000_000,
         error_code="",
         error_text="",
+        profile="",
+        opted_out=False,
     )
 
 
@@ -136,11 +138,12 @@ def test_an_inbound_text_is_an_inbound_text() -> None:
         sender="+13125550001",
         to="+13125550101",
         text="STOP",
-        autoresponse="STOP",
+        media=(),
+        keyword="stop",
     )
 
 
-@pytest.mark.parametrize("kind", ["messaging-profile.spend-limit-reached", "message.delivered", "rcs.read"])
+@pytest.mark.parametrize("kind", ["message.delivered", "rcs.read", "number-order.complete"])
 def test_an_event_that_nothing_uses_is_another(kind: str) -> None:
     assert parse(event(kind), received_us=RECEIVED, secrets=SECRETS) == Other("event-1", kind, 1_767_225_603_000_000)
 
@@ -175,3 +178,57 @@ def test_an_event_with_an_odd_payload_is_still_an_event(payload: Any) -> None:
 )
 def test_times_are_microseconds(timestamp: Any, micros: int) -> None:
     assert micros_of(timestamp) == micros
+
+
+def inbound(**changes: Any) -> InboundMessage:
+    found = parse(event("message.received", **changes), received_us=RECEIVED, secrets=SECRETS)
+    assert isinstance(found, InboundMessage)
+    return found
+
+
+def test_the_media_of_an_inbound_message_are_kept_by_address() -> None:
+    media = [{"url": "https://media.telnyx.com/a.jpg", "size": 7}, {"url": None}, "x", {"url": "x" * 3000}]
+    assert inbound(media=media, text="").media == ("https://media.telnyx.com/a.jpg",)
+    assert inbound(media="odd", text=None) == inbound(media=[], text="")
+
+
+def test_a_very_long_text_is_cut_and_never_lost() -> None:
+    assert inbound(text="x" * 20_000).text == "x" * 10_000
+
+
+def test_a_reached_spend_limit_names_the_profile_and_its_figures() -> None:
+    told = {"configured_limit": "25.00", "current_cost": 25.03, "profile_id": "profile-1"}
+    raw = event("messaging-profile.spend-limit-reached", **told)
+    assert parse(raw, received_us=RECEIVED, secrets=SECRETS) == SpendLimit(
+        "event-1", 1_767_225_603_000_000, "profile-1", "25.00", "25.03"
+    )
+
+
+def test_a_click_on_a_shortened_link_is_another_event_though_it_has_no_envelope() -> None:
+    data = {
+        "record_type": "link_clicked",
+        "message_id": "7ee4241c-f127-47e5-9c34-3aac291f8058",
+        "to": "+13125550101",
+        "url": "https://example.org",
+        "time_clicked": "2026-01-01T00:00:03Z",
+    }
+    found = parse(orjson.dumps({"data": data}), received_us=RECEIVED, secrets=SECRETS)
+    assert found == Other("", "link_clicked", 1_767_225_603_000_000)
+
+
+@pytest.mark.parametrize(
+    ("title", "detail", "expected"),
+    [
+        ("Blocked due to STOP message", "", True),
+        ("Message blocked", "The recipient has opted out of this profile", True),
+        ("Invalid destination", "no route", False),
+        ("Stopped by the destination network", "nonstop", False),
+    ],
+)
+def test_a_late_40300_is_judged_by_its_words(title: str, detail: str, expected: bool) -> None:
+    told = [{"code": "40300", "title": title, "detail": detail}]
+    assert receipt(event(errors=told)).opted_out is expected
+
+
+def test_the_words_of_another_code_are_no_opt_out() -> None:
+    assert receipt(event(errors=[{"code": "40002", "title": "Blocked due to STOP message"}])).opted_out is False
