@@ -7,6 +7,8 @@ Entry fields (bytes): `v` version · `k` kind · the rest by kind:
               record was refused by the script (stale token, illegal move) and changes no state
 * `moves`     `p` packed MOVE records (made by Lua: nobody but Redis saw it) · `w` why: reap, cancel, expire, opt_out, dead · `t` time, µs
 * `receipts`  `p` msgpack list of ReceiptRecord
+* `inbound`   `p` msgpack list of InboundRecord (inbound.py)
+* `unreadable` `b` a signed webhook's body that is no event · `e` what is wrong with it · `t` time, µs
 * `campaign`  `c` campaign id · `s` paused, resumed, cancelled, finished · `t` time, µs
 """
 

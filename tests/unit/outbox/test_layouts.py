@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from volley.errors import VolleyError
 from volley.outbox import events, flights, keys, receipts, scripts
-from volley.outbox.chunks import SIZE, Chunk, decode, encode
+from volley.outbox.chunks import MMS, SIZE, Chunk, decode, encode
 from volley.outbox.flights import grants, refs
 from volley.outbox.keys import DIRECTORY, Keys
 
@@ -103,7 +103,7 @@ def test_every_script_says_what_it_is_for(name: str) -> None:
     assert "\n-- Returns: " in head
 
 
-@pytest.mark.parametrize("name", ["settle", "reap", "receipts"])
+@pytest.mark.parametrize("name", ["settle", "reap", "receipts", "inbound"])
 def test_what_must_be_recorded_is_recorded_even_when_memory_is_full(name: str) -> None:
     assert scripts.source(name).startswith("#!lua flags=allow-oom\n")
 
@@ -135,7 +135,14 @@ def test_a_flight_or_chunk_of_a_newer_release_is_refused() -> None:
     with pytest.raises(VolleyError, match="update Volley"):
         list(grants(b"\x02\x00\x00\x00", 0))
     with pytest.raises(VolleyError, match="update Volley"):
-        decode(b"\x02abc")
+        decode(b"\x03abc")
+
+
+def test_a_chunk_without_mms_can_be_read_by_the_release_before_and_one_with_cannot() -> None:
+    columns = ([13125550100] * 2, None, [], bytes([1, 1]))
+    texts, mixed = Chunk(*columns, bytes([0, 1]), [1, 1]), Chunk(*columns, bytes([0, MMS]), [1, 1])
+    assert (encode(texts)[0], encode(mixed)[0]) == (1, 2)
+    assert [decode(encode(each)) for each in (texts, mixed)] == [texts, mixed]
 
 
 CELLS = st.none() | st.text(max_size=20)
