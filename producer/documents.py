@@ -83,9 +83,11 @@ def counts(hot: Mapping[str, int], receipts: Mapping[str, int] | None) -> dict[s
     if receipts is None:
         return dict(hot)
     settled = {status: receipts.get(status, 0) for status in LEDGER_STATUSES}
+    # the ledger's include those that the carrier had taken, and kept until it was told to cancel them
+    withdrawn = min(max(receipts.get("cancelled", 0) - hot["cancelled"], 0), hot["submitted"])
     # a receipt may be in the ledger before the counters that were read here knew of the submission
-    submitted = max(hot["submitted"] - sum(settled.values()), 0)
-    known = {**hot, "submitted": submitted, **settled}
+    submitted = max(hot["submitted"] - withdrawn - sum(settled.values()), 0)
+    known = {**hot, "submitted": submitted, "cancelled": hot["cancelled"] + withdrawn, **settled}
     return {status: known[status] for status in STATUSES}
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 SenderType = Literal["long_code", "toll_free", "short_code", "alphanumeric", "carrier_pool"]
 
+_POOL = "pool:"
 _SPELLINGS: dict[str, SenderType] = {
     "longcode": "long_code",
     "tollfree": "toll_free",
@@ -54,4 +55,8 @@ class Sender:
 
 def carrier_pool(profile: str) -> str:
     """What stands for a profile's pool at the carrier where a sender's number stands."""
-    return f"pool:{profile}"
+    return f"{_POOL}{profile}"
+
+
+def is_carrier_pool(number: str) -> bool:
+    return number.startswith(_POOL)

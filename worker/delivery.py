@@ -157,12 +157,10 @@ class Delivery:
             outcome: Outcome = _TOO_LATE
             sent_at = 0.0
             if not self.stopped.is_set():
-                request, key = self._texts.request(grant, voice, chunk, member.number)
-                outcome, sent_at = await self._carrier.send(request, key, clock.deadline(grant.moment_us))
+                request, key, endpoint = self._texts.request(grant, voice, chunk, member)
+                outcome, sent_at = await self._carrier.send(request, key, clock.deadline(grant.moment_us), endpoint)
             tried = type(outcome) is Accepted or outcome != _TOO_LATE
-            record = (
-                attempt_record(grant, voice.campaign, chunk, member.number, outcome, clock, sent_at) if tried else None
-            )
+            record = attempt_record(grant, voice.campaign, chunk, member, outcome, clock, sent_at) if tried else None
             if type(outcome) is Accepted:  # nearly always: nothing more need be looked at
                 self._unreachable = 0
                 self._settler.add(token, grant, SUBMITTED, record)

@@ -101,7 +101,8 @@ def _callback(settings: Settings) -> Callback | None:
         raise UnusableInput(
             "VOLLEY_PUBLIC_URL is set and VOLLEY_SECRET is not: receipts could not be told from forgeries"
         )
-    return Callback(settings.public_url, settings.account, secrets_of(settings.secret.get_secret_value())[0])
+    secret = secrets_of(settings.secret.get_secret_value())[0]
+    return Callback(settings.public_url, settings.account, secret, settings.public_failover_url or "")
 
 
 class WorkerProcess:
@@ -112,7 +113,7 @@ class WorkerProcess:
         self._outbox = outbox
         self._queue = queue
         self._arq = arq
-        self._texts = Texts(outbox, _callback(settings))
+        self._texts = Texts(outbox, _callback(settings), endpoints=settings.endpoints)
         self._settler = Settler(outbox)
         self._delivery = Delivery(
             carrier, self._texts, self._settler, slots=settings.concurrency, max_attempts=settings.max_attempts

@@ -8,6 +8,7 @@ from volley.carrier.outcome import Accepted, NotSent, Outcome, PerhapsSent, Refu
 from volley.outbox.chunks import ENCODINGS, Chunk
 from volley.outbox.events import AttemptRecord
 from volley.outbox.flights import Grant
+from volley.outbox.pool import Member
 from worker.pacing import Clock
 
 _Said = tuple[str, str, int, int, int, int, str]
@@ -35,11 +36,17 @@ def _told(outcome: Outcome) -> tuple[str, int, str, str, _Said]:
             assert_never(outcome)
 
 
+def _chosen(member: Member, outcome: Outcome) -> str:
+    """The number that the carrier took from its pool, where it says which."""
+    return (outcome.sender if isinstance(outcome, Accepted) else "") or member.number
+
+
 def attempt_record(
-    grant: Grant, campaign: Campaign, chunk: Chunk, sender: str, outcome: Outcome, clock: Clock, sent_at: float
+    grant: Grant, campaign: Campaign, chunk: Chunk, member: Member, outcome: Outcome, clock: Clock, sent_at: float
 ) -> AttemptRecord:
     """`sent_at`: the `time.monotonic()` at which the bytes left, 0.0 if they did not."""
     kind, status, code, text, said = _told(outcome)
+    sender = _chosen(member, outcome) if member.type == "carrier_pool" else member.number
     _, name, _, index, at, _, attempt, _, _, to, _ = grant
     references = chunk.references
     return AttemptRecord._make(

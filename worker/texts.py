@@ -5,24 +5,29 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from volley.campaign import Campaign
+from volley.carrier.endpoint import Endpoint, Endpoints, Form, form
 from volley.carrier.reference import sign, webhook_url
-from volley.carrier.telnyx import body
+from volley.carrier.telnyx import written
 from volley.errors import VolleyError
 from volley.message import idempotency_key
-from volley.outbox.chunks import Chunk, decode
+from volley.outbox.chunks import MMS, Chunk, decode
 from volley.outbox.flights import Grant
 from volley.outbox.outbox import Outbox
-from volley.text.template import Render, compile_template
+from volley.outbox.pool import Member
+from volley.text.media import with_links
+from volley.text.template import Render, renderer
 
 CHUNKS = 512
 CAMPAIGNS = 256
 
 
 class Voice(NamedTuple):
-    """A campaign and the renderer of its rows."""
+    """A campaign, the renderer of its rows, and what its POSTs by one sender share: texts and, below them, MMS."""
 
     campaign: Campaign
     render: Render
+    texts: dict[int, Form]
+    mms: dict[int, Form]
 
 
 Held = dict[tuple[str, int], tuple[Voice, Chunk]]
@@ -30,20 +35,26 @@ Held = dict[tuple[str, int], tuple[Voice, Chunk]]
 
 
 class Callback(NamedTuple):
-    """Where receipts reach us, and the secret that signs each message's reference."""
+    """Where receipts reach us, and where else if they do not; and the secret that signs each message's reference."""
 
     public_url: str
     account: str
     secret: bytes
+    failover_url: str = ""
 
 
 class Texts:
     """Least recently used ones go first. `missing` counts grants whose chunk was gone, which must stay 0."""
 
-    def __init__(self, outbox: Outbox, callback: Callback | None, *, chunks: int = CHUNKS) -> None:
+    def __init__(
+        self, outbox: Outbox, callback: Callback | None, *, chunks: int = CHUNKS, endpoints: Endpoints = "general"
+    ) -> None:
         self._outbox = outbox
         self._callback = callback
+        self._endpoints = endpoints
         self._url = webhook_url(callback.public_url, callback.account, "") if callback else ""
+        failover = callback.failover_url if callback else ""
+        self._failover_url = webhook_url(failover, callback.account, "") if callback and failover else ""
         self._most = chunks
         self._chunks: OrderedDict[tuple[str, int], Chunk] = OrderedDict()
         self._voices: OrderedDict[str, Voice] = OrderedDict()
@@ -80,7 +91,7 @@ class Texts:
         view = await self._outbox.campaign(name)
         if view is None:
             raise VolleyError(f"campaign {name} has messages but no record: restore it, or cancel it")
-        return Voice(view.campaign, compile_template(view.campaign.template).bind(view.campaign.columns))
+        return Voice(view.campaign, renderer(view.campaign.template, view.campaign.columns), {}, {})
 
     async def chunk(self, campaign: str, index: int) -> Chunk | None:
         """One chunk, for planning; it will be wanted again soon."""
@@ -97,14 +108,29 @@ class Texts:
         voice = self._voices.get(campaign)
         return voice.campaign.priority[0] if voice else "b"
 
-    def request(self, grant: Grant, voice: Voice, chunk: Chunk, sender: str) -> tuple[bytes, str]:
-        """(the exact bytes of the POST, its idempotency key): the same for the same message and generation."""
-        _, name, _, index, offset, _, _, _, generation, to, _ = grant
+    def request(self, grant: Grant, voice: Voice, chunk: Chunk, member: Member) -> tuple[bytes, str, Endpoint]:
+        """(the exact bytes of the POST, its idempotency key, its endpoint): the same for the same message and generation."""
+        _, name, index_of_sender, index, offset, _, _, _, generation, to, _ = grant
         message = f"{name}-{index}-{offset}"
-        url = None
+        url, failover = None, ""
         if self._callback is not None:
-            url = self._url + sign(message, self._callback.secret)
-        campaign, render = voice
-        text = render([column[offset] for column in chunk.values])
-        request = body(f"+{to}", sender, text, campaign.profile, webhook_url=url, encoding=campaign.encoding)
-        return request, idempotency_key(message, generation)
+            reference = sign(message, self._callback.secret)
+            url = self._url + reference
+            if self._failover_url:
+                failover = self._failover_url + reference
+        text = voice.render([column[offset] for column in chunk.values])
+        found = voice.texts.get(index_of_sender)
+        if found is None or voice.campaign.media:
+            found, text = self._form(grant, voice, chunk, member, text)
+        request = written(found.fields.copy(), f"+{to}", text, url, failover)
+        return request, idempotency_key(message, generation), found.endpoint
+
+    def _form(self, grant: Grant, voice: Voice, chunk: Chunk, member: Member, text: str) -> tuple[Form, str]:
+        """The first time for a sender, and always where some are MMS and some, with links in their text, are not."""
+        campaign, mms = voice.campaign, chunk.encodings[grant.offset] == MMS
+        known = voice.mms if mms else voice.texts
+        found = known.get(grant.sender)
+        if found is None:
+            found = form(campaign, member.number, member.type, mms=mms, endpoints=self._endpoints)
+            known[grant.sender] = found
+        return found, with_links(text, campaign.media) if campaign.media and not mms else text

@@ -349,8 +349,8 @@ async def test_a_late_message_never_reaches_the_carrier_and_its_line_serves_the_
 async def test_the_last_look_before_the_write_lets_no_byte_out(fault: str) -> None:
     async with playing(Line.swallow) as (server, carrier):
         loop = asyncio.get_running_loop()
-        handler = ResponseHandler(loop)
-        transport, _ = await loop.create_connection(lambda: handler, str(carrier._url.host), carrier._url.port)
+        handler, (url, *_) = ResponseHandler(loop), carrier._urls.values()
+        transport, _ = await loop.create_connection(lambda: handler, str(url.host), url.port)
         writer = StreamWriter(handler, loop)
         await writer.write_headers("POST / HTTP/1.1", CIMultiDict({"Host": "x"}))
         attempt = Attempt(BODY, KEY, 0.0 if fault == "late" else FAR)

@@ -27,6 +27,7 @@ from yarl import URL
 from volley import __version__
 from volley.carrier.answers import accepted, refused
 from volley.carrier.attempt import Attempt, Lines, LineSpoiled, TooLate
+from volley.carrier.endpoint import ENDPOINTS, GENERAL, Endpoint
 from volley.carrier.outcome import LATE, Accepted, NotSent, Outcome, PerhapsSent
 from volley.errors import UnusableInput
 
@@ -40,15 +41,25 @@ _OF_THE_WIRE = (ClientError, OSError, HttpProcessingError, TooLate)
 def body(
     to: str, sender: str, text: str, profile: str, *, webhook_url: str | None = None, encoding: str = "auto"
 ) -> bytes:
-    """The exact bytes of a message's POST: the same bytes for the same message, as its Idempotency-Key demands.
+    """The bytes of a text's POST to the general endpoint: the same for the same message, as its Idempotency-Key demands.
 
     `to` is +E.164; `encoding` is auto, gsm7 or ucs2, and left out where it is auto, Telnyx's default.
     """
-    fields = {"from": sender, "to": to, "text": text, "messaging_profile_id": profile}
+    fields: dict[str, object] = {"from": sender, "messaging_profile_id": profile}
     if encoding != "auto":
         fields["encoding"] = encoding
+    return written(fields, to, text, webhook_url)
+
+
+def written(fields: dict[str, object], to: str, text: str, webhook_url: str | None, failover_url: str = "") -> bytes:
+    """The same from the fields of a Form, to which the person's are added. An MMS may be without text."""
+    fields["to"] = to
+    if text:
+        fields["text"] = text
     if webhook_url is not None:
         fields["webhook_url"] = webhook_url
+        if failover_url:
+            fields["webhook_failover_url"] = failover_url
     return orjson.dumps(fields)
 
 
@@ -100,7 +111,8 @@ class Carrier:
         keepalive_s: float = 15.0,
         connect_timeout_s: float = 5.0,
     ) -> None:
-        self._url = base(base_url) / "messages"
+        root = base(base_url)
+        self._urls = {endpoint: root / endpoint for endpoint in ENDPOINTS}
         self._session = ClientSession(
             connector=Lines(limit=concurrency, keepalive_timeout=keepalive_s, ttl_dns_cache=60),
             headers=session_headers(api_key),
@@ -108,7 +120,9 @@ class Carrier:
             timeout=ClientTimeout(total=http_timeout_s, connect=min(connect_timeout_s, http_timeout_s)),
         )
 
-    async def send(self, request: bytes, idempotency_key: str, deadline: float) -> tuple[Outcome, float]:
+    async def send(
+        self, request: bytes, idempotency_key: str, deadline: float, endpoint: Endpoint = GENERAL
+    ) -> tuple[Outcome, float]:
         """POST `request` once, unless `time.monotonic()` has reached `deadline` when it would be written.
 
         Answers the outcome and the `time.monotonic()` at which the bytes left, 0.0 if they did not. Raises nothing
@@ -116,7 +130,7 @@ class Carrier:
         """
         attempt = Attempt(request, idempotency_key, deadline)
         try:
-            answer = await self._session.post(self._url, data=attempt, allow_redirects=False)
+            answer = await self._session.post(self._urls[endpoint], data=attempt, allow_redirects=False)
         except _OF_THE_WIRE as error:
             return _broken(attempt, error), attempt.sent_at
         if not attempt.sent_at:

@@ -4,7 +4,7 @@ A row's rank is the greatest that any report gave it. Legal moves only climb, wi
 expresses too: `submitted` stands above every end that was reached without the carrier, as Accepted always merges.
 """
 
-from volley.state import STATUS, State
+from volley.state import STATUS
 
 RANKS: dict[str, int] = {
     "ready": 0,
@@ -22,8 +22,10 @@ RANKS: dict[str, int] = {
 }
 """Numbers are stored: add between them, never change one. Two contradicting finals: the better news stays."""
 
-STATUS_OF: dict[int, str] = {rank: status for status, rank in RANKS.items()}
 SUBMITTED = RANKS["submitted"]
+WITHDRAWN = 45
+"""Cancelled too, but at the carrier, which had taken the message and kept it until its time."""
+STATUS_OF: dict[int, str] = {rank: status for status, rank in RANKS.items()} | {WITHDRAWN: "cancelled"}
 FINAL = RANKS["unconfirmed"]
 """From here on a receipt has had the last word."""
 
@@ -32,12 +34,13 @@ RANK_OF_STATE: dict[str, int] = {state: RANKS[status] for state, status in STATU
 REFUSED_BY_SCRIPT = -1
 """Rank of an attempt that came too late: it is kept, and moved nothing."""
 
-_CARRIER: dict[str, str] = {
-    "delivered": "delivered",
-    "delivery_failed": "undelivered",
-    "sending_failed": "undelivered",
-    "expired": "undelivered",
-    "delivery_unconfirmed": "unconfirmed",
+_CARRIER: dict[str, int] = {
+    "delivered": RANKS["delivered"],
+    "delivery_failed": RANKS["undelivered"],
+    "sending_failed": RANKS["undelivered"],
+    "expired": RANKS["undelivered"],
+    "delivery_unconfirmed": RANKS["unconfirmed"],
+    "cancelled": WITHDRAWN,
 }
 """Telnyx's `to[].status` (messaging API, OutboundMessagePayload). Every other one only says that the carrier has it."""
 
@@ -49,10 +52,10 @@ def rank_of_mark(mark: str) -> int:
 
 def rank_of_receipt(carrier_status: str) -> int:
     """Rank that a webhook's status proves: at the least that the carrier took the message."""
-    return RANKS[_CARRIER.get(carrier_status, STATUS[State.SUBMITTED])]
+    return _CARRIER.get(carrier_status, SUBMITTED)
 
 
 def sql_status() -> str:
     """The expression behind the column `messages.status`."""
-    cases = " ".join(f"WHEN {rank} THEN '{status}'" for status, rank in RANKS.items())
+    cases = " ".join(f"WHEN {rank} THEN '{status}'" for rank, status in STATUS_OF.items())
     return f"CASE rank {cases} END"

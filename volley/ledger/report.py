@@ -14,10 +14,17 @@ from volley.ledger.paging import pages
 from volley.ledger.ranks import STATUS_OF, SUBMITTED
 from volley.ledger.schema import campaigns, chunks, messages
 from volley.message import MessageId
+from volley.outbox.chunks import ENCODINGS, MMS
 
 _PARTS_DIFFER = messages.c.carrier_parts != messages.c.parts
-_ENCODING_DIFFERS = (messages.c.carrier_encoding != messages.c.encoding) & (messages.c.carrier_encoding != "")
-_ENCODING = func.coalesce(func.nullif(messages.c.carrier_encoding, ""), messages.c.encoding, "")
+_IS_MMS = messages.c.encoding == ENCODINGS[MMS]
+_ENCODING_DIFFERS = (
+    (messages.c.carrier_encoding != messages.c.encoding) & (messages.c.carrier_encoding != "") & ~_IS_MMS
+)
+_ENCODING = case(
+    (_IS_MMS, messages.c.encoding),
+    else_=func.coalesce(func.nullif(messages.c.carrier_encoding, ""), messages.c.encoding, ""),
+)
 _COST_DIFFERS = messages.c.cost_micros != messages.c.estimated_micros
 
 
@@ -135,5 +142,6 @@ async def status_counts(connection: AsyncConnection, campaign_ids: Sequence[str]
     for page in pages(campaign_ids):
         query = select(campaign_id, rank, func.count()).where(campaign_id.in_(page)).group_by(campaign_id, rank)
         for name, value, count in await connection.execute(query):
-            found.setdefault(name, {})[STATUS_OF[value]] = count
+            counts = found.setdefault(name, {})
+            counts[STATUS_OF[value]] = counts.get(STATUS_OF[value], 0) + count
     return found

@@ -7,6 +7,7 @@ from volley.ledger.ranks import FINAL, SUBMITTED, rank_of_mark, rank_of_receipt
 from volley.numbers import country
 from volley.outbox.chunks import ENCODINGS, Chunk
 from volley.outbox.events import AttemptRecord, ReceiptRecord
+from volley.sender import is_carrier_pool
 
 Row = dict[str, object]
 Place = tuple[str, int, int]
@@ -47,7 +48,7 @@ NOTHING: Row = {
 COST_RANK_ANSWER = 1
 COST_FINAL = 3
 _RECEIPT_UNKNOWNS = ("cost_micros", "rate_micros", "fee_micros", "sent_us", "completed_us")
-_COST_RANKS = {"message.sent": 2, "message.finalized": COST_FINAL}
+_COST_RANKS = {"message.sent": 2, "message.finalized": COST_FINAL, "message.cancelled": COST_FINAL}
 
 _UNSEALED: Row = {
     "profile": None,
@@ -153,11 +154,10 @@ def message_of_attempt(record: AttemptRecord, rank: int) -> Row:
         "encoding": record.encoding,
         "parts": record.parts,
         "estimated_micros": _known(record.estimated_micros),
-        "sender_attempt": record.attempt,
-        "sender": record.sender,
         "carrier_id": record.carrier_id,
         "sent_us": _moment(record.sent_us),
     }
+    row |= _sender(record.sender, record.attempt)
     if rank >= 0:
         row |= {"rank": rank, "status_us": at_us, "error_code": record.error_code, "error_text": record.error_text}
     if rank == SUBMITTED:
@@ -169,9 +169,12 @@ def message_of_move(place: Place, step: Step, at_us: int) -> Row:
     _, state, sender, attempt = step
     rank = rank_of_mark(state)
     row = NOTHING | place_row(place) | {"rank": rank, "status_us": at_us, "attempts": attempt}
-    if sender is not None:
-        row |= {"sender": sender, "sender_attempt": attempt}
-    return row
+    return row if sender is None else row | _sender(sender, attempt)
+
+
+def _sender(sender: str, attempt: int) -> Row:
+    """Nothing while only the carrier's pool is known and not the number that the carrier took from it."""
+    return {} if is_carrier_pool(sender) else {"sender": sender, "sender_attempt": attempt}
 
 
 def message_of_receipt(record: ReceiptRecord) -> Row:

@@ -7,12 +7,15 @@ import zstandard
 
 from volley.errors import VolleyError
 
-VERSION = 1
+VERSION = 2
+READ = (1, VERSION)
+"""Version 1 knew no MMS, and is else the same."""
 SIZE = 500
 """Messages in a full chunk."""
 
-ENCODINGS = ("GSM-7", "UCS-2")
-"""What a byte of `Chunk.encodings` means, in the carrier's spelling."""
+ENCODINGS = ("GSM-7", "UCS-2", "MMS")
+"""What a byte of `Chunk.encodings` means, in the carrier's spelling. An MMS is no text in parts: it has one part."""
+MMS = ENCODINGS.index("MMS")
 
 _MAX_BLOB = 64 << 20
 _COMPRESS = zstandard.ZstdCompressor(level=3, write_content_size=True)
@@ -44,14 +47,16 @@ class Chunk:
 
 
 def encode(chunk: Chunk) -> bytes:
+    """Of version 1 where it holds no MMS, so that machines that are updated later can read it too."""
     columns = (chunk.to, chunk.references, chunk.values, chunk.parts, chunk.encodings, chunk.estimates)
-    return bytes((VERSION,)) + _COMPRESS.compress(msgpack.packb(columns))
+    version = VERSION if MMS in chunk.encodings else READ[0]
+    return bytes((version,)) + _COMPRESS.compress(msgpack.packb(columns))
 
 
 def decode(blob: bytes) -> Chunk:
     """Raises VolleyError for a version that this release does not know."""
-    if blob[0] != VERSION:
+    if blob[0] not in READ:
         raise VolleyError(
-            f"a chunk is of version {blob[0]}, this release reads {VERSION}: update Volley on this machine"
+            f"a chunk is of version {blob[0]}, this release reads up to {VERSION}: update Volley on this machine"
         )
     return Chunk(*msgpack.unpackb(_DECOMPRESS.decompress(blob[1:], max_output_size=_MAX_BLOB)))

@@ -52,8 +52,6 @@ async def members(client: Redis, keys: Keys) -> dict[int, Member]:
     held = await client.hgetall(keys.of("senderinfo"))
     types: dict[bytes, SenderType] = {number: orjson.loads(info)["type"] for number, info in held.items()}
     return {
-        int(index): Member(
-            number.decode(), int(records[index].split(b" ")[1]), types.get(number, Member._field_defaults["type"])
-        )
+        int(index): Member(number.decode(), int(records[index].split(b" ")[1]), types.get(number, "long_code"))
         for index, number in numbers.items()
     }

@@ -99,6 +99,15 @@ def compile_template(text: str) -> Template:
     return Template(tuple(texts), tuple(holes))
 
 
+def renderer(template: str, columns: Sequence[str]) -> Render:
+    """The renderer of a stored template, which may be empty where media is all there is of a message."""
+    return compile_template(template).bind(columns) if template else _nothing
+
+
+def _nothing(_row: Row) -> str:
+    return ""
+
+
 def literal(text: str) -> str:
     """The template that renders to exactly this text."""
     return text.replace("{", "{{").replace("}", "}}")

@@ -8,6 +8,7 @@ from volley.ledger.ranks import (
     RANKS,
     STATUS_OF,
     SUBMITTED,
+    WITHDRAWN,
     rank_of_mark,
     rank_of_receipt,
     sql_status,
@@ -23,7 +24,8 @@ def test_every_legal_move_climbs(move):
 
 def test_every_status_has_a_rank_of_its_own():
     assert set(RANKS) == set(STATUSES)
-    assert len(STATUS_OF) == len(STATUSES)
+    assert set(STATUS_OF) - set(RANKS.values()) == {WITHDRAWN}
+    assert set(STATUS_OF.values()) == set(STATUSES)
 
 
 def test_only_a_receipt_goes_beyond_submitted():
@@ -44,10 +46,16 @@ def test_only_a_receipt_goes_beyond_submitted():
         ("sending_failed", "undelivered"),
         ("expired", "undelivered"),
         ("delivery_unconfirmed", "unconfirmed"),
+        ("scheduled", "submitted"),
+        ("cancelled", "cancelled"),
     ],
 )
 def test_the_carriers_words(carrier_status, status):
     assert STATUS_OF[rank_of_receipt(carrier_status)] == status
+
+
+def test_a_cancel_at_the_carrier_stands_above_its_taking_and_below_every_other_end():
+    assert SUBMITTED < rank_of_receipt("cancelled") < FINAL
 
 
 def test_a_refused_report_has_a_rank_below_all():
@@ -60,4 +68,4 @@ def test_a_byte_that_is_no_state_is_an_error():
 
 
 def test_the_status_column_spells_every_rank():
-    assert all(f"WHEN {rank} THEN '{status}'" in sql_status() for status, rank in RANKS.items())
+    assert all(f"WHEN {rank} THEN '{status}'" in sql_status() for rank, status in STATUS_OF.items())

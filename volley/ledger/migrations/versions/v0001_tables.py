@@ -13,7 +13,8 @@ _TYPES: dict[str, Any] = {"n": sa.BigInteger, "i": sa.Integer, "s": sa.SmallInte
 _STATUS = (
     "CASE rank WHEN 0 THEN 'ready' WHEN 10 THEN 'sending' WHEN 20 THEN 'unknown' "
     "WHEN 30 THEN 'expired' WHEN 31 THEN 'cancelled' WHEN 32 THEN 'opted_out' WHEN 33 THEN 'dead' WHEN 34 THEN 'refused' "
-    "WHEN 40 THEN 'submitted' WHEN 50 THEN 'unconfirmed' WHEN 51 THEN 'undelivered' WHEN 52 THEN 'delivered' END"
+    "WHEN 40 THEN 'submitted' WHEN 50 THEN 'unconfirmed' WHEN 51 THEN 'undelivered' WHEN 52 THEN 'delivered' "
+    "WHEN 45 THEN 'cancelled' END"
 )
 _MESSAGE_OUTCOME = "rank:s! status:= status_us:n! error_code:t! error_text:t attempts:i!"
 _MESSAGE_OURS = (
