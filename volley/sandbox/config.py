@@ -65,7 +65,8 @@ class Price:
 class Tariff:
     """Prices by leading digits of `to` (`+44`), the longest match first, else `price`.
 
-    `final` replaces the price in message.finalized and later; `at_post` False leaves `cost` null in the answer to the POST.
+    `final` replaces it in message.finalized and later; `at_post` False leaves `cost` null in the answer to the POST. `mms` is for
+    one MMS to anywhere, `inbound` for one part that comes in.
     `breakdown_per_part` prints rate and fee of one part where the default prints their totals (Telnyx does not say which).
     """
 
@@ -74,6 +75,8 @@ class Tariff:
     final: Price | None = None
     at_post: bool = True
     breakdown_per_part: bool = False
+    mms: Price = field(default_factory=lambda: Price("0.015", "0.005"))
+    inbound: Price = field(default_factory=lambda: Price("0.004", "0.000"))
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
 
@@ -82,7 +85,8 @@ class ReceiptSpec:
     """Delivery receipts. Shares are 0..1 of the accepted messages; what is left of them is delivered.
 
     `mode`: `on` sends them, `off` sends none, `defer` keeps them until POST /_sandbox/receipts. `silent` stays at sent for ever.
-    `sent_after_s` counts from when the message leaves the queue, `done_after_s` (from, to) from then on.
+    `sent_after_s` counts from when the message leaves the queue, `done_after_s` (from, to) from then on. `attempts` are those
+    at each URL; GET /v2/webhook_deliveries shows the last `keep_deliveries`.
     """
 
     mode: Literal["on", "off", "defer"] = "on"
@@ -98,6 +102,7 @@ class ReceiptSpec:
     attempts: int = 3
     backoff_s: float = 1.0
     timeout_s: float = 2.0
+    keep_deliveries: int = 1000
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
 
@@ -108,6 +113,10 @@ class SandboxConfig:
     `account_rate` parts/s, 0 without limit. `requests_per_window` is the limit of HTTP requests (429 10011), 0 without.
     `latency_ms` (from, to) before every answer of a send. `remember`: how many idempotency keys are held at least, 0 none.
     `keep`: of how many messages GET /v2/messages/{id} knows. `log` None: a file that goes when the sandbox goes.
+    `account_mms_rate` MMS/s, 0 without limit. `media_bytes`: sizes of media by URL (`?bytes=N` in the URL says it too, else 1 KB).
+    Scheduled sends are due in `schedule_min_s` at least and `schedule_max_s` at most, and may be cancelled until `cancel_min_s`
+    before; `cancel_wrapped` answers a cancel with `{"data": …}`. Detail records are kept of the last `keep_records` messages and
+    appear `records_lag_s` after a message leaves its queue.
     `spare` numbers belong to no profile; `unhealthy` are indexes into the numbers made, in order.
     """
 
@@ -119,6 +128,7 @@ class SandboxConfig:
     spare: Pool = ()
     unhealthy: tuple[int, ...] = ()
     account_rate: float = 0.0
+    account_mms_rate: float = 0.0
     queue_cap_s: float = 14_400.0
     requests_per_window: int = 0
     request_window_s: float = 1.0
@@ -126,6 +136,13 @@ class SandboxConfig:
     idempotency: Literal["honoured", "ignored"] = "honoured"
     remember: int = 250_000
     keep: int = 10_000
+    media_bytes: dict[str, int] = field(default_factory=dict)
+    schedule_min_s: float = 300.0
+    schedule_max_s: float = 432_000.0
+    cancel_min_s: float = 60.0
+    cancel_wrapped: bool = False
+    keep_records: int = 50_000
+    records_lag_s: float = 0.0
     parts_rule: Literal["packed", "ceil"] = "packed"
     gsm_set: Literal["3gpp", "telnyx"] = "3gpp"
     tariff: Tariff = field(default_factory=Tariff)
