@@ -48,7 +48,10 @@ NOTHING: Row = {
 COST_RANK_ANSWER = 1
 COST_FINAL = 3
 _RECEIPT_UNKNOWNS = ("cost_micros", "rate_micros", "fee_micros", "sent_us", "completed_us")
-_COST_RANKS = {"message.sent": 2, "message.finalized": COST_FINAL, "message.cancelled": COST_FINAL}
+DETAIL_RECORD = "detail_record"
+"""Type of an event that was read from the carrier's records, where no webhook told of it."""
+_FINAL_EVENTS = ("message.finalized", "message.cancelled", DETAIL_RECORD)
+_COST_RANKS = {"message.sent": 2} | dict.fromkeys(_FINAL_EVENTS, COST_FINAL)
 
 _UNSEALED: Row = {
     "profile": None,
