@@ -76,6 +76,9 @@ class Dispatch:
         """Gives back a flight of which nothing was posted."""
         await self.scripts.run("settle", MOVES_ARG, self.pin_days, b"", token, "*")
 
-    async def rest(self, bucket: str, until_us: int, reason: str) -> None:
-        """Grants nothing from a bucket (a, p<profile index>, g<group>, s<sender index>) until a moment."""
-        await self.scripts.run("rest", bucket, until_us, reason[:200], EVICT_AFTER_US)
+    async def rest(self, bucket: str, until_us: int, reason: str) -> bool:
+        """Grants nothing from a bucket (a, m, p<profile index>, g<group>, s<sender index>) until a moment.
+
+        False where it changes nothing.
+        """
+        return bool(await self.scripts.run("rest", bucket, until_us, reason[:200], EVICT_AFTER_US))

@@ -1,14 +1,12 @@
 """The outbox of one account: what is to be sent, to whom, by which sender, and how far it has come. All in Redis."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-import orjson
-
 from volley.campaign import Campaign
 from volley.errors import RefusedByPolicy, TryAgainLater, UnusableInput
-from volley.outbox import pool, pushes, rests, throughput, views
+from volley.outbox import optouts, pushes, rests, roster, router, throughput, views
 from volley.outbox.chores import Chores
 from volley.outbox.client import Redis
 from volley.outbox.dispatch import Dispatch
@@ -16,7 +14,9 @@ from volley.outbox.events import ReceiptRecord, pack
 from volley.outbox.keys import Keys
 from volley.outbox.receipts import positions
 from volley.outbox.rests import RestView
+from volley.outbox.router import Router
 from volley.outbox.scripts import Scripts, reaching
+from volley.profile import ProfileFacts
 from volley.sender import Sender, SenderType
 from volley.state import MOVES_ARG
 
@@ -28,10 +28,6 @@ class Sealed(NamedTuple):
 
     campaign_id: str
     existing: bool
-
-
-def unknown_profile(profile: str) -> UnusableInput:
-    return UnusableInput(f"profile {profile} is not known: run volley numbers sync --profile {profile}")
 
 
 class Outbox:
@@ -77,23 +73,22 @@ class Outbox:
                 "this push is over: it was given up after an hour without a chunk, or sealed; push again"
             )
 
-    async def seal(self, campaign: Campaign, *, key_ttl_s: int) -> Sealed:
+    async def seal(self, campaign: Campaign, *, key_ttl_s: int, refused: Sequence[str] = ()) -> Sealed:
         """Makes the push a campaign, at once and whole, and waits until that is on the disk.
+
+        `refused`: ISO countries to which its fallback sends, and not its sender.
 
         Raises:
             RefusedByPolicy: the idempotency key belongs to a push with another content.
-            UnusableInput: the profile or the explicit sender is not in the pool.
+            UnusableInput: the profile, the explicit sender or its fallback is not in the pool.
             TryAgainLater: Redis is away; the same push may be made again with the same key.
         """
         with reaching():
-            return await self._seal(campaign, key_ttl_s)
+            return await self._seal(campaign, key_ttl_s, refused)
 
-    async def _seal(self, campaign: Campaign, key_ttl_s: int) -> Sealed:
-        profile = await self.redis.hget(self.keys.of("profile"), campaign.profile)
-        if profile is None:
-            raise unknown_profile(campaign.profile)
-        sender = str(await self._sender_index(campaign.sender, campaign.profile)) if campaign.sender else ""
-        answer, name = await self.scripts.durable("seal", *pushes.sealing(campaign, profile, sender, key_ttl_s))
+    async def _seal(self, campaign: Campaign, key_ttl_s: int, refused: Sequence[str]) -> Sealed:
+        arguments = await pushes.sealing(self.redis, self.keys, campaign, key_ttl_s, refused)
+        answer, name = await self.scripts.durable("seal", *arguments)
         if answer == b"gone":
             raise TryAgainLater("this push was given up before it was sealed; push again")
         if answer != b"sealed":
@@ -103,16 +98,6 @@ class Outbox:
                 f"this idempotency key belongs to campaign {name.decode()}, whose content is another one"
             )
         return Sealed(name.decode(), answer == b"existing")
-
-    async def _sender_index(self, number: str, profile: str) -> int:
-        info = await self.redis.hget(self.keys.of("senderinfo"), number)
-        held = {} if info is None else orjson.loads(info)
-        if held.get("profile") != profile:
-            raise UnusableInput(
-                f"sender {number} is not in the pool of {profile}: see volley numbers list, or run volley numbers sync"
-            )
-        index: int = held["index"]
-        return index
 
     async def abandon(self, campaign_id: str) -> None:
         """Drops what an unsealed push has stored; a sealed campaign is left alone."""
@@ -131,24 +116,23 @@ class Outbox:
     async def opted_out(self, profile: str, numbers: Sequence[int]) -> set[int]:
         """Those of the numbers that want nothing from this profile."""
         index = await self.profile_index(profile)
-        if index is None or not numbers:
-            return set()
         with reaching():
-            flags = await self.redis.smismember(self.keys.of("optout", index), list(numbers))
-        return {number for number, flag in zip(numbers, flags, strict=True) if flag}
+            return await optouts.among(self.redis, self.keys, index, numbers)
 
     async def add_optouts(self, profile: str, numbers: Sequence[int]) -> int:
         """Adds people to a profile's opt-outs, on the disk before this returns. How many were not there yet."""
+        return await self._change_optouts("optouts", profile, numbers)
+
+    async def remove_optouts(self, profile: str, numbers: Sequence[int]) -> int:
+        """Takes people off a profile's opt-outs, on the disk before this returns. How many were on it."""
+        return await self._change_optouts("optins", profile, numbers)
+
+    async def _change_optouts(self, script: str, profile: str, numbers: Sequence[int]) -> int:
         index = await self.profile_index(profile)
         if index is None:
-            raise unknown_profile(profile)
+            raise pushes.unknown_profile(profile)
         with reaching():
-            return sum(
-                [
-                    await self.scripts.durable("optouts", index, *map(str, numbers[at : at + 1000]))
-                    for at in range(0, len(numbers), 1000)
-                ]
-            )
+            return await optouts.change(self.scripts, script, index, numbers)
 
     async def profile_index(self, profile: str) -> int | None:
         with reaching():
@@ -229,17 +213,64 @@ class Outbox:
     # pool
 
     async def sync_senders(
-        self, profile: str, senders: Sequence[Sender], weights: dict[SenderType, int] | None = None
+        self,
+        profile: str,
+        senders: Sequence[Sender],
+        weights: Mapping[SenderType, int] | None = None,
+        *,
+        facts: ProfileFacts | None = None,
+        routes: Mapping[str, tuple[SenderType, ...]] | None = None,
     ) -> tuple[int, int]:
-        """The profile's senders as they are now: (joined, left). Without weights all types are one class, first free first."""
+        """The profile's senders as they are now: (joined, left). Without weights all types are one class, first free first.
+
+        `routes`: which sender types may serve a country (ISO alpha-2; `*` for those that are not named). Without `facts`
+        those that are stored stay.
+        """
+        facts = facts or await self.facts(profile)
         with reaching():
-            _, _, joined, left = await self.scripts.durable("sync", *pool.roster(profile, senders, weights or {}))
+            arguments = roster.roster(profile, senders, weights or {}, facts, routes or {})
+            _, _, joined, left = await self.scripts.durable("sync", *arguments)
         return int(joined), int(left)
 
-    async def set_rates(self, account: Decimal, profiles: dict[str, Decimal]) -> None:
-        """Parts per second of the account and of profiles by id; a profile that is not named has no limit of its own."""
+    async def facts(self, profile: str) -> ProfileFacts | None:
+        """What the last sync read of a profile; None where none has."""
         with reaching():
-            await pool.set_rates(self.redis, self.keys, account, profiles)
+            held = await self.redis.hget(self.keys.of("profileinfo"), profile)
+        return None if held is None else ProfileFacts.from_json(held)
+
+    async def router(self, profile: str) -> Router:
+        """Where the pool of a profile can send now, and with which types of senders."""
+        index = await self.profile_index(profile)
+        with reaching():
+            return await router.load(self.redis, self.keys, index, profile)
+
+    async def set_rates(
+        self,
+        account: Decimal,
+        profiles: Mapping[str, Decimal],
+        *,
+        mms: Decimal | None = None,
+        campaigns: Mapping[str, Decimal] | None = None,
+    ) -> None:
+        """Parts per second of the account, of profiles by id, of the account's MMS, and of registered campaigns by id.
+
+        A profile or campaign that is not named has no limit of its own. None for the last two: as they were.
+        """
+        with reaching():
+            await roster.set_rates(self.redis, self.keys, account, profiles, mms, campaigns)
+
+    async def rest(
+        self, seconds: float, reason: str, *, profile: str | None = None, number: str | None = None, mms: bool = False
+    ) -> bool:
+        """Grants nothing for so long: to one profile, one sender, the account's MMS, or else the whole account.
+
+        False where it changes nothing: it rests longer already, or is not known.
+        """
+        with reaching():
+            bucket = await rests.bucket(self.redis, self.keys, profile, number, mms)
+            now_s, micros = await self.redis.time()
+            until_us = int(now_s) * 1_000_000 + int(micros) + int(seconds * 1e6)
+            return bucket is not None and await self.dispatch.rest(bucket, until_us, reason)
 
     async def sender_numbers(self) -> dict[int, str]:
         """Sender index → number, of all senders there ever were."""

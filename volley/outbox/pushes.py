@@ -1,11 +1,26 @@
-"""A push on its way to being a campaign: the arguments of lua/seal.lua."""
+"""A push on its way to being a campaign: the arguments of lua/seal.lua, or why it cannot become one."""
+
+from collections.abc import Sequence
+
+import orjson
 
 from volley.campaign import Campaign
+from volley.errors import UnusableInput
+from volley.outbox.client import Redis
+from volley.outbox.keys import Keys
 
 
-def sealing(
-    campaign: Campaign, profile_index: bytes, sender_index: str, key_ttl_s: int
+def unknown_profile(profile: str) -> UnusableInput:
+    return UnusableInput(f"profile {profile} is not known: run volley numbers sync --profile {profile}")
+
+
+async def sealing(
+    client: Redis, keys: Keys, campaign: Campaign, key_ttl_s: int, refused: Sequence[str]
 ) -> tuple[str | bytes | int, ...]:
+    """Raises UnusableInput where its profile, its sender or its fallback is not known."""
+    profile_index = await client.hget(keys.of("profile"), campaign.profile)
+    if profile_index is None:
+        raise unknown_profile(campaign.profile)
     return (
         campaign.id,
         campaign.to_json(),
@@ -18,5 +33,18 @@ def sealing(
         profile_index,
         campaign.priority[0],
         campaign.expires_us,
-        sender_index,
+        await _index(client, keys, "sender", campaign.sender, campaign.profile),
     )
+
+
+async def _index(client: Redis, keys: Keys, what: str, number: str | None, profile: str) -> str:
+    """A sender's index; '' where none is named."""
+    if number is None:
+        return ""
+    info = await client.hget(keys.of("senderinfo"), number)
+    held = {} if info is None else orjson.loads(info)
+    if held.get("profile") != profile:
+        raise UnusableInput(
+            f"{what} {number} is not in the pool of {profile}: see volley numbers list, or run volley numbers sync"
+        )
+    return str(held["index"])

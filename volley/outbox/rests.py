@@ -7,12 +7,14 @@ import orjson
 from volley.outbox.client import Redis
 from volley.outbox.keys import Keys
 
-_WHAT = {"a": "account", "p": "profile", "s": "sender", "g": "group"}
+_WHAT = {"a": "account", "m": "mms", "p": "profile", "g": "group", "s": "sender"}
 
 
 @dataclass(frozen=True, slots=True)
 class RestView:
-    """`what`: account, profile, sender, or a registered campaign's group; `name` is the profile's id, the number, the group."""
+    """`what`: account, mms (the account's), profile, sender, or a registered campaign's group; `name` is the profile's id, the
+    number, the group.
+    """
 
     what: str
     name: str
@@ -36,4 +38,15 @@ async def rests(client: Redis, keys: Keys) -> list[RestView]:
 
 
 def _rank(what: str) -> int:
-    return ("account", "profile", "group", "sender").index(what)
+    return list(_WHAT.values()).index(what)
+
+
+async def bucket(client: Redis, keys: Keys, profile: str | None, number: str | None, mms: bool) -> str | None:
+    """The bucket of a profile, of a number, of the account's MMS, or of the account; None for one that is not known."""
+    if number is not None:
+        info = await client.hget(keys.of("senderinfo"), number)
+        return None if info is None else f"s{orjson.loads(info)['index']}"
+    if profile is not None:
+        index = await client.hget(keys.of("profile"), profile)
+        return None if index is None else f"p{index.decode()}"
+    return "m" if mms else "a"

@@ -1,7 +1,7 @@
 -- sync: the senders of one profile as they are now. New ones join the pool, changed ones change, missing ones leave it and
 -- what waited for them moves to others.
--- ARGV: profile id, classes ('class weight class weight …'), then for each sender: number, rate milli, class, state a|x,
---       group, info JSON
+-- ARGV: profile id, classes ('class weight class weight …'), routes ('' for none), facts JSON ('': as they were), then for
+--       each sender: number, rate milli, class, state a|x, group, info JSON
 -- Returns: {profile index, senders, joined, left}
 local profile, now = ARGV[1], clock()
 local p = call('HGET', K.profile, profile)
@@ -19,7 +19,7 @@ for i = 1, #all, 2 do
 end
 
 local joined, left = 0, 0
-for i = 3, #ARGV, 6 do
+for i = 5, #ARGV, 6 do
   local number, rate, class, state, group, info = unpack(ARGV, i, i + 5)
   local held = call('HGET', K.senderinfo, number)
   local idx = known[number] or (held and tostring(cjson.decode(held).index))
@@ -44,12 +44,17 @@ for i = 3, #ARGV, 6 do
   if before and before.p ~= p then call('SADD', K.evict, 's' .. idx) end -- its people stay with the old profile
 end
 
-for _, idx in pairs(known) do
+for number, idx in pairs(known) do
   local s = sender_of(idx)
   leave_pool(s)
   save_sender(s, 'x')
+  local info, was = call('HGET', K.senderinfo, number):gsub('"active":true', '"active":false', 1)
+  info = info:gsub('"reason":""', '"reason":"it is no longer in the profile"', 1)
+  call('HSET', K.senderinfo, number, info)
   call('HDEL', K.stops, 's' .. idx)
-  left = left + 1
+  left = left + was
 end
 call('HSET', K.classes, p, ARGV[2])
-return { p, (#ARGV - 2) / 6, joined, left }
+if ARGV[3] == '' then call('HDEL', K.routes, p) else call('HSET', K.routes, p, ARGV[3]) end
+if ARGV[4] ~= '' then call('HSET', K.profileinfo, profile, ARGV[4]) end
+return { p, (#ARGV - 4) / 6, joined, left }

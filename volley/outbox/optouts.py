@@ -1,0 +1,25 @@
+"""The people who want nothing from a profile any more."""
+
+from collections.abc import Sequence
+
+from volley.outbox.client import Redis
+from volley.outbox.keys import Keys
+from volley.outbox.scripts import Scripts
+
+_AT_ONCE = 1000
+
+
+async def among(client: Redis, keys: Keys, profile_index: int | None, numbers: Sequence[int]) -> set[int]:
+    """Those of the numbers that have opted out."""
+    if profile_index is None or not numbers:
+        return set()
+    flags = await client.smismember(keys.of("optout", profile_index), list(numbers))
+    return {number for number, flag in zip(numbers, flags, strict=True) if flag}
+
+
+async def change(scripts: Scripts, script: str, profile_index: int, numbers: Sequence[int]) -> int:
+    """Runs optouts or optins for all of them, each call on the disk before the next; how many it changed."""
+    changed = 0
+    for at in range(0, len(numbers), _AT_ONCE):
+        changed += await scripts.durable(script, profile_index, *map(str, numbers[at : at + _AT_ONCE]))
+    return changed

@@ -1,0 +1,55 @@
+"""The pool's senders and rates on their way into Redis."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from decimal import Decimal
+
+import orjson
+
+from volley.outbox.client import Redis
+from volley.outbox.keys import Keys
+from volley.profile import ProfileFacts
+from volley.sender import Sender, SenderType
+
+
+def roster(
+    profile: str,
+    senders: Sequence[Sender],
+    weights: Mapping[SenderType, int],
+    facts: ProfileFacts | None,
+    routes: Mapping[str, tuple[SenderType, ...]],
+) -> Iterator[str | bytes]:
+    """The arguments of lua/sync.lua. A type with no weight, where there are weights, is kept out of the pool."""
+    present = {sender.type for sender in senders if sender.active}
+    classes = {kind: weight for kind, weight in weights.items() if weight > 0 and kind in present}
+    yield profile
+    yield " ".join(f"{kind} {weight}" for kind, weight in classes.items()) or "any 1"
+    yield ""
+    yield b"" if facts is None else facts.to_json()
+    for sender in senders:
+        usable = sender.active and (not classes or sender.type in classes)
+        yield from (sender.number, str(sender.rate_milli), sender.type if sender.type in classes else "any")
+        yield from ("a" if usable else "x", sender.group, orjson.dumps({"index": 0, **asdict(sender)}))
+
+
+async def set_rates(
+    client: Redis,
+    keys: Keys,
+    account: Decimal,
+    profiles: Mapping[str, Decimal],
+    mms: Decimal | None,
+    campaigns: Mapping[str, Decimal] | None,
+) -> None:
+    """Parts per second; a profile or registered campaign that is not named has no limit of its own. None: as they were."""
+    rates = {"a": account}
+    if mms is not None:
+        rates["m"] = mms
+    indices = {name.decode(): int(index) for name, index in (await client.hgetall(keys.of("profile"))).items()}
+    rates |= {f"p{index}": profiles[name] for name, index in indices.items() if name in profiles}
+    rates |= {f"g{name}": rate for name, rate in (campaigns or {}).items()}
+    over = "p" if campaigns is None else "pg"
+    held = [bucket.decode() for bucket in await client.hgetall(keys.of("rates"))]
+    gone = [bucket for bucket in held if bucket[0] in over and bucket not in rates]
+    if gone:
+        await client.hdel(keys.of("rates"), *gone)
+    await client.hset(keys.of("rates"), mapping={bucket: int(rate * 1000) for bucket, rate in rates.items()})
