@@ -5,7 +5,7 @@ The same judgement is what `volley numbers doctor` prints and what keeps a numbe
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from volley.carrier.alphanumeric import is_alphanumeric, keeps_rules
 from volley.carrier.capability import Capability, Subject, capability
@@ -16,6 +16,8 @@ from volley.carrier.registrations import Registrations
 from volley.sender import SenderType
 
 _SHORT_CODE = re.compile(r"\d{3,8}")
+_FOR_THE_US = frozenset({"campaign_missing", "campaign_pending", "campaign_failed"})
+"""They close the US and no more; where nothing else is whitelisted they close everything."""
 _FILTERED_SPAM = 0.25
 """From here on the spam ratio is worth a word; Telnyx calls a number unhealthy beyond 0.75."""
 
@@ -66,7 +68,9 @@ def judge(
     if profile is not None and own.reach != NOWHERE:
         home = "US" if own.fallback else ""
         reach = both(either(own.reach, home), only(profile.whitelisted_destinations))
-        found += _settings(own, profile, reach, rules)
+        if reach == NOWHERE and profile.allows("US"):
+            found = [replace(each, blocking=True) if each.cause in _FOR_THE_US else each for each in found]
+        found += _settings(own, profile, reach, rules, settled=any(each.blocking for each in found))
     ready = not any(each.blocking for each in found)
     return Readiness(
         number=own.number,
@@ -122,14 +126,14 @@ def _health(row: Subject, profile: Profile | None) -> Iterator[Finding]:
         yield finding("filtered", spam=health.spam_ratio)
 
 
-def _settings(own: Capability, profile: Profile, reach: str, rules: Rules) -> Iterator[Finding]:
+def _settings(own: Capability, profile: Profile, reach: str, rules: Rules, *, settled: bool) -> Iterator[Finding]:
     if not profile.enabled:
         yield finding("profile_disabled")
     if not profile.whitelisted_destinations:
         yield finding("no_destinations")
     elif own.type == "alphanumeric":
         yield from _refused(own, profile, reach, rules)
-    elif reach == NOWHERE or (own.country and not profile.allows(own.country)):
+    elif (reach == NOWHERE and not settled) or (own.country and not profile.allows(own.country)):
         where = words(own.reach) if reach == NOWHERE else own.country
         yield finding("destination_not_whitelisted", blocking=reach == NOWHERE, where=f"{where}:")
     elsewhere = _routed_elsewhere(own.type, rules)
