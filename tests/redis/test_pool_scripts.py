@@ -49,6 +49,35 @@ async def test_a_sender_that_left_sends_nothing_and_its_people_move(rig: Rig) ->
     assert set((await pins(rig.redis, rig.keys)).values()) == {2}
 
 
+async def test_a_sender_that_left_is_shown_as_out_of_the_pool_and_counted_once(rig: Rig) -> None:
+    await rig.sync([sender(0), sender(1)])
+    assert await rig.outbox.sync_senders(PROFILE, [sender(1)]) == (0, 1)
+    assert await rig.outbox.sync_senders(PROFILE, [sender(1)]) == (0, 0)
+    seen = {v.sender.number: (v.sender.active, v.reason) for v in await rig.outbox.senders(PROFILE)}
+    assert seen == {sender(0).number: (False, "it is no longer in the profile"), sender(1).number: (True, "")}
+    await rig.sync([sender(0), sender(1)])
+    assert all(v.sender.active and not v.reason for v in await rig.outbox.senders(PROFILE))
+
+
+async def test_a_withdrawn_sender_sends_nothing_until_a_sync_and_its_people_move(rig: Rig) -> None:
+    await rig.pool(3)
+    await rig.push(chunk_of(people(30)))
+    await rig.take_all(30)
+    campaign = await rig.push(chunk_of(people(30)))
+    await rest(rig, "s2", 3600, evicts=True)
+    assert await rig.outbox.withdraw([sender(0).number, sender(1).number, "+12025550000"]) == 1
+    await evict(rig, most=7)
+    await rig.check(campaign)
+    assert await senders_of(rig, 30) == {3}
+    held = [view for view in await rig.outbox.senders(PROFILE) if not view.sender.active]
+    assert {(view.sender.number, view.reason) for view in held} == {
+        (sender(n).number, "it is being taken out of the profile") for n in (0, 1)
+    }
+    await rig.sync([sender(0), sender(1), sender(2)])
+    await rig.push(chunk_of(people(60, 100)))
+    assert await senders_of(rig, 60) >= {1, 2}
+
+
 async def test_an_inactive_sender_is_not_used(rig: Rig) -> None:
     await rig.pool(1)
     await rig.sync([sender(0, active=False), sender(1)])

@@ -232,6 +232,11 @@ class Outbox:
             _, _, joined, left = await self.scripts.durable("sync", *arguments)
         return int(joined), int(left)
 
+    async def withdraw(self, numbers: Sequence[str]) -> int:
+        """Grants these senders nothing more; what waits for them moves to others. How many could send. A sync undoes it."""
+        with reaching():
+            return int(await self.scripts.durable("withdraw", *numbers)) if numbers else 0
+
     async def facts(self, profile: str) -> ProfileFacts | None:
         """What the last sync read of a profile; None where none has."""
         with reaching():
