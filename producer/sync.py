@@ -1,37 +1,75 @@
-"""A profile's numbers, from the carrier into Redis, with the rates that the settings give them."""
+"""A profile's numbers and settings, from the carrier into Redis, with the rates that our own settings give them.
 
+What is not ready is out of the pool, with its reason; readiness is judged in one place (volley/carrier/readiness.py).
+"""
+
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from volley.carrier.api import TelnyxApi
-from volley.carrier.edge import Profile
-from volley.carrier.numbers_api import senders as all_senders
-from volley.carrier.profiles_api import profile as read_profile
+from producer.carrier import carrier
+from producer.facts import facts
+from producer.members import Members, members
+from producer.roster import Roster, enrolled
+from volley.carrier.readiness import Readiness
 from volley.errors import UnusableInput
+from volley.money import amount
 from volley.outbox.outbox import Outbox
 from volley.outbox.throughput import effective
-from volley.sender import Sender
-from volley.settings import Account, Rates, Settings
+from volley.profile import ProfileFacts
+from volley.sender import Sender, carrier_pool
+from volley.settings import Rates, Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Synced:
     """What a sync came to. `rate` is what the usable numbers make together; `allowed` what a push to new people may reach:
-    under the limits of account and profile, and with the class that ends last with its share.
+    under the limits of account and profile, and with the class that ends last with its share. `kept` numbers serve the
+    people who are pinned to them and nobody else.
     """
 
     profile: str
     numbers: int
     usable: int
+    kept: int
     joined: int
     left: int
     rate: float
     allowed: float
     weights: dict[str, int]
+    facts: ProfileFacts
+    not_ready: tuple[Readiness, ...]
 
     def as_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
+        plain = {name: getattr(self, name) for name in self.__slots__ if name not in ("facts", "not_ready")}
+        return plain | {
+            "profile_settings": profile_settings(self.facts),
+            "deviations": list(self.facts.deviations),
+            "not_ready": [
+                {"number": each.number, "reason": each.reason, "remedy": each.blocking[0].remedy}
+                for each in self.not_ready
+            ],
+        }
+
+
+def profile_settings(of: ProfileFacts) -> dict[str, Any]:
+    """What our pool follows, as JSON has it."""
+    limit = of.spend_limit_micros
+    return {
+        "name": of.name,
+        "enabled": of.enabled,
+        "destinations": list(of.destinations),
+        "sticky": of.sticky,
+        "geomatch": of.geomatch,
+        "skip_unhealthy": of.skip_unhealthy,
+        "smart_encoding": of.smart_encoding,
+        "mobile_only": of.mobile_only,
+        "daily_spend_limit": None if limit is None else {"amount": amount(limit), "currency": "USD"},
+        "mms_fall_back_to_sms": of.mms_fall_back_to_sms,
+        "mms_transcoding": of.mms_transcoding,
+        "alpha_sender": of.alpha_sender or None,
+    }
 
 
 async def sync(settings: Settings, outbox: Outbox, profile_id: str) -> Synced:
@@ -41,47 +79,57 @@ async def sync(settings: Settings, outbox: Outbox, profile_id: str) -> Synced:
         UnusableInput: no API key or a refused one, no such profile, or no number in it that can send.
         TryAgainLater: the carrier or Redis is away.
     """
-    account = settings.current
-    profile, found = await _read(account, profile_id)
-    senders = [_rated(sender, profile, account.rates) for sender in found]
-    if not senders and await outbox.profile_index(profile_id) is None:
-        raise _empty(profile_id, senders)
-    joined, left = await outbox.sync_senders(profile_id, senders, profile.weights)
-    await outbox.set_rates(account.rates.account, account.rates.profile)
-    usable = [sender for sender in senders if sender.active]
-    if not usable:
-        raise _empty(profile_id, senders)
+    rates = settings.current.rates
+    async with carrier(settings.current) as api:
+        found = await members(api, profile_id, settings)
+    enlisted = enrolled(found, settings, rates)
+    if not found.judged and await outbox.profile_index(profile_id) is None:
+        raise _empty(found)
+    known = facts(found.profile, settings, now_us=time.time_ns() // 1000)
+    joined, left = await _store(outbox, found, enlisted, known, settings)
+    if not enlisted.usable and not enlisted.kept:
+        raise _empty(found)
     return Synced(
         profile=profile_id,
-        numbers=len(senders),
-        usable=len(usable),
+        numbers=len(found.judged),
+        usable=len(enlisted.usable),
+        kept=len(enlisted.kept),
         joined=joined,
         left=left,
-        rate=sum(sender.rate_milli for sender in usable) / 1000,
-        allowed=round(_allowed(profile_id, usable, account.rates, await outbox.weights(profile_id)), 3),
-        weights={str(kind): weight for kind, weight in (profile.weights or {}).items()},
+        rate=sum(sender.rate_milli for sender in enlisted.usable) / 1000,
+        allowed=round(_allowed(profile_id, enlisted.usable, rates, await outbox.weights(profile_id)), 3),
+        weights={str(kind): weight for kind, weight in (found.profile.weights or {}).items()},
+        facts=known,
+        not_ready=enlisted.not_ready,
     )
 
 
-async def _read(account: Account, profile_id: str) -> tuple[Profile, list[Sender]]:
-    if account.api_key is None:
-        raise UnusableInput("no API key: set TELNYX_API_KEY")
-    async with TelnyxApi(account.api_key.get_secret_value(), account.base_url) as api:
-        profile = await read_profile(api, profile_id)
-        return profile, await all_senders(api, profile)
-
-
-def _rated(sender: Sender, profile: Profile, rates: Rates) -> Sender:
-    rated = replace(sender, rate_milli=max(int(rates.of(sender.number, sender.type) * 1000), 1))
-    return rated if profile.enabled else replace(rated, active=False, reason="the profile is disabled at the carrier")
+async def _store(
+    outbox: Outbox, found: Members, enlisted: Roster, known: ProfileFacts, settings: Settings
+) -> tuple[int, int]:
+    profile, rates = found.profile, settings.current.rates
+    pool = carrier_pool(profile.id)
+    new = pool not in {view.sender.number for view in await outbox.senders(profile.id)}
+    joined, left = await outbox.sync_senders(
+        profile.id, enlisted.senders, profile.weights, facts=known, routes=settings.routes
+    )
+    await outbox.set_rates(rates.account, rates.profile, mms=rates.account_mms, campaigns=rates.campaign)
+    return joined - new, left
 
 
 def _allowed(profile_id: str, usable: Sequence[Sender], rates: Rates, weights: Mapping[str, int]) -> float:
     return float(effective(weights, usable, [rates.account, rates.profile.get(profile_id, rates.account)]))
 
 
-def _empty(profile_id: str, senders: Sequence[Sender]) -> UnusableInput:
-    why = f"none of its {len(senders)} numbers can send ({senders[0].reason})" if senders else "it has no numbers"
+def _empty(found: Members) -> UnusableInput:
+    profile = found.profile.id
+    if not found.judged:
+        return UnusableInput(
+            f"the pool of profile {profile} is empty: it has no numbers; assign some (volley numbers assign), then sync again"
+        )
+    first = next((each.blocking[0] for each in found.judged if each.blocking), None)
+    why = f"({first.says}): {first.remedy}" if first else ""
     return UnusableInput(
-        f"the pool of profile {profile_id} is empty: {why}; assign numbers at the carrier, then sync again"
+        f"the pool of profile {profile} is empty: none of its {len(found.judged)} numbers can send {why};"
+        f" volley numbers doctor --profile {profile} tells of each"
     )

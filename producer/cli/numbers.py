@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from producer.cli.output import emit, say, table
+from producer.cli.output import emit, table
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
@@ -24,18 +24,14 @@ def sync(
 ) -> None:
     """Reads a profile's numbers and weights from the carrier into Redis; rates come from the settings."""
     from producer.cli.desk import at_desk
+    from producer.cli.numbers_sync import show
     from producer.sync import sync as run
 
     synced = at_desk(lambda desk: run(desk.settings, desk.outbox, profile))
     if as_json:
         emit(synced.as_json())
-        return
-    say(
-        f"{synced.usable} of {synced.numbers} numbers can send for {profile}; {synced.joined} joined, {synced.left} left"
-    )
-    say(
-        f"together {synced.rate:g} parts/s, of which the limits and weights of account and profile allow {synced.allowed:g}"
-    )
+    else:
+        show(synced)
 
 
 def list_(
