@@ -8,47 +8,18 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from volley.errors import UnusableInput
 from volley.sandbox.fault_rule import FaultRule
-from volley.sender import SenderType
+from volley.sandbox.number_spec import NumberChange
+from volley.sandbox.profile_spec import DEFAULT_POOL, PROFILE_ID, NumberPool, Pool, ProfileSpec
+
+__all__ = [
+    "API_KEY", "DEFAULT_POOL", "ORGANIZATION_ID", "PROFILE_ID", "NumberPool", "Pool", "Price", "ProfileSpec", "ReceiptSpec",
+    "SandboxConfig", "Tariff", "dump", "parse",
+]  # fmt: skip
 
 API_KEY = "KEY_SANDBOX"
-PROFILE_ID = "5a4db0c5-0000-4000-8000-000000000001"
 ORGANIZATION_ID = "5a4db0c5-0000-4000-8000-00000000f00d"
 
-Pool = tuple[tuple[SenderType, int, float], ...]
-"""(type, how many, parts per second of each; 0 is without limit)."""
-
-DEFAULT_POOL: Pool = (("long_code", 20, 0.1), ("toll_free", 4, 20))
-
 _STRICT = ConfigDict(extra="forbid")
-
-
-@dataclass(frozen=True, slots=True)
-class NumberPool:
-    """A profile's `number_pool_settings`, in Telnyx's words."""
-
-    long_code_weight: float = 1
-    toll_free_weight: float = 1
-    skip_unhealthy: bool = False
-    sticky_sender: bool = False
-    geomatch: bool = False
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProfileSpec:
-    """A messaging profile and the pool that is made for it."""
-
-    id: str = PROFILE_ID
-    name: str = "Sandbox"
-    pool: Pool = DEFAULT_POOL
-    enabled: bool = True
-    whitelisted_destinations: tuple[str, ...] = ("*",)
-    webhook_url: str = ""
-    webhook_failover_url: str = ""
-    smart_encoding: bool = False
-    number_pool: NumberPool | None = field(default_factory=NumberPool)
-    tcr_campaign_id: str | None = "CSANDBX"
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +88,10 @@ class SandboxConfig:
     Scheduled sends are due in `schedule_min_s` at least and `schedule_max_s` at most, and may be cancelled until `cancel_min_s`
     before; `cancel_wrapped` answers a cancel with `{"data": …}`. Detail records are kept of the last `keep_records` messages and
     appear `records_lag_s` after a message leaves its queue.
-    `spare` numbers belong to no profile; `unhealthy` are indexes into the numbers made, in order.
+    `spare` numbers belong to no profile; `unhealthy` are indexes into the numbers made, in order, and so are the keys of `states`.
+    `beyond_fiction` makes numbers outside of the ranges reserved for fiction once those are used up: for long lists, never for sends.
+    An order for many numbers takes `bulk_s` seconds, a campaign assignment `campaign_s`. `verified_only`: toll-free numbers that are
+    not verified are refused (40329).
     """
 
     host: str = "127.0.0.1"
@@ -127,6 +101,11 @@ class SandboxConfig:
     profiles: tuple[ProfileSpec, ...] = ()
     spare: Pool = ()
     unhealthy: tuple[int, ...] = ()
+    states: dict[int, NumberChange] = field(default_factory=dict)
+    beyond_fiction: bool = False
+    bulk_s: float = 0.2
+    campaign_s: float = 0.0
+    verified_only: bool = False
     account_rate: float = 0.0
     account_mms_rate: float = 0.0
     queue_cap_s: float = 14_400.0
@@ -175,4 +154,4 @@ def parse(text: str | bytes) -> SandboxConfig:
 
 def dump(config: SandboxConfig) -> str:
     """JSON that `parse` turns into the same config."""
-    return _CONFIG.dump_json(config).decode()
+    return _CONFIG.dump_json(config, exclude_unset=True).decode()

@@ -59,7 +59,7 @@ class Lists:
 
     def profile_numbers(self, profile_id: str, query: Query) -> bytes:
         profile = self._profile(profile_id)
-        return ok(listing([number_row(each) for each in profile.numbers if each.type in _SPELLINGS], query))
+        return ok(listing([number_row(each) for each in profile.members.values() if each.type in _SPELLINGS], query))
 
     def short_codes(self, query: Query) -> bytes:
         codes = (each for each in self._numbers.all if each.type == "short_code")
@@ -192,7 +192,7 @@ def profile_row(profile: SandboxProfile) -> Row:
         "whitelisted_destinations": spec.whitelisted_destinations,
         "number_pool_settings": None if pool is None else asdict(pool),
         "url_shortener_settings": None,
-        "alpha_sender": next((each.number for each in profile.numbers if each.type == "alphanumeric"), None),
+        "alpha_sender": spec.alpha_sender,
         "daily_spend_limit": "0.00",
         "daily_spend_limit_enabled": False,
         "mms_fall_back_to_sms": False,

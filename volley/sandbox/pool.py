@@ -1,22 +1,50 @@
-"""The numbers that a sandbox has: made from the ranges reserved for fiction (NANP 555-01XX), and the choice among them."""
+"""The numbers and profiles that a sandbox has, and the choice among the numbers of a profile."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from typing import Literal, get_args
 
-from volley.errors import UnusableInput
-from volley.sandbox.config import NumberPool, Pool, ProfileSpec, SandboxConfig
+from volley.sandbox.config import SandboxConfig
+from volley.sandbox.fiction import Names, countries
 from volley.sandbox.limits import Bucket
+from volley.sandbox.number_spec import (
+    HEALTHY,
+    MMS,
+    SMS,
+    UNHEALTHY,
+    Assignment,
+    FeatureSet,
+    Health,
+    NumberChange,
+    Verification,
+    is_campaign_status,
+    is_verification_status,
+    verification,
+)
+from volley.sandbox.profile_spec import NumberPool, Pool, ProfileSpec
 from volley.sandbox.replies import Refusal
 from volley.sender import SenderType
 
-AREA_CODES = (Path(__file__).parent / "area_codes.txt").read_text("utf-8").split()
-TOLL_FREE_CODES = ("800", "833", "844", "855", "866", "877", "888")
+Flaw = Literal["", "40100", "40315", "40320", "40329"]
+_A2P = ("A2P",)
+_SLOTS = {
+    "messaging_product": "product",
+    "eligible_messaging_products": "products",
+    "traffic_type": "traffic",
+    "tags": "tags",
+    "provisioning": "provisioning",
+}
+"""Fields of a NumberChange → those of a SandboxNumber."""
+
+_TAGS = {kind: ("sandbox", kind) for kind in get_args(SenderType)}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class SandboxNumber:
-    """One sender. `template` is its answer to a send, filled in by payload.py at the first one."""
+    """One sender. Whoever changes one calls `Numbers.refresh`.
+
+    `flaw` is the code that refuses every send with it as `from`. `template` is its answer to a send, filled in by payload.py
+    at the first one. `fallback` is what an alphanumeric ID sends from to the US. Moments are 0 for what was there at the start.
+    """
 
     index: int
     number: str
@@ -24,38 +52,103 @@ class SandboxNumber:
     id: str
     profile: "SandboxProfile | None"
     bucket: Bucket | None
-    healthy: bool = True
+    country: str = "US"
+    health: Health = HEALTHY
+    sms: FeatureSet | None = SMS
+    mms: FeatureSet | None = MMS
+    product: str = "A2P"
+    products: tuple[str, ...] = _A2P
+    traffic: str = "A2P"
+    tags: tuple[str, ...] = ()
+    provisioning: bool = False
+    campaign: Assignment | None = None
+    verification: Verification | None = None
+    fallback: str = ""
+    updated_us: int = 0
+    flaw: Flaw = ""
     template: bytes = b""
+
+    @property
+    def healthy(self) -> bool:
+        return self.health.good
+
+    @property
+    def is_phone(self) -> bool:
+        return self.type in ("long_code", "toll_free")
+
+    @property
+    def capable(self) -> bool:
+        """Whether it is among the messaging-capable numbers: what is not is in no list and cannot be assigned."""
+        return not self.provisioning and (self.sms is not None or self.mms is not None)
+
+    @property
+    def registered(self) -> bool:
+        """Whether it is in a 10DLC campaign; numbers of other types need none."""
+        if self.type != "long_code" or self.country != "US":
+            return True
+        return self.campaign is not None and self.campaign.status in ("ASSIGNED", "PENDING_UNASSIGNMENT")
+
+    @property
+    def verified(self) -> bool:
+        return self.verification is not None and self.verification.status == "Verified"
+
+    def change(self, change: NumberChange, now_us: int) -> None:
+        """What the change names, and nothing else. Raises Refusal where `registration` is not of the number's type."""
+        if "registration" in change.model_fields_set:
+            self._register(change, now_us)
+        self.health = replace(self.health, **change.health.model_dump(exclude_unset=True))
+        self.sms = change.features.get("sms", self.sms)
+        self.mms = change.features.get("mms", self.mms)
+        for field_name, slot in _SLOTS.items():
+            if field_name in change.model_fields_set:
+                setattr(self, slot, getattr(change, field_name))
+        self.updated_us = now_us
+
+    def _register(self, change: NumberChange, now_us: int) -> None:
+        status = change.registration
+        if self.type == "long_code" and (status is None or is_campaign_status(status)):
+            made_us = self.campaign.created_us if self.campaign else now_us
+            known = self.campaign.campaign_id if self.campaign else "CSANDBX"
+            name = change.campaign_id or known
+            self.campaign = None if status is None else Assignment(name, status, change.failure, made_us, now_us)
+        elif self.type == "toll_free" and status is None:
+            self.verification = None
+        elif self.type == "toll_free" and is_verification_status(status):
+            self.verification = self.verification or verification(self.index, self.number, status)
+            self.verification.move(status, change.failure, now_us)
+        else:
+            raise Refusal("10032", f"A {self.type} has no registration {status}.", pointer="/registration")
 
     @property
     def profile_if_plain(self) -> "SandboxProfile | None":
         """Its profile, where nothing about number, profile or destination can refuse a send."""
         profile = self.profile
-        if profile is None or not self.healthy or self.type == "alphanumeric":
+        if profile is None or self.flaw or self.type == "alphanumeric":
             return None
         return profile if profile.spec.enabled and "*" in profile.spec.whitelisted_destinations else None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class SandboxProfile:
-    """A profile, its numbers, and what the number pool remembers."""
+    """A profile, its numbers by their index, and what the number pool remembers."""
 
     spec: ProfileSpec
-    numbers: list[SandboxNumber] = field(default_factory=list)
+    v1_secret: str = ""
+    created_us: int = 0
+    updated_us: int = 0
+    members: dict[int, SandboxNumber] = field(default_factory=dict)
     pins: dict[str, SandboxNumber] = field(default_factory=dict)
     turns: dict[SenderType, int] = field(default_factory=dict)
     given: dict[SenderType, int] = field(default_factory=dict)
+    autoresponses: dict[str, dict[str, object]] = field(default_factory=dict)
+    _usable: list[SandboxNumber] | None = None
 
     def choose(self, to: str) -> SandboxNumber:
         """A number for a send without `from`: sticky, area code, then the weights of the types, each type in turn."""
         settings = self.spec.number_pool
         if settings is None:
             raise Refusal("40321")
-        usable = [each for each in self.numbers if _weight(each, settings) > 0]
-        if settings.skip_unhealthy:
-            usable = [each for each in usable if each.healthy]
-        if not usable:
-            raise Refusal("40321")
+        usable = self._choices(settings)
         pinned = self.pins.get(to)
         if settings.sticky_sender and pinned in usable:
             return pinned
@@ -64,6 +157,19 @@ class SandboxProfile:
         if settings.sticky_sender:
             self.pins[to] = chosen
         return chosen
+
+    def refresh(self) -> None:
+        """Something about the profile or one of its numbers has changed."""
+        self._usable = None
+
+    def _choices(self, settings: NumberPool) -> list[SandboxNumber]:
+        """Raises Refusal 40321 where there are none."""
+        if self._usable is None:
+            may = ("",) if settings.skip_unhealthy else ("", "40315")
+            self._usable = [each for each in self.members.values() if _weight(each, settings) > 0 and each.flaw in may]
+        if not self._usable:
+            raise Refusal("40321")
+        return self._usable
 
     def _next(self, usable: list[SandboxNumber], settings: NumberPool) -> SandboxNumber:
         weights = {each.type: _weight(each, settings) for each in usable}
@@ -81,50 +187,99 @@ def _weight(number: SandboxNumber, settings: NumberPool) -> float:
 
 
 class Numbers:
-    """All profiles and senders of a sandbox, and ways to find them."""
+    """All profiles and senders of a sandbox, and ways to find them. `all` only grows: a sender's index is its place there."""
 
     def __init__(self, config: SandboxConfig) -> None:
         self.all: list[SandboxNumber] = []
-        self.profiles = {spec.id: SandboxProfile(spec) for spec in config.all_profiles}
-        self._names = {"long_code": _long_codes(), "toll_free": _toll_free(), "short_code": _short_codes()}
-        self._names["alphanumeric"] = (f"Sandbox {turn:02d}" for turn in range(1, 100))
-        for profile in self.profiles.values():
-            profile.numbers = self._make(profile.spec.pool, profile, config)
-        self._make(config.spare, None, config)
+        self.profiles: dict[str, SandboxProfile] = {}
+        self.by_number: dict[str, SandboxNumber] = {}
+        self.by_id: dict[str, SandboxNumber] = {}
+        self.plain: dict[str, tuple[SandboxNumber, SandboxProfile]] = {}
+        self.alphanumeric: dict[tuple[str, str], SandboxNumber] = {}
+        self._cap_s = config.queue_cap_s
+        self._verified_only = config.verified_only
+        names = Names(beyond=config.beyond_fiction)
+        for spec in config.all_profiles:
+            self._make_profile(spec, names)
+        self._make(config.spare, None, names)
         for index in config.unhealthy:
-            self.all[index].healthy = False
-        self.by_number = {each.number: each for each in self.all}
-        self.plain = {each.number: (each, plain) for each in self.all if (plain := each.profile_if_plain) is not None}
-        self.by_id = {each.id: each for each in self.all}
+            self.all[index].health = UNHEALTHY
+        for index, change in config.states.items():
+            self.all[index].change(change, 0)
+        for each in self.all:
+            self.refresh(each)
 
-    def _make(self, pool: Pool, profile: SandboxProfile | None, config: SandboxConfig) -> list[SandboxNumber]:
-        begin = len(self.all)
+    def find(self, name: str, profile_id: object = None) -> SandboxNumber | None:
+        """A sender by what stands in `from`. An alphanumeric ID may be on several profiles; another's where not on this one."""
+        if isinstance(profile_id, str) and (profile_id, name) in self.alphanumeric:
+            return self.alphanumeric[profile_id, name]
+        return self.by_number.get(name)
+
+    def phone(self, number_id: str) -> SandboxNumber | None:
+        """A long code or toll-free number by its id or its number, where it is capable of messaging."""
+        found = self.by_id.get(number_id) or self.by_number.get(number_id)
+        return found if found is not None and found.is_phone and found.capable else None
+
+    def add(
+        self, kind: SenderType, name: str, profile: SandboxProfile | None, rate: float, country: str = "US"
+    ) -> SandboxNumber:
+        index = len(self.all)
+        bucket = Bucket(rate, self._cap_s) if rate > 0 else None
+        number = SandboxNumber(index, name, kind, _id(kind, index), profile, bucket, country, tags=_TAGS[kind])
+        self.all.append(number)
+        self.by_id[number.id] = number
+        if profile is not None:
+            profile.members[index] = number
+        self.by_number.setdefault(name, number)
+        if kind == "alphanumeric" and profile is not None:
+            self.alphanumeric[profile.spec.id, name] = number
+        return number
+
+    def refresh(self, number: SandboxNumber) -> None:
+        """Something about it or its profile has changed: what was made for speed is made again."""
+        number.flaw = _flaw(number, self._verified_only)
+        number.template = b""
+        profile = number.profile_if_plain
+        if profile is None:
+            self.plain.pop(number.number, None)
+        else:
+            self.plain[number.number] = (number, profile)
+        if number.profile is not None:
+            number.profile.refresh()
+
+    def _make_profile(self, spec: ProfileSpec, names: Names) -> None:
+        profile = self.profiles[spec.id] = SandboxProfile(spec)
+        self._make(spec.pool, profile, names)
+        for country, rate in countries(spec.abroad):
+            self.add("long_code", names.abroad(country), profile, rate, country)
+        if spec.alpha_sender is None:
+            first = next((each.number for each in profile.members.values() if each.type == "alphanumeric"), None)
+            profile.spec = replace(spec, alpha_sender=first)
+        assignment = spec.tcr_campaign_id and Assignment(spec.tcr_campaign_id, spec.campaign_status)
+        for each in profile.members.values():
+            if each.type == "long_code" and each.country == "US":
+                each.campaign = assignment or None
+            elif each.type == "toll_free" and spec.verification:
+                each.verification = verification(each.index, each.number, spec.verification)
+
+    def _make(self, pool: Pool, profile: SandboxProfile | None, names: Names) -> None:
         for kind, count, rate in pool:
             for _ in range(count):
-                name = next(self._names[kind], None)
-                if name is None:
-                    raise UnusableInput(f"the ranges reserved for fiction hold no more numbers of type {kind}")
-                index = len(self.all)
-                bucket = Bucket(rate, config.queue_cap_s) if rate > 0 else None
-                self.all.append(SandboxNumber(index, name, kind, _id(kind, index), profile, bucket))
-        return self.all[begin:]
+                self.add(kind, names.next(kind), profile, rate)
+
+
+def _flaw(number: SandboxNumber, verified_only: bool) -> Flaw:
+    if number.provisioning:
+        return "40320"
+    if number.sms is None:
+        return "40100"
+    if verified_only and number.type == "toll_free" and not number.verified:
+        return "40329"
+    return "" if number.healthy else "40315"
 
 
 def _id(kind: SenderType, index: int) -> str:
     """Telnyx numbers have numeric ids; short codes and alphanumeric IDs have UUIDs."""
     if kind in ("long_code", "toll_free"):
         return str(1_293_384_261_075_000_000 + index)
-    return f"5a4db0c5-0000-4000-8000-{index:012x}"
-
-
-def _long_codes() -> Iterator[str]:
-    """Spread over the area codes first, so that an area match finds something in a small pool."""
-    return (f"+1{area}55501{line:02d}" for line in range(100) for area in AREA_CODES)
-
-
-def _toll_free() -> Iterator[str]:
-    return (f"+1{code}55501{line:02d}" for line in range(100) for code in TOLL_FREE_CODES)
-
-
-def _short_codes() -> Iterator[str]:
-    return (str(number) for number in range(55_501, 55_600))
+    return f"5a4db0c5-0000-4000-8001-{index:012x}"
