@@ -15,6 +15,7 @@ def register(app: typer.Typer) -> None:
     )
     numbers.command("sync")(sync)
     numbers.command("list")(list_)
+    numbers.command("doctor")(doctor)
     app.add_typer(numbers, name="numbers")
 
 
@@ -32,6 +33,25 @@ def sync(
         emit(synced.as_json())
     else:
         show(synced)
+
+
+def doctor(
+    number: Annotated[
+        str | None, typer.Argument(metavar="[NUMBER]", help="One number, short code or alphanumeric ID.")
+    ] = None,
+    profile: Annotated[
+        str, typer.Option("--profile", help="Only this profile's; with NUMBER: whether it can send for it.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Whether each number can send now, to where, and if not, why and what to do. Exit code 1: something cannot."""
+    import asyncio
+
+    from producer.cli.numbers_doctor import diagnose
+    from volley.settings import load
+
+    if not asyncio.run(diagnose(load(), number, profile, as_json=as_json)):
+        raise typer.Exit(1)
 
 
 def list_(
