@@ -12,7 +12,17 @@ from pathlib import Path
 from producer.cli.output import note
 from producer.supervisor import Child, Supervisor, volley_command
 from volley.embedded import EmbeddedValkey, free_port
-from volley.sandbox.config import API_KEY, PROFILE_ID, Pool, Price, ReceiptSpec, SandboxConfig, Tariff
+from volley.sandbox.config import (
+    API_KEY,
+    PROFILE_ID,
+    NumberPool,
+    Pool,
+    Price,
+    ProfileSpec,
+    ReceiptSpec,
+    SandboxConfig,
+    Tariff,
+)
 from volley.sandbox.process import SandboxProcess
 from volley.settings import Settings, load
 
@@ -68,7 +78,7 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 def _carrier(folder: Path) -> SandboxConfig:
     """A carrier as carriers are: it takes its time, some messages fail, some receipts come twice or in the wrong order."""
     return SandboxConfig(
-        pool=_POOL,
+        profiles=(ProfileSpec(pool=_POOL, number_pool=NumberPool(sticky_sender=True)),),
         account_rate=ACCOUNT_RATE,
         latency_ms=(20, 60),
         tariff=Tariff(price=Price(rate="0.004", carrier_fee="0.0045"), by_prefix=_ABROAD),
