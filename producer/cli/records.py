@@ -86,7 +86,7 @@ def cost(
 
     if by not in GROUPS:
         raise UnusableInput(f"--by {by}: use one of {', '.join(GROUPS)}")
-    document = costs(by, _us("--since", since), _us("--until", until))
+    document = costs(by, moment_us("--since", since), moment_us("--until", until))
     if as_json:
         emit(document)
     elif document["rows"]:
@@ -98,7 +98,7 @@ def cost(
         say("the carrier has taken nothing yet")
 
 
-def _us(option: str, given: str | None) -> int | None:
+def moment_us(option: str, given: str | None) -> int | None:
     """Microseconds since 1970 of an ISO date or moment; UTC unless it says otherwise."""
     if given is None:
         return None
