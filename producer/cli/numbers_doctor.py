@@ -9,7 +9,7 @@ import orjson
 
 from producer.carrier import carrier
 from producer.checkup import checkup, document, examine
-from producer.cli.output import note, say, table
+from producer.cli.output import note, say
 from volley.carrier.causes import Finding
 from volley.carrier.reach import words
 from volley.carrier.readiness import Readiness
@@ -76,13 +76,10 @@ class TextPaper:
 
     def close(self, tally: Tally) -> None:
         say(f"\n{tally.ready} of {tally.numbers} can send")
-        rows = [(name, count, *_told(tally.examples[name])) for name, count in tally.causes.most_common()]
-        if rows:
-            table(("cause", "numbers", "blocks", "which means", "what to do"), rows, title="what was found")
-
-
-def _told(example: Finding) -> tuple[str, str, str]:
-    return "yes" if example.blocking else "no", example.says, example.remedy
+        for name, count in tally.causes.most_common():
+            example = tally.examples[name]
+            say(f"\n{name} ({count}{', blocks' if example.blocking else ''}): {example.says}")
+            say(f"  {example.remedy}")
 
 
 async def diagnose(settings: Settings, number: str | None, profile: str, *, as_json: bool) -> bool:

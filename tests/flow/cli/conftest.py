@@ -17,7 +17,7 @@ from volley.sandbox.config import API_KEY, PROFILE_ID
 from volley.sandbox.signing import Signer
 
 PATIENCE_S = 30.0
-RATES = "[rates]\naccount = 500\nlong_code = 100\ntoll_free = 100\n"
+RATES = 'sticky = "always"\n[rates]\naccount = 500\nlong_code = 100\ntoll_free = 100\n'
 
 
 def wait_until(true: Callable[[], object]) -> None:
