@@ -1,7 +1,7 @@
-"""What a message will cost, before anybody has chosen its sender: the price of each type of the pool, by its share."""
+"""What a message will cost, before anybody has chosen its sender: the price of each type that may send it, by its share."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from volley.numbers import country
 from volley.prices import Prices
@@ -13,30 +13,43 @@ UNKNOWN = -1
 class Estimate:
     """Prices of one part, in micro-units. Types share the traffic as their rates do: whoever is free first sends.
 
-    A country whose price is not known for each type of the pool is UNKNOWN: never zero, never a guess.
+    `serving` says who may send to a country, where not all `senders` may. A country whose price is not known for each of
+    their types is UNKNOWN: never zero, never a guess.
     """
 
-    def __init__(self, prices: Prices, senders: Sequence[Sender]) -> None:
+    def __init__(
+        self, prices: Prices, senders: Sequence[Sender], serving: Callable[[str], Sequence[Sender]] | None = None
+    ) -> None:
         self.currency = prices.currency
         self._prices = prices
-        self._shares: Counter[SenderType] = Counter()
-        for sender in senders:
-            self._shares[sender.type] += sender.rate_milli
-        self._by_country: dict[str, int] = {}
+        self._serving = serving or (lambda _home: senders)
+        self._texts: dict[str, int] = {}
+        self._mms: dict[str, int] = {}
 
     def per_part(self, number: int) -> int:
+        """Of a text."""
         home = country(number)
-        found = self._by_country.get(home)
+        found = self._texts.get(home)
         if found is None:
-            found = self._by_country[home] = self._mixed(home)
+            found = self._texts[home] = self._mixed(home, self._prices.per_part)
         return found
 
-    def _mixed(self, home: str) -> int:
-        total = 0
-        for kind, share in self._shares.items():
-            price = self._prices.per_part(home, kind)
+    def per_mms(self, number: int) -> int:
+        """Of a whole MMS."""
+        home = country(number)
+        found = self._mms.get(home)
+        if found is None:
+            found = self._mms[home] = self._mixed(home, self._prices.per_mms)
+        return found
+
+    def _mixed(self, home: str, price_of: Callable[[str, SenderType], int | None]) -> int:
+        shares: Counter[SenderType] = Counter()
+        for sender in self._serving(home):
+            shares[sender.type] += sender.rate_milli
+        total, whole = 0, shares.total()
+        for kind, share in shares.items():
+            price = price_of(home, kind)
             if price is None:
                 return UNKNOWN
             total += price * share
-        whole = self._shares.total()
-        return (total + whole // 2) // whole
+        return (total + whole // 2) // whole if whole else UNKNOWN

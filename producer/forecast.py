@@ -2,15 +2,17 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from math import ceil
 from typing import Any
 
+from producer.cast import Cast
 from producer.request import PushRequest
 from producer.rows import Batch
 from volley.errors import RowError
-from volley.outbox.chunks import ENCODINGS
+from volley.numbers import country
+from volley.outbox.chunks import ENCODINGS, MMS
 from volley.outbox.throughput import effective, seconds
 from volley.sender import Sender
 from volley.settings import Settings
@@ -24,8 +26,10 @@ MAX_CHARACTERS = 50
 class Forecast:
     """Adds up batches. `gone` of `add` are the numbers that opted out: they are not counted."""
 
-    def __init__(self, request: PushRequest, settings: Settings) -> None:
-        self._request, self._settings = request, settings
+    def __init__(self, request: PushRequest, settings: Settings, cast: Cast | None = None) -> None:
+        self._request, self._settings, self._cast = request, settings, cast
+        self._homes: Counter[str] = Counter()
+        self._parts: Counter[str] = Counter()
         self._histogram: Counter[int] = Counter()
         self._encodings: Counter[str] = Counter()
         self._characters: Counter[str] = Counter()
@@ -39,6 +43,11 @@ class Forecast:
                 continue
             self._histogram[parts] += 1
             self._encodings[ENCODINGS[encoding]] += 1
+            home = country(number)
+            self._homes[home] += 1
+            self._parts[home] += parts
+            if encoding == MMS:
+                continue
             forcing, depends = self._look(text)
             self._characters.update(forcing)
             self._depends.update(depends)
@@ -71,7 +80,7 @@ class Forecast:
             return measure(
                 text,
                 encoding=self._request.encoding,
-                smart_encoding=self._request.smart_encoding,
+                smart_encoding=bool(self._request.smart_encoding),
                 rule=settings.parts_rule,
                 gsm_set=settings.gsm_set,
             )
@@ -83,18 +92,42 @@ class Forecast:
 
         `weights` are those of the pool's classes; `seconds` is None where a class has nobody who sends.
         """
-        parts = sum(size * count for size, count in self._histogram.items())
-        # a push with a sender of its own is dealt to no class
-        rate = _rate(self._request.profile, self._settings, senders, {} if self._request.sender else weights)
-        needed = seconds(parts, rate)
+        rate = rate_of(self._cast or self._request, self._settings, senders, weights)
+        needed = self._seconds(rate)
+        mms = self._encodings[ENCODINGS[MMS]]
         return {
+            "messages": {"SMS": self._encodings.total() - mms, "MMS": mms},
+            "routes": self._routes(),
+            "fallback": sum(self._homes[home] for home in self._refused),
             "parts_histogram": {str(size): self._histogram[size] for size in sorted(self._histogram)},
-            "encodings": {name: self._encodings[name] for name in ENCODINGS},
+            "encodings": {name: self._encodings[name] for name in ENCODINGS[:MMS]},
             "unicode": [_described(char, rows) for char, rows in self._characters.most_common(MAX_CHARACTERS)],
             "depends_on": {"gsm_set": self._depends["gsm_set"], "parts_rule": self._depends["parts_rule"]},
             "parts_per_second": f"{round(rate, 3).normalize():f}",
             "seconds": None if needed is None else ceil(round(needed, 3)),
         }
+
+    @property
+    def _refused(self) -> Iterable[str]:
+        return self._cast.refused if self._cast else ()
+
+    def _routes(self) -> list[dict[str, Any]]:
+        """Which types of senders serve how many messages, the most first."""
+        if self._cast is None:
+            return []
+        found: Counter[tuple[str, ...]] = Counter()
+        for home, messages in self._homes.items():
+            found[tuple(sorted({sender.type for sender in self._cast.serves(home)}))] += messages
+        return [{"types": list(types), "messages": messages} for types, messages in found.most_common()]
+
+    def _seconds(self, rate: Decimal) -> float | None:
+        """A sender and its fallback work side by side: the later of the two ends it."""
+        stands_in = sum(self._parts[home] for home in self._refused)
+        own = seconds(self._parts.total() - stands_in, rate)
+        if not stands_in or self._cast is None or self._cast.fallback is None:
+            return own
+        other = seconds(stands_in, Decimal(self._cast.fallback.rate_milli) / 1000)
+        return None if own is None or other is None else max(own, other)
 
 
 def _described(char: str, rows: int) -> dict[str, str | int]:
@@ -102,7 +135,14 @@ def _described(char: str, rows: int) -> dict[str, str | int]:
     return {"character": char, "code": f"U+{ord(char):04X}", "name": name, "rows": rows}
 
 
-def _rate(profile: str, settings: Settings, senders: Sequence[Sender], weights: Mapping[str, int]) -> Decimal:
+def rate_of(
+    what: Cast | PushRequest, settings: Settings, senders: Sequence[Sender], weights: Mapping[str, int]
+) -> Decimal:
     """Parts per second, from the first to the last: what the senders make, under the limits of profile and account."""
+    request = what.request if isinstance(what, Cast) else what
     rates = settings.current.rates
-    return effective(weights, senders, [rates.account, rates.profile.get(profile, rates.account)])
+    limits = [rates.account, rates.profile.get(request.profile, rates.account)]
+    if request.media:
+        limits.append(rates.account_mms)
+    # a push with a sender of its own is dealt to no class
+    return effective({} if what.sender else weights, senders, limits)

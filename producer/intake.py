@@ -8,23 +8,25 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
+from producer.cast import Cast, choose
 from producer.estimate import Estimate
-from producer.forecast import Forecast
-from producer.pool import choose
+from producer.forecast import Forecast, rate_of
+from producer.media import weigh
 from producer.rejects import Rejects
 from producer.request import PushRequest, PushResult
 from producer.rows import Batch, Rows
+from producer.schedule import expiry_us, in_time
 from producer.sources import Source
 from producer.totals import Totals
 from volley.campaign import Campaign, new_campaign_id
-from volley.errors import RefusedByPolicy, TryAgainLater, UnusableInput, VolleyError
+from volley.errors import RefusedByPolicy, TryAgainLater, VolleyError
+from volley.money import amount
 from volley.outbox.chunks import encode
 from volley.outbox.outbox import Outbox
 from volley.prices import Prices
-from volley.sender import Sender
 from volley.settings import Settings
 
 __all__ = ["PushRequest", "PushResult", "push"]
@@ -43,62 +45,64 @@ async def push(
     `arm` is called with a campaign that was just sealed, to wake a worker; without it the sweeper finds the campaign.
 
     Raises:
-        UnusableInput: the request, the source, or a profile or sender that the pool does not have.
-        RefusedByPolicy: the idempotency key belongs to another content.
+        UnusableInput: the request, the source, its media, or a profile or sender that the pool does not have.
+        RefusedByPolicy: the idempotency key belongs to another content; the profile is disabled.
         TryAgainLater: Redis is away, or the ledger is behind.
     """
-    request, senders = await choose(outbox, request)
+    cast = await choose(outbox, settings, request)
+    request = cast.request
+    if request.media and request.media_check:
+        seen = await weigh(request.media, transcoding=bool(cast.facts and cast.facts.mms_transcoding))
+        cast = replace(cast, notes=(*cast.notes, *seen))
     rejects = Rejects(None if request.dry_run else request.rejects_path, source.titles)
-    rows = Rows(source, request, settings, rejects)
+    rows = Rows(source, request, settings, rejects, cast)
     try:
-        estimate = Estimate(Prices.load(settings.prices), senders)
-        intake = Intake(outbox, request, rows, estimate)
+        estimate = Estimate(Prices.load(settings.prices), cast.serving, cast.serves)
+        intake = Intake(outbox, settings, cast, rows, estimate, expiry_us(request, settings))
         if request.dry_run:
-            return await intake.forecast(Forecast(request, settings), senders)
-        result = await intake.run(_expiry(request, settings), arm)
+            return await intake.forecast(Forecast(request, settings, cast))
+        result = await intake.run(arm)
         return replace(result, rejects_path=rejects.keep())
     finally:
         rejects.drop()
 
 
-def _expiry(request: PushRequest, settings: Settings) -> int:
-    """Microseconds since 1970."""
-    now_us = time.time_ns() // 1000
-    if request.expires is None:
-        return now_us + int(settings.expire_hours * 3_600_000_000)
-    moment = int(request.expires.timestamp() * 1_000_000)
-    if moment <= now_us:
-        raise UnusableInput(f"the push expires at {request.expires.isoformat()}, which is over")
-    return moment
-
-
 class Intake:
     """One push on its way: rows in, chunks out, totals kept."""
 
-    def __init__(self, outbox: Outbox, request: PushRequest, rows: Rows, estimate: Estimate) -> None:
+    def __init__(
+        self, outbox: Outbox, settings: Settings, cast: Cast, rows: Rows, estimate: Estimate, expires_us: int
+    ) -> None:
         self.outbox = outbox
-        self.request = request
+        self.settings = settings
+        self.cast = cast
+        self.request = cast.request
         self.rows = rows
         self.estimate = estimate
+        self.expires_us = expires_us
+        self.notes = list(cast.notes)
         self.campaign_id = new_campaign_id()
         self.totals = Totals()
 
-    async def forecast(self, forecast: Forecast, senders: Sequence[Sender]) -> PushResult:
+    async def forecast(self, forecast: Forecast) -> PushResult:
         while (batch := await asyncio.to_thread(self.rows.batch)) is not None:
             gone = await self.outbox.opted_out(self.request.profile, batch.to)
             self.totals.add(batch, gone, self.estimate)
             await asyncio.to_thread(forecast.add, batch, gone)
         weights = await self.outbox.weights(self.request.profile)
-        return replace(self._result(), forecast=forecast.as_json(senders, weights))
+        await self._look_ahead()
+        told = forecast.as_json(self.cast.paced, weights) | {"notes": self.notes}
+        return replace(self._result(), forecast=told)
 
-    async def run(self, expires_us: int, arm: Arm | None) -> PushResult:
+    async def run(self, arm: Arm | None) -> PushResult:
         given = self.request.idempotency_key
         held = await self.outbox.find_key(given) if given else None
         if held is not None:
             return await self._repeated(*held)
         try:
             await self._admit_all()
-            return await self._seal(expires_us, arm)
+            await self._look_ahead()
+            return await self._seal(arm)
         except BaseException:
             # gone by itself within the hour, should Redis be away now
             with contextlib.suppress(VolleyError):
@@ -134,15 +138,30 @@ class Intake:
             await self.outbox.admit(self.campaign_id, self.totals.chunks, encode(chunk), len(chunk))
             self.totals.chunks += 1
 
-    async def _seal(self, expires_us: int, arm: Arm | None) -> PushResult:
-        campaign = self._campaign(expires_us)
+    async def _look_ahead(self) -> None:
+        """Whether the money will do, and the time."""
+        facts, totals = self.cast.facts, self.totals
+        if facts is not None and facts.spend_limit_micros is not None and totals.micros > facts.spend_limit_micros:
+            limit = f"{amount(facts.spend_limit_micros)} {self.estimate.currency}"
+            self.notes.append(
+                f"the estimated cost is above the profile's daily spend limit of {limit}: once that is reached the carrier"
+                " refuses, and the rest waits for the next day (UTC)"
+            )
+        if self.request.send_at is not None and totals.accepted:
+            weights = await self.outbox.weights(self.request.profile)
+            note = in_time(totals.parts, rate_of(self.cast, self.settings, self.cast.paced, weights), self.expires_us)
+            self.notes += [note] if note else []
+
+    async def _seal(self, arm: Arm | None) -> PushResult:
+        campaign = self._campaign()
         if not campaign.accepted:
             held = await self.outbox.find_key(campaign.idempotency_key)
             await self.outbox.abandon(self.campaign_id)
             same = held is not None and held[1] == campaign.content_hash
             return await self._as_sealed(held[0]) if held is not None and same else self._result()
         key_ttl_s = GIVEN_KEY_LIFE_S if self.request.idempotency_key else OWN_KEY_LIFE_S
-        sealed = await self.outbox.seal(campaign, key_ttl_s=key_ttl_s)
+        refused = sorted(self.cast.refused)
+        sealed = await self.outbox.seal(campaign, key_ttl_s=key_ttl_s, refused=refused if campaign.fallback else ())
         if sealed.existing:
             return await self._as_sealed(sealed.campaign_id)
         if arm is not None:
@@ -168,25 +187,26 @@ class Intake:
             unpriced=self.totals.unpriced,
             reasons=self.rows.reasons,
             examples=tuple(self.rows.examples),
+            notes=tuple(self.notes),
         )
 
-    def _campaign(self, expires_us: int) -> Campaign:
+    def _campaign(self) -> Campaign:
         request, totals, rows = self.request, self.totals, self.rows
         return Campaign(
             id=self.campaign_id,
             profile=request.profile,
             template=rows.template,
             columns=rows.columns,
-            sender=request.sender,
+            sender=self.cast.sender,
             priority=request.priority,
             weight=request.weight,
             encoding=request.encoding,
-            smart_encoding=request.smart_encoding,
+            smart_encoding=bool(request.smart_encoding),
             currency=self.estimate.currency,
             idempotency_key=self._key(),
             content_hash=rows.content_hash,
             created_us=time.time_ns() // 1000,
-            expires_us=expires_us,
+            expires_us=self.expires_us,
             region=request.region,
             rows=totals.accepted + totals.opted_out + rows.rejected + rows.duplicates,
             accepted=totals.accepted,
@@ -198,6 +218,10 @@ class Intake:
             unpriced=totals.unpriced,
             chunks=totals.chunks,
             tags=request.tags,
+            fallback=self.cast.fallback.number if self.cast.fallback else None,
+            media=request.media,
+            subject=request.subject,
+            send_at_us=int(request.send_at.timestamp()) * 1_000_000 if request.send_at else 0,
         )
 
     def _key(self) -> str:

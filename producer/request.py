@@ -4,14 +4,16 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import Any, Literal, Self, get_args
 
 from phonenumbers import SUPPORTED_REGIONS
 
+from producer.rules import check_media, check_send_at, check_sender, is_alphanumeric
 from volley.campaign import Campaign, Encoding, Priority
 from volley.errors import UnusableInput
 from volley.money import amount
 
+MmsFallback = Literal["refuse", "sms"]
 MAX_KEY = 200
 MAX_WEIGHT = 1000
 EXAMPLES = 5
@@ -20,9 +22,12 @@ EXAMPLES = 5
 
 @dataclass(frozen=True, slots=True)
 class PushRequest:
-    """One push. Give `text` (sent as it is) or `template` (`{name}`, `{name|default}`), not both.
+    """One push. Give `text` (sent as it is) or `template` (`{name}`, `{name|default}`), not both; with `media` perhaps none.
 
-    `sender` None lets the pool choose. `region` reads national numbers (`US`). `again` sends the same content once
+    `sender` None lets the pool choose, `carrier_pool` the carrier. `fallback` is the number that serves countries which
+    refuse an alphanumeric sender. `media` are links: with them it is an MMS, and `mms_fallback` says what becomes of those
+    who can get none (None: what the profile says). `smart_encoding` None is as the profile has it. `send_at` (with a time
+    zone): the carrier takes all of it now and sends it then. `region` reads national numbers (`US`). `again` sends the same content once
     more within 24 hours. `expires` (with a time zone) is the moment after which nothing is sent any more.
     `rejects_path` is where rejected rows are written, if there are any; None drops them after counting.
 
@@ -37,7 +42,7 @@ class PushRequest:
     region: str | None = None
     priority: Priority = "bulk"
     encoding: Encoding = "auto"
-    smart_encoding: bool = False
+    smart_encoding: bool | None = None
     idempotency_key: str | None = None
     again: bool = False
     dry_run: bool = False
@@ -45,11 +50,19 @@ class PushRequest:
     weight: int = 1
     rejects_path: Path | None = None
     tags: tuple[str, ...] = ()
+    carrier_pool: bool = False
+    fallback: str | None = None
+    media: tuple[str, ...] = ()
+    subject: str = ""
+    mms_fallback: MmsFallback | None = None
+    media_check: bool = True
+    send_at: datetime | None = None
 
     def __post_init__(self) -> None:
         if not self.profile.strip():
             raise UnusableInput("no profile: give the id of a messaging profile (volley profiles list)")
-        if (self.text is None) == (self.template is None):
+        given = (self.text is not None) + (self.template is not None)
+        if given > 1 or (not given and not self.media):
             raise UnusableInput("give either a text (sent as it is) or a template (with {name}), not both and not none")
         if self.again and self.idempotency_key is not None:
             raise UnusableInput(
@@ -60,12 +73,30 @@ class PushRequest:
         except UnicodeEncodeError:
             raise UnusableInput("the text is not UTF-8: check the terminal's locale, or read it from a file") from None
         self._check_ranges()
+        self._check_sender()
+        check_media(self.media, self.subject)
+        if self.send_at is not None:
+            check_send_at(self.send_at)
+
+    def _check_sender(self) -> None:
+        if self.carrier_pool and self.sender is not None:
+            raise UnusableInput("--carrier-pool lets the carrier choose, --from names a sender: give only one of them")
+        if self.sender is not None:
+            check_sender(self.sender)
+        if self.fallback is not None and (self.sender is None or not is_alphanumeric(self.sender)):
+            raise UnusableInput("a fallback number stands in for an alphanumeric sender: give --from with one, or none")
+        if self.media and self.sender is not None and is_alphanumeric(self.sender):
+            raise UnusableInput(
+                f"sender {self.sender} is alphanumeric and sends no MMS: name a number, or leave media out"
+            )
 
     def _check_ranges(self) -> None:
         if self.priority not in get_args(Priority):
             raise UnusableInput(f"priority {self.priority!r}: use one of {', '.join(get_args(Priority))}")
         if self.encoding not in get_args(Encoding):
             raise UnusableInput(f"encoding {self.encoding!r}: use one of {', '.join(get_args(Encoding))}")
+        if self.mms_fallback not in (None, *get_args(MmsFallback)):
+            raise UnusableInput(f"MMS fallback {self.mms_fallback!r}: use one of {', '.join(get_args(MmsFallback))}")
         if self.region is not None and self.region.upper() not in SUPPORTED_REGIONS:
             raise UnusableInput(f"region {self.region!r} is no country: use two letters such as US or DE")
         if not 1 <= self.weight <= MAX_WEIGHT:
@@ -106,6 +137,8 @@ class PushResult:
     reasons: Counter[str] = field(default_factory=Counter)
     examples: tuple[Rejected, ...] = ()
     forecast: dict[str, Any] | None = None
+    notes: tuple[str, ...] = ()
+    """What a person should know beside the counts."""
 
     @property
     def rows(self) -> int:

@@ -11,15 +11,17 @@ from hashlib import blake2b
 
 import msgpack
 
+from producer.cast import Cast
+from producer.gate import Split, reader
 from producer.rejects import Rejects
 from producer.request import EXAMPLES, PushRequest, Rejected
 from producer.sources import Row, Source
 from volley.errors import RowError, UnusableInput
-from volley.numbers import known_region, parse
+from volley.numbers import known_region
 from volley.outbox.chunks import ENCODINGS, SIZE
 from volley.settings import Settings
 from volley.text.parts import MAX_PARTS, Counted, measure
-from volley.text.template import compile_template, literal
+from volley.text.template import Template, compile_template, literal
 
 MAX_REFERENCE = 255
 _CODE = {name: code for code, name in enumerate(ENCODINGS)}
@@ -47,9 +49,11 @@ class Rows:
             that cannot be trusted (while reading).
     """
 
-    def __init__(self, source: Source, request: PushRequest, settings: Settings, rejects: Rejects) -> None:
+    def __init__(
+        self, source: Source, request: PushRequest, settings: Settings, rejects: Rejects, cast: Cast | None = None
+    ) -> None:
         self.template = literal(request.text) if request.text is not None else request.template or ""
-        compiled = compile_template(self.template)
+        compiled = compile_template(self.template) if self.template or not request.media else Template(("",), ())
         self.columns = compiled.names
         places = source.select(compiled.names)
         self._source, self._rejects = source, rejects
@@ -60,7 +64,11 @@ class Rows:
         self._region = known_region(request.region) if request.region else None
         self._render = compiled.bind(places)
         self._count = _counting(request, settings)
-        if not compiled.names:
+        self._split = (
+            Split(request.media, self._count, by_text=cast is not None and cast.by_text) if request.media else None
+        )
+        self._read = reader(cast)
+        if not compiled.names and not request.media:
             self._count = _constant(compiled.render({}), self._count)
         self._seen: set[int] = set()
         self._hash = blake2b(digest_size=16)
@@ -76,28 +84,23 @@ class Rows:
 
     def batch(self) -> Batch | None:
         """The next 500 messages, or what is left; None after the last. Blocks while the source does."""
-        kept: list[Row] = []
-        found = Batch()
-        region, at, width, seen, render, count = (
-            self._region,
-            self._to,
-            self._width,
-            self._seen,
-            self._render,
-            self._count,
-        )
+        kept, found = list[Row](), Batch()
+        region, at, width, seen, read = self._region, self._to, self._width, self._seen, self._read
+        render, count, split = self._render, self._count, self._split
         for number, row in self._numbered:
             if len(row) != width:
-                if row:
-                    self._refuse(number, row, self._source.why(row))
+                self._refuse_odd(number, row)
                 continue
             try:
-                to = parse(row[at] or "", region)
+                to = read(row[at] or "", region)
                 if to in seen:
                     self.duplicates += 1
                     continue
                 text = render(row)
-                encoding, _, parts = count(text)
+                if split is not None:
+                    text, encoding, parts = split(to, text)
+                else:
+                    encoding, _, parts = count(text)
                 if not 0 < parts <= MAX_PARTS or self._reference is not None:
                     self._check(row, text, parts)
             except RowError as error:
@@ -133,6 +136,10 @@ class Rows:
         if len(reference) > MAX_REFERENCE:
             raise RowError(f"the reference is longer than {MAX_REFERENCE} characters")
 
+    def _refuse_odd(self, number: int, row: Row) -> None:
+        if row:
+            self._refuse(number, row, self._source.why(row))
+
     def _refuse(self, number: int, row: Row, reason: str) -> None:
         if self._source.blank(row):
             return
@@ -147,7 +154,7 @@ def _counting(request: PushRequest, settings: Settings) -> Callable[[str], Count
     return partial(
         measure,
         encoding=request.encoding,
-        smart_encoding=request.smart_encoding,
+        smart_encoding=bool(request.smart_encoding),
         rule=settings.parts_rule,
         gsm_set=settings.gsm_set,
     )
@@ -168,5 +175,8 @@ def _constant(text: str, count: Callable[[str], Counted]) -> Callable[[str], Cou
     return lambda _text: counted
 
 
-def _sameness(template: str, request: PushRequest) -> list[str | bool | None]:
-    return [template, request.profile, request.sender, request.encoding, request.smart_encoding]
+def _sameness(template: str, request: PushRequest) -> list[object]:
+    """What makes two pushes of the same rows differ; what was not asked for is not in it."""
+    always = [template, request.profile, request.sender, request.encoding, bool(request.smart_encoding)]
+    moment = request.send_at and request.send_at.timestamp()
+    return [*always, *filter(None, (request.carrier_pool, request.fallback, request.media, request.subject, moment))]

@@ -5,7 +5,7 @@ from itertools import compress
 
 from producer.estimate import UNKNOWN, Estimate
 from producer.rows import Batch
-from volley.outbox.chunks import Chunk
+from volley.outbox.chunks import MMS, Chunk
 
 
 @dataclass(slots=True)
@@ -42,6 +42,11 @@ def _without(batch: Batch, gone: set[int]) -> Batch:
 
 def _chunk(batch: Batch, estimate: Estimate) -> Chunk:
     prices = [estimate.per_part(number) for number in batch.to]
+    if MMS in batch.encodings:
+        prices = [
+            estimate.per_mms(number) if encoding == MMS else price
+            for number, encoding, price in zip(batch.to, batch.encodings, prices, strict=True)
+        ]
     estimates = [
         UNKNOWN if price == UNKNOWN else price * parts for price, parts in zip(prices, batch.parts, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""What a part is expected to cost, from a table of dated rates. Estimates only: the carrier's own figures replace them.
+"""What a part of a text, or a whole MMS, is expected to cost, from a table of dated rates. Estimates only: the carrier's own figures replace them.
 
 The table that comes with Volley holds PLACEHOLDER figures; operators copy it, enter their contract's rates and name the
 copy in the setting `prices`. Rows are never changed once they were in force: a new rate is a new row with its own
@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from importlib.resources import files
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from volley.errors import UnusableInput
 from volley.money import micros
@@ -34,6 +34,7 @@ COLUMNS = (
     "amount",
     "source",
 )
+MessageType = Literal["SMS", "MMS"]
 _ANY = "*"
 _CLOSED = {
     "registration": {_ANY, "registered", "verified", "unregistered"},
@@ -46,7 +47,7 @@ _CLOSED = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One rate or fee of an outgoing text part. `country` and `sender_type` may be `*`, for any."""
+    """One rate or fee of an outgoing message. `country`, `sender_type` and `msg_type` may be `*`, for any."""
 
     since: date
     currency: str
@@ -55,14 +56,19 @@ class Row:
     registration: str
     component: str
     amount_micros: int
+    msg_type: str = "SMS"
+    unit: str = "part"
 
-    def fits(self, country: str, kind: SenderType) -> bool:
-        return self.country in (country, _ANY) and self.sender_type in (kind, _ANY)
+    def fits(self, country: str, kind: SenderType, msg_type: MessageType) -> bool:
+        """An MMS has one part, so its price may stand for either; a text has a price a part."""
+        said = self.msg_type in (msg_type, _ANY) and (msg_type == "MMS" or self.unit == "part")
+        return said and self.country in (country, _ANY) and self.sender_type in (kind, _ANY)
 
     @property
-    def rank(self) -> tuple[bool, bool, bool, date]:
-        """The most specific row wins: country before sender type before registration, then the newest."""
-        return self.country != _ANY, self.sender_type != _ANY, self.registration != _ANY, self.since
+    def rank(self) -> tuple[bool, bool, bool, bool, date]:
+        """The most specific row wins: country before sender type, registration, type of message, then the newest."""
+        country, sender, registration = self.country != _ANY, self.sender_type != _ANY, self.registration != _ANY
+        return country, sender, registration, self.msg_type != _ANY, self.since
 
 
 class Prices:
@@ -74,7 +80,7 @@ class Prices:
         if len(currencies) > 1:
             raise UnusableInput(f"the price table mixes currencies ({', '.join(currencies)}): keep a table for each")
         self.currency = currencies[0] if currencies else "USD"
-        self._known: dict[tuple[str, SenderType], int | None] = {}
+        self._known: dict[tuple[str, SenderType, MessageType], int | None] = {}
 
     @classmethod
     def load(cls, path: Path | None = None, today: date | None = None) -> Self:
@@ -88,14 +94,21 @@ class Prices:
 
     def per_part(self, country: str, kind: SenderType) -> int | None:
         """Micro-units a part: rate + expected carrier fee. None where either is unknown."""
-        pair = (country, kind)
-        if pair not in self._known:
-            rate, fee = self._best(country, kind, "rate"), self._best(country, kind, "carrier_fee")
-            self._known[pair] = None if rate is None or fee is None else rate + fee
-        return self._known[pair]
+        return self._price(country, kind, "SMS")
 
-    def _best(self, country: str, kind: SenderType, component: str) -> int | None:
-        rows = [row for row in self._rows if row.component == component and row.fits(country, kind)]
+    def per_mms(self, country: str, kind: SenderType) -> int | None:
+        """Micro-units an MMS: as `per_part`, from rows for MMS and for any type of message."""
+        return self._price(country, kind, "MMS")
+
+    def _price(self, country: str, kind: SenderType, msg_type: MessageType) -> int | None:
+        what = (country, kind, msg_type)
+        if what not in self._known:
+            rate, fee = (self._best(*what, component) for component in ("rate", "carrier_fee"))
+            self._known[what] = None if rate is None or fee is None else rate + fee
+        return self._known[what]
+
+    def _best(self, country: str, kind: SenderType, msg_type: MessageType, component: str) -> int | None:
+        rows = [row for row in self._rows if row.component == component and row.fits(country, kind, msg_type)]
         return max(rows, key=lambda row: row.rank).amount_micros if rows else None
 
 
@@ -112,7 +125,7 @@ def _in_force(name: str, text: str, today: date) -> list[Row]:
     if missing:
         raise UnusableInput(f"{name}: no column {', '.join(missing)} (one header row: {','.join(COLUMNS)})")
     try:
-        rows = [_row(line) for line in reader if _of_a_part_sent(line, today)]
+        rows = [_row(line) for line in reader if _of_use(line, today)]
     except (ValueError, csv.Error) as error:
         raise UnusableInput(f"{name}, line {reader.line_num}: {error}") from None
     return rows
@@ -130,16 +143,14 @@ def _check(line: dict[str, str]) -> None:
     _kind(line["sender_type"])
 
 
-def _of_a_part_sent(line: dict[str, str], today: date) -> bool:
-    """Whether a row is in force today and about a part of an outgoing text. Rows of named carriers are not:
+def _of_use(line: dict[str, str], today: date) -> bool:
+    """Whether a row is in force today and about outgoing messages. Rows of named carriers are not:
     the carrier is unknown before sending, and what one of them takes says nothing about what is to be expected."""
     _check(line)
     last = line["effective_to"]
     return (
         date.fromisoformat(line["effective_from"]) <= today
         and not (last and date.fromisoformat(last) < today)
-        and line["unit"] == "part"
-        and line["msg_type"] in (_ANY, "SMS")
         and line["direction"] in (_ANY, "out")
         and line["registration"] != "unregistered"
         and line["carrier"] == _ANY
@@ -155,6 +166,8 @@ def _row(line: dict[str, str]) -> Row:
         registration=line["registration"],
         component=line["component"],
         amount_micros=micros(_amount(line["amount"])),
+        msg_type=line["msg_type"],
+        unit=line["unit"],
     )
 
 

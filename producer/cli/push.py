@@ -94,6 +94,8 @@ def _confirmed(foreseen: PushResult) -> bool:
     cost = f"{amount(foreseen.estimated_micros)} {foreseen.currency}"
     unpriced = f", and {foreseen.unpriced} messages whose price nobody knows" if foreseen.unpriced else ""
     note(f"{foreseen.accepted} recipients, {foreseen.parts} parts, estimated cost {cost}{unpriced}")
+    for each in foreseen.notes:
+        note(each)
     note(f"left out: {foreseen.rejected} rejected, {foreseen.duplicates} duplicates, {foreseen.opted_out} opted out")
     return typer.confirm("send?", default=False, err=True)
 

@@ -17,6 +17,8 @@ def tell(result: PushResult, *, as_json: bool) -> None:
         emit(result.as_json())
     else:
         _print(result.as_json(), result.existing)
+    for each in result.notes:
+        note(each)
     for example in result.examples:
         note(f"row {example.row}: {example.reason}")
     if result.rejects_path is not None:
@@ -52,7 +54,13 @@ def _print_forecast(forecast: dict[str, Any]) -> None:
         [
             ("rate", f"{forecast['parts_per_second']} parts/s"),
             ("time to send", span(forecast["seconds"])),
-            *forecast["encodings"].items(),
+            *(
+                (name, rows)
+                for name, rows in (*forecast["encodings"].items(), ("MMS", forecast["messages"]["MMS"]))
+                if rows
+            ),
+            *(("by " + (" or ".join(route["types"]) or "nobody"), route["messages"]) for route in forecast["routes"]),
+            *([("by the fallback number", forecast["fallback"])] if forecast["fallback"] else []),
             *((f"count depends on {name}", rows) for name, rows in forecast["depends_on"].items() if rows),
         ],
         title="forecast",

@@ -1,0 +1,66 @@
+"""What the carrier takes of nobody, whoever the recipients are: sender IDs, media and moments that no row could make right."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+from volley.errors import UnusableInput
+
+MAX_MEDIA = 10
+MAX_URL = 2000
+MAX_SUBJECT = 1000
+EARLIEST = timedelta(minutes=5)
+LATEST = timedelta(days=5)
+"""How far ahead the carrier schedules (Telnyx, scheduling of SMS and MMS)."""
+MMS_COUNTRIES = ("US", "CA")
+
+_ALPHANUMERIC = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}")
+
+
+def is_alphanumeric(sender: str) -> bool:
+    """Whether this is meant as an alphanumeric sender ID: numbers hold no letters."""
+    return any(char.isalpha() for char in sender)
+
+
+def check_sender(sender: str) -> None:
+    """Raises UnusableInput for an alphanumeric ID that the carrier's rules exclude."""
+    if is_alphanumeric(sender) and not _ALPHANUMERIC.fullmatch(sender):
+        raise UnusableInput(
+            f"sender {sender[:20]!r}: an alphanumeric ID has 1 to 11 characters, of A-Z, a-z, 0-9 and space,"
+            " and at least one letter"
+        )
+
+
+def check_media(media: Sequence[str], subject: str) -> None:
+    """Raises UnusableInput for links that the carrier would not fetch."""
+    if len(media) > MAX_MEDIA:
+        raise UnusableInput(f"{len(media)} media: an MMS has {MAX_MEDIA} at most")
+    for url in media:
+        if len(url) > MAX_URL or not url.isprintable() or " " in url or not _web(url):
+            raise UnusableInput(
+                f"media {url[:60]!r} is no link that the carrier can fetch: give http(s)://… of at most {MAX_URL} characters"
+            )
+    if subject and not media:
+        raise UnusableInput("a subject belongs to an MMS: add --media, or leave the subject out")
+    if len(subject) > MAX_SUBJECT:
+        raise UnusableInput(f"the subject is longer than {MAX_SUBJECT} characters")
+
+
+def _web(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        return False
+
+
+def check_send_at(moment: datetime, now: datetime | None = None) -> None:
+    """Raises UnusableInput for a moment that the carrier does not schedule for."""
+    if moment.tzinfo is None:
+        raise UnusableInput("the moment to send at needs a time zone (2030-01-31T18:00:00+01:00)")
+    ahead = moment - (now or datetime.now(UTC))
+    if ahead <= EARLIEST:
+        raise UnusableInput("the carrier schedules from 5 minutes ahead on: choose a later moment, or send at once")
+    if ahead > LATEST:
+        raise UnusableInput("the carrier schedules 5 days ahead at most: choose an earlier moment, or push later")
