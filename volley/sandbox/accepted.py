@@ -2,10 +2,33 @@
 
 import uuid
 from array import array
+from dataclasses import dataclass
 from typing import NamedTuple
 
 _DAY_US = 86_400_000_000
 _TAIL = 12
+
+
+@dataclass(slots=True)
+class Odd:
+    """What is unusual about a message. `as_sms`: an MMS that went as an SMS. `sizes` are those of its media.
+
+    `send_at_us` is the moment it is scheduled for, 0 for none; then `left_us` and `wait_us` are when it was handed to the
+    queue and how long it waits there, `cancelled_us` when it was cancelled, `code` why it could not be sent.
+    """
+
+    as_sms: bool = False
+    sizes: tuple[int, ...] = ()
+    send_at_us: int = 0
+    left_us: int = 0
+    wait_us: int = 0
+    cancelled_us: int = 0
+    code: str = ""
+
+    @property
+    def pending(self) -> bool:
+        """Whether it is scheduled, and neither sent nor cancelled nor failed yet."""
+        return bool(self.send_at_us) and not (self.left_us or self.cancelled_us)
 
 
 class Taken(NamedTuple):
@@ -16,8 +39,9 @@ class Taken(NamedTuple):
     wall_us: int
     wait_us: int
     sender: int
-    pooled: bool
+    parts: int
     body: bytes
+    odd: Odd | None
 
 
 class Accepted:
@@ -29,24 +53,27 @@ class Accepted:
         self._wall_us = array("q")
         self._wait_us = array("q")
         self._sender = array("I")
-        self._pooled = bytearray()
+        self._parts = bytearray()
         self._hash = array("q")
         self._bodies: dict[int, bytes] = {}
+        self._odd: dict[int, Odd] = {}
 
     def __len__(self) -> int:
         return len(self._wall_us)
 
-    def add(self, wall_us: int, wait_us: int, sender: int, pooled: bool, body: bytes) -> Taken:
+    def add(self, wall_us: int, wait_us: int, sender: int, parts: int, body: bytes, odd: Odd | None) -> Taken:
         index = len(self._wall_us)
         self._wall_us.append(wall_us)
         self._wait_us.append(wait_us)
         self._sender.append(sender)
-        self._pooled.append(pooled)
+        self._parts.append(parts)
         self._hash.append(hash(body))
         if self._keep:
             self._bodies[index] = body
             self._bodies.pop(index - self._keep, None)
-        return Taken(index, f"{self._prefix}{index:012x}", wall_us, wait_us, sender, pooled, body)
+        if odd is not None:
+            self._odd[index] = odd
+        return Taken(index, f"{self._prefix}{index:012x}", wall_us, wait_us, sender, parts, body, odd)
 
     def id(self, index: int) -> str:
         return f"{self._prefix}{index:012x}"
@@ -72,8 +99,9 @@ class Accepted:
             self._wall_us[index],
             self._wait_us[index],
             self._sender[index],
-            bool(self._pooled[index]),
+            self._parts[index],
             kept,
+            self._odd.get(index),
         )
 
     def same_body(self, index: int, body: bytes) -> bool:

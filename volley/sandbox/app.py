@@ -8,19 +8,11 @@ from urllib.parse import parse_qsl, unquote
 from volley.sandbox.arrivals import ArrivalLog, Entry
 from volley.sandbox.config import SandboxConfig
 from volley.sandbox.control import Control
+from volley.sandbox.endpoints import ENDPOINTS, Endpoint
 from volley.sandbox.http import Reply, Request
 from volley.sandbox.limits import RequestLimit
 from volley.sandbox.messages import Sends
 from volley.sandbox.replies import Refusal
-
-_SEND_PATHS = {
-    b"POST /v2/messages": False,
-    b"POST /v2/messages/long_code": False,
-    b"POST /v2/messages/short_code": False,
-    b"POST /v2/messages/alphanumeric_sender_id": False,
-    b"POST /v2/messages/number_pool": True,
-}
-"""Request line → whether the pool chooses the sender."""
 
 _CONTROL = "_sandbox"
 _AUTHORIZATION = b"\r\nauthorization:"
@@ -55,9 +47,9 @@ class App:
         self._limit = RequestLimit(config.requests_per_window, config.request_window_s) if limited else None
 
     def respond(self, request: Request) -> bytes | Reply:
-        pooled = _SEND_PATHS.get(request.line)
-        if pooled is not None:
-            return self._send(request, pooled)
+        endpoint = ENDPOINTS.get(request.line)
+        if endpoint is not None:
+            return self._send(request, endpoint)
         try:
             return self._other(request)
         except Refusal as refusal:
@@ -67,7 +59,7 @@ class App:
         """Something that was no request, or one that is refused for its size or its framing."""
         self._control.unreadable += 1
 
-    def _send(self, request: Request, pooled: bool) -> bytes | Reply:
+    def _send(self, request: Request, endpoint: Endpoint) -> bytes | Reply:
         entry = Entry(time.monotonic_ns() // 1000, time.time_ns() // 1000)
         self._log.add(entry)
         headers = b""
@@ -78,7 +70,7 @@ class App:
                 passes, headers = self._limit.enter(entry.at_us)
                 if not passes:
                     raise Refusal("10011")
-            return self._sends.post(request, entry, headers, pooled)
+            return self._sends.post(request, entry, headers, endpoint)
         except Refusal as refusal:
             entry.status, entry.code = refusal.status, refusal.code
             return refusal.raw(headers)

@@ -31,6 +31,7 @@ class Entry:
         self.parts = self.text_crc = 0
         self.status = 200
         self.result = "refused"
+        self.type = "SMS"
 
 
 _ROW: Callable[[Entry], Row] = attrgetter(*Arrival._fields)

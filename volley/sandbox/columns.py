@@ -10,6 +10,9 @@ from typing import NamedTuple
 class Arrival(NamedTuple):
     """One send. `result`: accepted (a new message), replayed (a repeated idempotency key), refused (nothing was taken).
 
+    A send with `send_at` is `scheduled` when it comes; later it stands here once more, with the same `id`: as accepted at
+    the moment at which it was sent (`at_us`, `wall_us`), or as cancelled.
+
     `status` and `code` are those of the answer, or of the answer that a fault then harmed; `fault` is the rule's kind.
     `reference` is the message's own webhook URL. `text_crc` is the CRC-32 of the text. Empty: unknown or none.
     """
@@ -27,12 +30,13 @@ class Arrival(NamedTuple):
     code: str
     result: str
     fault: str
+    type: str = "SMS"
 
 
 _OUTCOME = itemgetter(*(Arrival._fields.index(name) for name in ("result", "status", "code", "fault")))
 _RESULT = Arrival._fields.index("result")
 
-Row = tuple[int, int, str, str, int, str, str, str, int, int, str, str, str]
+Row = tuple[int, int, str, str, int, str, str, str, int, int, str, str, str, str]
 """An Arrival before it has its name."""
 
 
@@ -53,7 +57,7 @@ class Columns:
         accepted = [row for row in rows if row[_RESULT] == "accepted"]
         if not accepted:
             return
-        at_us, _, senders, to, parts, _, _, _, crc, _, _, _, _ = zip(*accepted, strict=True)
+        at_us, _, senders, to, parts, _, _, _, crc, _, _, _, _, _ = zip(*accepted, strict=True)
         self.at_us.extend(at_us)
         self.parts.extend(parts)
         self.to.extend(map(int, to))

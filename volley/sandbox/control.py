@@ -7,6 +7,7 @@ from volley.sandbox.fault_rule import dump_rules, parse_rules
 from volley.sandbox.faults import Faults
 from volley.sandbox.receipts import Receipts
 from volley.sandbox.replies import Refusal, http_reply, ok
+from volley.sandbox.signing import Signer
 
 _LINES = b"content-type: application/x-ndjson\r\n"
 _MOST_LINES = 10_000
@@ -17,11 +18,11 @@ Query = dict[str, str]
 class Control:
     """A room of App (app.py) whose steps are those below /_sandbox/."""
 
-    def __init__(self, log: ArrivalLog, faults: Faults, receipts: Receipts, public_key: str) -> None:
+    def __init__(self, log: ArrivalLog, faults: Faults, receipts: Receipts, signer: Signer) -> None:
         self._log = log
         self._faults = faults
         self._receipts = receipts
-        self._public_key = public_key
+        self._signer = signer
         self.unreadable = 0
 
     def answer(self, method: bytes, steps: list[str], query: Query, body: bytes) -> bytes | None:
@@ -31,7 +32,10 @@ class Control:
             case b"GET", "stats":
                 return self._stats()
             case b"GET", "public_key":
-                return ok(orjson.dumps({"public_key": self._public_key}))
+                return self._keys()
+            case b"POST", "rotate_key":
+                self._signer.rotate()
+                return self._keys()
             case b"GET", "faults":
                 return ok(dump_rules(self._faults.rules))
             case (b"PUT", "faults") | (b"DELETE", "faults"):
@@ -39,6 +43,10 @@ class Control:
             case b"POST", "receipts":
                 return self._release(body)
         return None
+
+    def _keys(self) -> bytes:
+        """The key that signs now, and all that have signed, it first."""
+        return ok(orjson.dumps({"public_key": self._signer.public_key, "public_keys": self._signer.public_keys}))
 
     def _arrivals(self, query: Query) -> bytes:
         """JSON lines, `after` of them passed over, at most `limit`."""

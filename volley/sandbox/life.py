@@ -1,16 +1,20 @@
 """What becomes of an accepted message, as a pure function of the seed and its place; and its payload at a later moment."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import orjson
 
+from volley.sandbox.accepted import Odd
 from volley.sandbox.config import ReceiptSpec
-from volley.sandbox.payload import VALID_US, Prices, stamp
+from volley.sandbox.moments import VALID_US, moment
+from volley.sandbox.payload import Prices
 
 _MASK = (1 << 64) - 1
 
-Status = Literal["sent", "delivered", "delivery_failed", "delivery_unconfirmed", "sending_failed"]
+Status = Literal[
+    "scheduled", "cancelled", "queued", "sent", "delivered", "delivery_failed", "delivery_unconfirmed", "sending_failed"
+]
 
 _LATE_ERRORS = {
     "40001": ("Not routable", "The destination number is either a landline or a non-routable wireless number."),
@@ -22,19 +26,26 @@ _LATE_ERRORS = {
     "40012": ("Invalid destination", "The destination carrier rejected the destination number."),
     "40014": ("Message expired in queue", "The message was not sent before its validity ended."),
     "40015": ("Blocked as spam - internal", "The message was flagged by an internal spam filter."),
+    "40300": ("Blocked due to STOP message", "The recipient opted out before the message was sent."),
+    "40318": ("Queue full", "The queue of the sender was full when the message was due."),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """Moments are wall-clock µs. `sent_us` None: it never left the queue; `done_us` None: it stays at sent for ever."""
+    """Moments are wall-clock µs. `sent_us` None: it never left the queue; `done_us` None: it stays at sent for ever.
+
+    `due_us` is when it was scheduled for, 0 for none, and `queued_us` when it was handed to the queue then.
+    """
 
     sent_us: int | None
     done_us: int | None
     end: Status
     code: str
-    duplicated: bool
-    reversed: bool
+    duplicated: bool = False
+    reversed: bool = False
+    due_us: int = 0
+    queued_us: int | None = None
 
 
 def leaves_us(spec: ReceiptSpec, wall_us: int, wait_us: int) -> int:
@@ -60,6 +71,18 @@ def life(spec: ReceiptSpec, seed: int, place: int, wall_us: int, wait_us: int) -
     return Life(sent_us, done_us, "delivered", "", *odd)
 
 
+def odd_life(odd: Odd, sent: Life) -> Life:
+    """The life of a scheduled message; `sent` is what becomes of it once it is handed to the queue."""
+    due_us = odd.send_at_us
+    if odd.cancelled_us:
+        return Life(None, odd.cancelled_us, "cancelled", "", due_us=due_us)
+    if odd.code:
+        return Life(None, odd.left_us, "sending_failed", odd.code, due_us=due_us)
+    if not odd.left_us:
+        return Life(None, None, "scheduled", "", due_us=due_us)
+    return replace(sent, due_us=due_us, queued_us=odd.left_us)
+
+
 def _draw(seed: int, place: int, turn: int) -> float:
     """Evenly between 0 and 1: splitmix64 (Steele, Lea, Flood 2014), which needs no state that is dear to make."""
     mixed = (seed * 0x5851F42D4C957F2D + place * 8 + turn + 1) * 0x9E3779B97F4A7C15 & _MASK
@@ -71,14 +94,24 @@ def _draw(seed: int, place: int, turn: int) -> float:
 def payload_at(posted: bytes, life: Life, prices: Prices, now_us: int) -> dict[str, object]:
     """The payload at a moment. `posted` is what the POST answered: `{"data": payload}`."""
     payload: dict[str, object] = orjson.loads(posted)["data"]
+    if life.due_us:
+        payload |= _scheduled(life, now_us)
+        _set_status(payload, "scheduled" if life.queued_us is None or now_us < life.queued_us else "queued")
     if life.sent_us is not None and now_us >= life.sent_us:
-        payload |= {"sent_at": _text(life.sent_us), "valid_until": None, "wait_seconds": 0.0}
+        payload |= {"sent_at": moment(life.sent_us), "valid_until": None, "wait_seconds": 0.0}
         _set_status(payload, "sent")
     if life.done_us is not None and now_us >= life.done_us:
-        payload |= {"completed_at": _text(life.done_us), "valid_until": None, "errors": _errors(life.code)}
+        payload |= {"completed_at": moment(life.done_us), "valid_until": None, "errors": _errors(life.code)}
         _set_status(payload, life.end)
         _set_cost(payload, life, prices)
     return payload
+
+
+def _scheduled(life: Life, now_us: int) -> dict[str, object]:
+    """`send_at`, and a validity that begins when the queue does."""
+    queued = life.queued_us is not None and now_us >= life.queued_us
+    valid = moment((life.queued_us or 0) + VALID_US) if queued else None
+    return {"send_at": moment(life.due_us), "valid_until": valid}
 
 
 def _set_status(payload: dict[str, object], status: Status) -> None:
@@ -92,7 +125,7 @@ def _set_cost(payload: dict[str, object], life: Life, prices: Prices) -> None:
     if life.sent_us is None:
         payload |= {"cost": {"amount": "0.0", "currency": _currency(payload)}, "cost_breakdown": None}
         return
-    cost, breakdown = prices.final(_recipient(payload), int(str(payload["parts"])))
+    cost, breakdown = prices.final(_recipient(payload), int(str(payload["parts"])), payload.get("type") == "MMS")
     payload |= {"cost": orjson.loads(cost), "cost_breakdown": orjson.loads(breakdown)}
 
 
@@ -112,7 +145,3 @@ def _errors(code: str) -> list[dict[str, str]]:
         return []
     title, detail = _LATE_ERRORS.get(code, ("Undeliverable message", "The message could not be delivered."))
     return [{"code": code, "title": title, "detail": detail}]
-
-
-def _text(wall_us: int) -> str:
-    return stamp(wall_us)[1:-1].decode()

@@ -27,14 +27,28 @@ class Bucket:
 
 
 class Queues:
-    """The account's bucket and the sender's, as one."""
+    """The account's bucket and the sender's, as one; an account and each sender have another pair for MMS."""
 
-    def __init__(self, account_rate: float, cap_s: float) -> None:
+    def __init__(self, account_rate: float, cap_s: float, account_mms_rate: float = 0.0) -> None:
         self._account = Bucket(account_rate, cap_s) if account_rate > 0 else None
+        self._account_mms = Bucket(account_mms_rate, cap_s) if account_mms_rate > 0 else None
+        self._mms: dict[int, Bucket] = {}
 
     def enter(self, sender: Bucket | None, now_us: int, parts: int) -> int:
-        """Microseconds that the message waits: the longer of both queues. Both or neither are charged."""
-        account = self._account
+        """Microseconds that the message waits: the longer of both queues. Both or neither are charged. Raises Refusal 40318."""
+        return self._enter(self._account, sender, now_us, parts)
+
+    def enter_mms(self, index: int, sender: Bucket | None, now_us: int) -> int:
+        """The same for an MMS of the sender with this index; it is as fast as `sender`, its bucket for SMS."""
+        if sender is None:
+            return self._enter(self._account_mms, None, now_us, 1)
+        bucket = self._mms.get(index)
+        if bucket is None or bucket.cost_us != sender.cost_us:
+            bucket = self._mms[index] = Bucket(1e6 / sender.cost_us, sender.cap_us / 1e6)
+        return self._enter(self._account_mms, bucket, now_us, 1)
+
+    @staticmethod
+    def _enter(account: Bucket | None, sender: Bucket | None, now_us: int, parts: int) -> int:
         if sender is None and account is None:
             return 0
         wait = 0

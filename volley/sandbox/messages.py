@@ -6,15 +6,20 @@ from typing import NamedTuple
 
 import orjson
 
-from volley.sandbox.accepted import Keys, Taken
+from volley.sandbox.accepted import Keys, Odd, Taken
 from volley.sandbox.archive import Archive
 from volley.sandbox.arrivals import Entry
 from volley.sandbox.config import SandboxConfig
+from volley.sandbox.draft import Draft
+from volley.sandbox.endpoints import Endpoint
 from volley.sandbox.faults import Fault, Faults
 from volley.sandbox.http import Reply, Request
 from volley.sandbox.limits import Queues
+from volley.sandbox.optouts import OptOuts
 from volley.sandbox.receipts import Receipts
 from volley.sandbox.replies import Refusal, ok
+from volley.sandbox.schedule import Schedule, enter
+from volley.sandbox.spend import Spend
 
 _KEY_CHARACTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_:-"
 _MAX_KEY = 255
@@ -30,24 +35,37 @@ class Send(NamedTuple):
     key: bytes
     entry: Entry
     headers: bytes
-    pooled: bool
+    endpoint: Endpoint
 
 
 class Sends:
     """POST /v2/messages and its variants."""
 
-    def __init__(self, config: SandboxConfig, archive: Archive, faults: Faults, receipts: Receipts) -> None:
+    def __init__(
+        self,
+        config: SandboxConfig,
+        archive: Archive,
+        queues: Queues,
+        faults: Faults,
+        receipts: Receipts,
+        schedule: Schedule,
+        optouts: OptOuts,
+        spend: Spend,
+    ) -> None:
         self._archive = archive
         self._faults = faults
         self._receipts = receipts
-        self._queues = Queues(config.account_rate, config.queue_cap_s)
+        self._queues = queues
+        self._schedule = schedule
+        self._blocked = optouts.by_profile
+        self._spend = spend
         self._keys = Keys(config.remember)
         self._honours_keys = config.idempotency == "honoured" and config.remember > 0
         self._latency_us = int(config.latency_ms[0] * 1000), int(config.latency_ms[1] * 1000)
         self._at_once = self._latency_us == (0, 0)
         self._spread = config.seed
 
-    def post(self, request: Request, entry: Entry, headers: bytes, pooled: bool) -> bytes | Reply:
+    def post(self, request: Request, entry: Entry, headers: bytes, endpoint: Endpoint) -> bytes | Reply:
         """`entry` is in the log already. Raises Refusal."""
         body = _parse(request.body)
         sender, to = body.get("from"), body.get("to")
@@ -56,7 +74,7 @@ class Sends:
         key = request.header(b"\r\nidempotency-key:")
         if key:
             entry.key = key.decode("ascii", "replace")
-        send = Send(request.line, request.body, body, key, entry, headers, pooled)
+        send = Send(request.line, request.body, body, key, entry, headers, endpoint)
         fault = self._faults.pick(entry.sender, entry.to) if self._faults.sends else None
         if fault is not None:
             return self._harm(fault, send)
@@ -100,26 +118,48 @@ class Sends:
         scope = send.line + b" " + send.key
         earlier = self._replay(scope, send)
         if earlier is not None:
-            return ok(self._archive.posted(earlier), _REPLAYED + send.headers)
+            return ok(self._posted(earlier), _REPLAYED + send.headers)
         index, raw = self._accept(send)
         self._keys.put(scope, index)
         return ok(raw, send.headers)
 
     def _accept(self, send: Send) -> tuple[int, bytes]:
         entry = send.entry
-        draft = self._archive.desk.check(send.body, send.pooled)
-        parts = draft.content.parts
-        wait_us = self._queues.enter(draft.number.bucket, entry.at_us, parts)
-        taken, raw = self._archive.add(draft, entry.wall_us, wait_us, send.pooled, send.raw)
+        draft = self._archive.desk.check(send.body, send.endpoint)
+        profile, parts, odd = draft.profile, draft.content.parts, draft.odd
+        if self._blocked and draft.to in self._blocked.get(profile.spec.id, ()):
+            raise Refusal("40300", pointer="/to")
+        if profile.spec.daily_spend_limit_enabled:
+            self._spend.check(profile, entry.wall_us)
+        wait_us = (
+            self._enter_odd(draft, odd, entry) if odd else self._queues.enter(draft.number.bucket, entry.at_us, parts)
+        )
+        taken, raw = self._archive.add(draft, entry.wall_us, wait_us, send.raw)
         entry.id = taken.id
         entry.sender = draft.number.number
         entry.parts = parts
         entry.text_crc = zlib.crc32(draft.text.encode())
         entry.reference = str(send.body.get("webhook_url") or "")
+        if odd is not None and odd.send_at_us:
+            entry.result = "scheduled"
+            return taken.place, self._schedule.put(taken, draft, entry)
         entry.result = "accepted"
         if draft.webhook_url:
-            self._receipts.follow(taken, draft.webhook_url, draft.webhook_failover_url)
+            self._receipts.follow(taken, draft)
         return taken.place, raw
+
+    def _enter_odd(self, draft: Draft, odd: Odd, entry: Entry) -> int:
+        """An MMS has queues of its own; what is scheduled is in none yet."""
+        entry.type = "MMS" if draft.media else "SMS"
+        if odd.send_at_us:
+            self._schedule.room()
+            return 0
+        return enter(self._queues, draft, entry.at_us)
+
+    def _posted(self, taken: Taken) -> bytes:
+        """What its POST answered."""
+        odd = taken.odd
+        return self._schedule.answer_of(taken) if odd and odd.send_at_us else self._archive.posted(taken)
 
     def _replay(self, scope: bytes, send: Send) -> Taken | None:
         """The message that this key made earlier; None where it made none. Raises Refusal 10036, 10027, 10015."""

@@ -1,17 +1,18 @@
 """The answer to a send: all of Telnyx's OutboundMessagePayload, from a template a sender, as bytes."""
 
 import functools
-from datetime import UTC, datetime, timedelta
+import mimetypes
 from decimal import Decimal
+from itertools import zip_longest
+from urllib.parse import urlsplit
 
 import orjson
 
+from volley.sandbox.accepted import Odd
 from volley.sandbox.config import ORGANIZATION_ID, Price, SandboxConfig, Tariff
 from volley.sandbox.draft import Draft
+from volley.sandbox.moments import to_the_second
 from volley.sandbox.pool import SandboxNumber, SandboxProfile
-
-VALID_US = 3_600_000_000
-"""valid_until − received_at, as seen in real answers of 2025."""
 
 _HOLE = "@hole@"
 _CARRIERS = dict(
@@ -20,18 +21,14 @@ _CARRIERS = dict(
 """By the last digit of `to`."""
 
 
-def stamp(wall_us: int) -> bytes:
-    """A moment as Telnyx writes it, in quotes: `"2025-03-22T11:28:39.401+00:00"`."""
-    seconds, rest = divmod(wall_us, 1_000_000)
-    return b'"%b.%03d+00:00"' % (_seconds(seconds)[0], rest // 1000)
+def carrier_of(number: str) -> str:
+    return _CARRIERS[number[-1]].decode()
 
 
-@functools.lru_cache(maxsize=1024)
-def _seconds(seconds: int) -> tuple[bytes, bytes]:
-    """A second and the one in which a message that comes then is valid no more."""
-    begin = datetime.fromtimestamp(seconds, UTC)
-    end = begin + timedelta(microseconds=VALID_US)
-    return begin.strftime("%Y-%m-%dT%H:%M:%S").encode(), end.strftime("%Y-%m-%dT%H:%M:%S").encode()
+def cost_of(price: Price, parts: int) -> dict[str, object]:
+    """`cost` and `cost_breakdown` of a payload, in totals."""
+    cost, breakdown = _cost(price, parts, per_part=False)
+    return {"cost": orjson.loads(cost), "cost_breakdown": orjson.loads(breakdown)}
 
 
 class Prices:
@@ -52,8 +49,18 @@ class Prices:
             return b"null", b"null"
         return _cost(self._of(to), parts, self._tariff.breakdown_per_part)
 
-    def final(self, to: str, parts: int) -> tuple[bytes, bytes]:
-        return _cost(self._tariff.final or self._of(to), parts, self._tariff.breakdown_per_part)
+    def mms_at_post(self) -> tuple[bytes, bytes]:
+        return self._mms() if self._tariff.at_post else (b"null", b"null")
+
+    def final(self, to: str, parts: int, mms: bool) -> tuple[bytes, bytes]:
+        return _cost(self.price(to, mms), parts, self._tariff.breakdown_per_part)
+
+    def price(self, to: str, mms: bool) -> Price:
+        """The final one, of a part or of an MMS."""
+        return self._tariff.mms if mms else self._tariff.final or self._of(to)
+
+    def _mms(self) -> tuple[bytes, bytes]:
+        return _cost(self._tariff.mms, 1, self._tariff.breakdown_per_part)
 
     def _of(self, to: str) -> Price:
         for prefix, price in self._prefixes:
@@ -82,12 +89,13 @@ class Payloads:
 
     def render(self, draft: Draft, message_id: str, wall_us: int, wait_us: int) -> bytes:
         """`{"data": payload}` as the POST answers it. `wall_us` is received_at."""
-        number, profile, to, text, content, url, failover, media, subject = draft
+        number, profile, to, text, content, url, failover, media, subject, _, odd = draft
         encoding, parts, smart = content
-        cost, breakdown = self.prices.at_post(to, parts)
+        cost, breakdown = self.prices.mms_at_post() if media else self.prices.at_post(to, parts)
         seconds, rest = divmod(wall_us, 1_000_000)
-        received, valid = _seconds(seconds)
-        return (number.template or _template(number, profile)) % (
+        received, valid = to_the_second(seconds)
+        template = number.template if number.profile is profile else _template(number, profile)
+        return (template or _keep_template(number, profile)) % (
             message_id.encode(),
             b"MMS" if media else b"SMS",
             to.encode(),
@@ -95,7 +103,7 @@ class Payloads:
             orjson.dumps(text),
             len(text),
             orjson.dumps(subject) if subject else b"null",
-            _media(media) if media else b"[]",
+            _media(media, odd) if media else b"[]",
             orjson.dumps(url) if url else b'""',
             orjson.dumps(failover) if failover else b'""',
             encoding.encode(),
@@ -111,8 +119,24 @@ class Payloads:
         )
 
 
-def _media(urls: list[str]) -> bytes:
-    return orjson.dumps([{"url": url, "content_type": None, "sha256": None, "size": None} for url in urls])
+def _media(urls: list[str], odd: Odd | None) -> bytes:
+    sizes = odd.sizes if odd is not None else ()
+    return orjson.dumps(
+        [
+            {"url": url, "content_type": _kind(url), "sha256": None, "size": size}
+            for url, size in zip_longest(urls, sizes)
+        ]
+    )
+
+
+def _kind(url: str) -> str | None:
+    """By the ending of its path; None where that says nothing."""
+    return mimetypes.guess_type(urlsplit(url).path)[0]
+
+
+def _keep_template(number: SandboxNumber, profile: SandboxProfile) -> bytes:
+    number.template = _template(number, profile)
+    return number.template
 
 
 def _template(number: SandboxNumber, profile: SandboxProfile) -> bytes:
@@ -125,13 +149,12 @@ def _template(number: SandboxNumber, profile: SandboxProfile) -> bytes:
         shape = shape.replace(b'"%b":%b' % (field, hole), b'"%b":"%%b"' % field)
     for field in (b"received_at", b"valid_until"):
         shape = shape.replace(b'"%b":%b' % (field, hole), b'"%b":"%%b.%%03d+00:00"' % field)
-    number.template = shape.replace(hole, b"%b")
-    return number.template
+    return shape.replace(hole, b"%b")
 
 
 def _shape(number: SandboxNumber, profile: SandboxProfile) -> dict[str, object]:
     spec = profile.spec
-    campaign = spec.tcr_campaign_id if number.type == "long_code" else None
+    campaign = number.campaign.campaign_id if number.campaign is not None and number.registered else None
     return {
         "record_type": "message",
         "direction": "outbound",
@@ -168,4 +191,4 @@ def _shape(number: SandboxNumber, profile: SandboxProfile) -> dict[str, object]:
 
 def tags(number: SandboxNumber) -> list[str]:
     """Tags belong to the number, never to the message."""
-    return ["sandbox", number.type]
+    return list(number.tags)

@@ -49,6 +49,13 @@ class Refusal(Exception):
         return http_reply(self.status, self.body(), headers)
 
 
+def bare_error(code: str, detail: str = "") -> bytes:
+    """One messaging_Error, as it is."""
+    known = ERRORS[code]
+    error = {"code": code, "title": known.title, "detail": detail or known.detail, "meta": {"url": _DOCS + code}}
+    return orjson.dumps(error)
+
+
 def error_body(code: str, title: str, detail: str, pointer: str = "", parameter: str = "") -> bytes:
     """`{"errors": [one error]}`; `source` only where there is something to point at."""
     error: dict[str, object] = {"code": code, "title": title, "detail": detail, "meta": {"url": _DOCS + code}}

@@ -18,16 +18,22 @@ from volley.sandbox.archive import Archive
 from volley.sandbox.arrivals import Arrival, ArrivalLog
 from volley.sandbox.config import SandboxConfig
 from volley.sandbox.control import Control
+from volley.sandbox.deliveries import Deliveries
 from volley.sandbox.fault_rule import FaultRule
 from volley.sandbox.faults import Faults
 from volley.sandbox.http import Connection, Front
+from volley.sandbox.inbound import Inbound
 from volley.sandbox.later import Later
+from volley.sandbox.limits import Queues
 from volley.sandbox.message_room import MessageRoom
 from volley.sandbox.messages import Sends
 from volley.sandbox.numbers import Lists
+from volley.sandbox.optouts import OptOuts
 from volley.sandbox.pool import Numbers
 from volley.sandbox.receipts import Receipts
+from volley.sandbox.schedule import Schedule
 from volley.sandbox.signing import Signer
+from volley.sandbox.spend import Spend
 from volley.sandbox.webhooks import Courier
 
 _FLUSH_S = 0.05
@@ -41,11 +47,16 @@ class Sandbox:
     def __init__(self, config: SandboxConfig | None = None) -> None:
         self.config = config or SandboxConfig()
         self.numbers = Numbers(self.config)
-        self.public_key = Signer(self.config.seed).public_key
+        self._signer = Signer(self.config.seed)
         self.port = self.config.port
         self._stack = contextlib.AsyncExitStack()
         self._faults = Faults(self.config.faults, self.config.seed)
         self._log: ArrivalLog | None = None
+
+    @property
+    def public_key(self) -> str:
+        """The key that signs webhooks now."""
+        return self._signer.public_key
 
     @property
     def url(self) -> str:
@@ -94,16 +105,25 @@ class Sandbox:
         stack.callback(log.close)
         later = Later()
         stack.callback(later.stop)
-        courier = Courier(config.receipts, Signer(config.seed), later)
+        deliveries = Deliveries(config.receipts.keep_deliveries)
+        courier = Courier(config.receipts, self._signer, later, deliveries.add)
         stack.push_async_callback(courier.stop)
         await courier.start()
-        archive = Archive(config, self.numbers)
-        receipts = Receipts(config.receipts, later, courier, archive)
-        control = Control(log, self._faults, receipts, self.public_key)
-        sends = Sends(config, archive, self._faults, receipts)
-        rooms = (MessageRoom(archive), Lists(self.numbers))
-        app = App(config, log, sends, rooms, control)
+        app = self._rooms(log, later, courier, deliveries)
         await self._listen(stack, app, log, later)
+
+    def _rooms(self, log: ArrivalLog, later: Later, courier: Courier, deliveries: Deliveries) -> App:
+        config = self.config
+        archive, optouts = Archive(config, self.numbers), OptOuts()
+        receipts = Receipts(config.receipts, later, courier, archive)
+        queues = Queues(config.account_rate, config.queue_cap_s, config.account_mms_rate)
+        schedule = Schedule(config, archive, queues, log, later, receipts, optouts)
+        inbound = Inbound(config, self.numbers, optouts, courier)
+        spend = Spend(archive, courier)
+        sends = Sends(config, archive, queues, self._faults, receipts, schedule, optouts, spend)
+        rooms = (MessageRoom(archive, inbound), schedule, optouts, deliveries, Lists(self.numbers))
+        control = Control(log, self._faults, receipts, self._signer)
+        return App(config, log, sends, rooms, control, (inbound, spend))
 
     async def _listen(self, stack: contextlib.AsyncExitStack, app: App, log: ArrivalLog, later: Later) -> None:
         config = self.config

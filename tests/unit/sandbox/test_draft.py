@@ -4,6 +4,7 @@ import pytest
 
 from volley.sandbox.config import NumberPool, ProfileSpec, SandboxConfig
 from volley.sandbox.draft import Desk
+from volley.sandbox.endpoints import ENDPOINTS, MESSAGES, Endpoint
 from volley.sandbox.pool import Numbers
 from volley.sandbox.replies import ERRORS, Refusal
 
@@ -23,12 +24,13 @@ NUMBERS = Numbers(CONFIG)
 LONG, TOLL_FREE, ALPHA = NUMBERS.all[0].number, NUMBERS.all[3].number, NUMBERS.all[4].number
 OF_OTHER, OF_OFF, OF_NOWHERE, SPARE = (each.number for each in NUMBERS.all[5:])
 TO = "+12025550123"
+POOL = ENDPOINTS[b"POST /v2/messages/number_pool"]
 GOOD: dict[str, object] = {"from": LONG, "to": TO, "text": "hello"}
 
 
-def _code(body: dict[str, object], pooled: bool = False) -> str:
+def _code(body: dict[str, object], endpoint: Endpoint = MESSAGES) -> str:
     with pytest.raises(Refusal) as caught:
-        Desk(CONFIG, NUMBERS).check(body, pooled)
+        Desk(CONFIG, NUMBERS).check(body, endpoint)
     return caught.value.code
 
 
@@ -56,7 +58,8 @@ def _code(body: dict[str, object], pooled: bool = False) -> str:
         ({"from": None, "messaging_profile_id": "unknown"}, "10005"),
         ({"from": None, "messaging_profile_id": OTHER}, "40321"),
         ({"from": "Much Too Long"}, "40325"),
-        ({"from": "Stranger", "messaging_profile_id": PROFILE.id}, "40306"),
+        ({"from": "Stranger", "messaging_profile_id": OTHER}, "40306"),
+        ({"from": "Stranger", "messaging_profile_id": PROFILE.id}, "40307"),
         ({"from": ALPHA, "to": "+447700900123"}, "10004"),
         ({"from": ALPHA, "messaging_profile_id": PROFILE.id}, "40301"),
         ({"from": OF_OTHER, "to": "+447700900123"}, "40309"),
@@ -66,7 +69,13 @@ def _code(body: dict[str, object], pooled: bool = False) -> str:
         ({"media_urls": "https://example.com/a.png"}, "10026"),
         ({"webhook_url": "ftp://example.com"}, "10003"),
         ({"webhook_url": "https://example.com/" + "a" * 2000}, "10003"),
-        ({"send_at": "2030-01-01T00:00:00Z"}, "10015"),
+        ({"send_at": "2030-01-01T00:00:00Z"}, "10033"),
+        ({"send_at": "2020-01-01T00:00:00Z"}, "10033"),
+        ({"send_at": "soon"}, "10015"),
+        ({"send_at": 5}, "10026"),
+        ({"type": "MMS"}, "40304"),
+        ({"type": "SMS", "media_urls": ["https://example.com/a.png"]}, "40304"),
+        ({"type": "RCS"}, "10032"),
     ],
 )
 def test_a_send_that_telnyx_refuses_is_refused_with_its_code(change: dict[str, object], code: str) -> None:
@@ -89,7 +98,7 @@ def test_a_send_that_telnyx_refuses_is_refused_with_its_code(change: dict[str, o
     ],
 )
 def test_a_send_in_order_is_taken(change: dict[str, object]) -> None:
-    assert Desk(CONFIG, NUMBERS).check(GOOD | change, False).profile.spec.enabled
+    assert Desk(CONFIG, NUMBERS).check(GOOD | change).profile.spec.enabled
 
 
 @pytest.mark.parametrize(
@@ -103,12 +112,12 @@ def test_a_send_in_order_is_taken(change: dict[str, object]) -> None:
     ],
 )
 def test_encoding_and_parts_are_those_that_are_billed(text: str, encoding: str, counted: tuple[str, int]) -> None:
-    assert Desk(CONFIG, NUMBERS).check(GOOD | {"text": text, "encoding": encoding}, False).content[:2] == counted
+    assert Desk(CONFIG, NUMBERS).check(GOOD | {"text": text, "encoding": encoding}).content[:2] == counted
 
 
 def test_a_profile_with_smart_encoding_counts_what_is_left_after_it() -> None:
     config = SandboxConfig(profiles=(ProfileSpec(pool=(("long_code", 1, 0),), smart_encoding=True),))
-    content = Desk(config, Numbers(config)).check(GOOD | {"text": "It’s ready"}, False).content
+    content = Desk(config, Numbers(config)).check(GOOD | {"text": "It’s ready"}).content
     assert content == ("GSM-7", 1, True)
 
 
@@ -116,9 +125,9 @@ def test_webhooks_are_the_message_s_own_or_the_profile_s() -> None:
     profile = ProfileSpec(pool=(("long_code", 1, 0),), webhook_url="https://profile.example.com")
     config = SandboxConfig(profiles=(profile,))
     desk = Desk(config, Numbers(config))
-    assert desk.check(GOOD, False).webhook_url == "https://profile.example.com"
-    assert desk.check(GOOD | {"webhook_url": "https://own.example.com"}, False).webhook_url == "https://own.example.com"
-    assert desk.check(GOOD | {"use_profile_webhooks": False}, False).webhook_url == ""
+    assert desk.check(GOOD).webhook_url == "https://profile.example.com"
+    assert desk.check(GOOD | {"webhook_url": "https://own.example.com"}).webhook_url == "https://own.example.com"
+    assert desk.check(GOOD | {"use_profile_webhooks": False}).webhook_url == ""
 
 
 def _pool(pool: NumberPool, unhealthy: tuple[int, ...] = ()) -> tuple[Desk, Numbers]:
@@ -129,7 +138,7 @@ def _pool(pool: NumberPool, unhealthy: tuple[int, ...] = ()) -> tuple[Desk, Numb
 
 
 def _sent_from(desk: Desk, to: str) -> str:
-    return desk.check({"messaging_profile_id": PROFILE.id, "to": to, "text": "x"}, True).number.number
+    return desk.check({"messaging_profile_id": PROFILE.id, "to": to, "text": "x"}, POOL).number.number
 
 
 def test_the_pool_divides_by_the_weights_of_the_types() -> None:

@@ -6,7 +6,8 @@ import orjson
 
 from volley.sandbox.config import ReceiptSpec, Tariff
 from volley.sandbox.life import Life, life, payload_at
-from volley.sandbox.payload import VALID_US, Prices
+from volley.sandbox.moments import VALID_US
+from volley.sandbox.payload import Prices
 
 RECEIVED = 1_700_000_000_000_000
 POSTED = orjson.dumps(
