@@ -64,6 +64,7 @@ def _facts(facts: Campaign, state: str) -> Document:
         "priority": facts.priority,
         "created": moment(facts.created_us),
         "expires": moment(facts.expires_us),
+        "send_at": moment(facts.send_at_us),
         "from": facts.sender,
         "accepted": facts.accepted,
         "rejected": facts.rejected,

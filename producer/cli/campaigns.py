@@ -1,5 +1,6 @@
 """`volley campaigns`: list, show, pause, resume, cancel."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -102,14 +103,17 @@ def resume(campaign_id: CampaignId, as_json: Json = False) -> None:
 
 
 def cancel(campaign_id: CampaignId, as_json: Json = False) -> None:
-    """Ends a campaign for good: what waits is never sent. Answers with what is still in flight."""
+    """Ends a campaign for good: what waits is never sent; what the carrier keeps until its time (--send-at) is cancelled there.
+
+    Answers with what is still in flight.
+    """
     _control("cancel", campaign_id, as_json)
 
 
 def _control(verb: str, campaign_id: str, as_json: bool) -> None:
     from producer.cli.desk import Desk, arm, at_desk
 
-    async def work(desk: Desk) -> tuple[str, int]:
+    async def work(desk: Desk) -> tuple[str, int, dict[str, int] | None]:
         verbs = {"pause": desk.outbox.pause, "resume": desk.outbox.resume, "cancel": desk.outbox.cancel}
         in_flight = await verbs[verb](campaign_id)
         view = await desk.outbox.campaign(campaign_id)
@@ -117,12 +121,30 @@ def _control(verb: str, campaign_id: str, as_json: bool) -> None:
             raise UnusableInput(f"campaign {campaign_id} is gone: its time in Redis is over")
         if verb == "resume":
             await arm(desk, view.campaign)
-        return view.state, in_flight
+        withdrawn = None
+        if verb == "cancel" and view.campaign.send_at_us:
+            from producer.withdrawal import withdraw_all  # SQL is half a second of imports
 
-    state, in_flight = at_desk(work)
+            withdrawn = (await withdraw_all(desk.settings, desk.outbox, view.campaign)).as_json()
+        return view.state, in_flight, withdrawn
+
+    state, in_flight, withdrawn = at_desk(work)
     if as_json:
-        emit({"campaign_id": campaign_id, "state": state, "in_flight": in_flight})
+        told = {"campaign_id": campaign_id, "state": state, "in_flight": in_flight}
+        emit(told if withdrawn is None else told | {"carrier": withdrawn})
         return
     say(f"campaign {campaign_id} is {state}")
-    if in_flight:
+    if in_flight and withdrawn is None:
         note(f"{in_flight} messages are in flight and will still be sent or settled")
+    for line in _told(withdrawn or {}):
+        say(line)
+
+
+def _told(withdrawn: dict[str, int]) -> Iterator[str]:
+    words = {
+        "cancelled": "were cancelled at the carrier",
+        "too_late": "could not be cancelled any more and go as they were scheduled",
+        "unrecorded": "are with the carrier and not in the ledger yet: see that volley serve runs, then cancel again",
+        "unknown": "are unknown: those that the carrier has may still go",
+    }
+    return (f"{withdrawn[name]} messages {said}" for name, said in words.items() if withdrawn.get(name))

@@ -92,8 +92,10 @@ NO_ERROR = CarrierError("", "", False)
 
 
 def errors(document: Any) -> list[CarrierError]:
-    """The readable entries of `errors[]`, in order."""
+    """The readable entries of `errors[]`, in order; some answers to a DELETE are one such entry, alone."""
     found = document.get("errors") if isinstance(document, dict) else None
+    if found is None and isinstance(document, dict) and "code" in document and "title" in document:
+        found = [document]
     return [_error(entry) for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
 
 
