@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from producer.absence import absence
 from producer.request import PushRequest
 from volley.errors import RefusedByPolicy, UnusableInput
 from volley.numbers import NotSendable, e164, parse
@@ -85,7 +86,10 @@ async def choose(outbox: Outbox, settings: Settings, request: PushRequest) -> Ca
     if request.carrier_pool:
         cast = _carriers(request, pool, usable, sync)
     elif request.sender is not None:
-        cast = _named(request, request.sender, usable, settings.alphanumeric_refused, sync)
+        found = _found(request.sender, request.region, usable)
+        if found is None:
+            raise await absence(outbox, request.profile, request.sender, request.region)
+        cast = _named(request, found, usable, settings.alphanumeric_refused, sync)
     else:
         cast = _pooled(request, pool, usable, settings.routes, await outbox.router(request.profile), sync)
     return _media(replace(cast, facts=facts)) if request.media else replace(cast, facts=facts)
@@ -114,10 +118,7 @@ def _carriers(request: PushRequest, pool: list[Sender], usable: list[Sender], sy
     return Cast(request, stands.number, (stands,), members or (stands,))
 
 
-def _named(request: PushRequest, name: str, usable: list[Sender], refusing: Iterable[str], sync: str) -> Cast:
-    found = _found(name, request.region, usable)
-    if found is None:
-        raise UnusableInput(f"sender {name} is not in the pool of {request.profile}: {sync}")
+def _named(request: PushRequest, found: Sender, usable: list[Sender], refusing: Iterable[str], sync: str) -> Cast:
     request = replace(request, sender=found.number)
     if found.type != "alphanumeric":
         return Cast(request, found.number, (found,), (found,))
