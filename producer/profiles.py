@@ -3,6 +3,7 @@
 import math
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -54,6 +55,23 @@ class Wishes:
     @property
     def wants_pool(self) -> bool:
         return self.pool is True or bool(self.about_pool)
+
+
+def wishes(given: Mapping[str, Any]) -> Wishes:
+    """From options that are named as the wishes are; others are passed over."""
+    known = {name: given[name] for name in Wishes.__slots__ if name in given}
+    return Wishes(**known | {"destinations": tuple(given.get("destinations") or ())})
+
+
+async def listed(api: TelnyxApi, contains: str = "") -> list[dict[str, Any]]:
+    """All profiles of the account."""
+    return [document(row) async for row in profiles_api.profiles(api, contains=contains)]
+
+
+async def shown(api: TelnyxApi, profile_id: str) -> dict[str, Any]:
+    """One profile, and `senders`: how many of each type it has."""
+    profile = await profiles_api.profile(api, profile_id)
+    return document(profile) | {"senders": await counts(api, profile_id)}
 
 
 async def create(api: TelnyxApi, wishes: Wishes) -> Profile:
@@ -125,12 +143,19 @@ def _destinations(given: tuple[str, ...]) -> list[str]:
 
 
 def _url(url: str, option: str) -> str:
-    parts = urlsplit(url)
-    if url and (parts.scheme not in ("http", "https") or not parts.hostname):
+    if url and not _is_address(url):
         raise UnusableInput(f"{option} is no address: write https://sms.example.com/webhooks/telnyx/default")
     if len(url) > _LONGEST_URL:
         raise UnusableInput(f"{option} has {len(url):,} characters; the carrier takes {_LONGEST_URL:,}")
     return url
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and url.isprintable() and " " not in url
 
 
 def _alpha_sender(name: str) -> str | None:
@@ -142,10 +167,8 @@ def _alpha_sender(name: str) -> str | None:
 def _spending(wishes: Wishes) -> dict[str, Any]:
     if wishes.spend_limit is not None and wishes.spend_limited is False:
         raise UnusableInput("--spend-limit and --no-spend-limit: one of them")
-    if wishes.spend_limited is False:
-        return {"daily_spend_limit_enabled": False}
     if wishes.spend_limit is None:
-        return {}
+        return {} if wishes.spend_limited is None else {"daily_spend_limit_enabled": wishes.spend_limited}
     if not _AMOUNT.fullmatch(wishes.spend_limit):
         raise UnusableInput(f"--spend-limit {wishes.spend_limit[:20]!r} is no amount in US dollars: write 50 or 49.90")
     return {"daily_spend_limit": wishes.spend_limit, "daily_spend_limit_enabled": True}

@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from producer.cli import campaigns, config, numbers, optouts, parts, processes, reconcile, records, send, status
+from producer.cli import (
+    campaigns,
+    config,
+    numbers,
+    optouts,
+    parts,
+    processes,
+    profiles,
+    reconcile,
+    records,
+    send,
+    status,
+)
 from producer.cli.output import note, say
 from volley import __version__
 from volley.errors import VolleyError
@@ -26,7 +38,7 @@ def build(run_worker: RunWorker) -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback()(_root)
-    for room in (send, campaigns, status, records, reconcile, parts, numbers, optouts, config, processes):
+    for room in (send, campaigns, status, records, reconcile, parts, profiles, numbers, optouts, config, processes):
         room.register(app)
     app.command("worker")(_worker(run_worker))
     return app

@@ -1,20 +1,24 @@
-"""`volley numbers`: a profile's pool, from the carrier into Redis, and how each number stands."""
+"""`volley numbers`: what the carrier has, which profile it serves, and a profile's pool in Redis."""
 
 from typing import Annotated
 
 import typer
 
-from producer.cli.output import emit, table
+from producer.cli import number_moves, number_views
+from producer.cli.output import emit
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
 
 def register(app: typer.Typer) -> None:
     numbers = typer.Typer(
-        help="A profile's pool: read it from the carrier, see how each number stands.", no_args_is_help=True
+        help="Numbers at the carrier, the profiles they serve, and our pool of them.", no_args_is_help=True
     )
     numbers.command("sync")(sync)
-    numbers.command("list")(list_)
+    numbers.command("list")(number_views.list_)
+    numbers.command("show")(number_views.show)
+    for command in (number_moves.assign, number_moves.unassign, number_moves.order):
+        numbers.command(command.__name__)(command)
     numbers.command("doctor")(doctor)
     app.add_typer(numbers, name="numbers")
 
@@ -52,20 +56,3 @@ def doctor(
 
     if not asyncio.run(diagnose(load(), number, profile, as_json=as_json)):
         raise typer.Exit(1)
-
-
-def list_(
-    profile: Annotated[str | None, typer.Option("--profile", help="Only this profile's.")] = None, as_json: Json = False
-) -> None:
-    """Type, country, rate, state, pins and what was sent today, of each number."""
-    from producer.cli.desk import at_desk
-    from producer.documents import sender
-
-    views = at_desk(lambda desk: desk.outbox.senders(profile, count_pins=True))
-    documents = [sender(view) for view in views]
-    if as_json:
-        emit({"numbers": documents})
-        return
-    columns = ("number", "type", "country", "rate", "state", "pins", "sent today", "profile", "reason")
-    names = ("number", "type", "country", "rate", "state", "pins", "sent_today", "profile", "reason")
-    table(columns, [[document[name] for name in names] for document in documents])

@@ -53,6 +53,19 @@ def facts(pairs: Iterable[tuple[str, object]], *, title: str = "") -> None:
     sys.stdout.flush()
 
 
+def flat(document: dict[str, Any], prefix: str = "") -> list[tuple[str, object]]:
+    """`features.sms.domestic_two_way` and the like as lines of their own."""
+    pairs: list[tuple[str, object]] = []
+    for name, value in document.items():
+        if isinstance(value, dict) and value:
+            pairs += flat(value, f"{prefix}{name}.")
+        elif isinstance(value, list):
+            pairs.append((prefix + name, ", ".join(map(str, value)) or "-"))
+        else:
+            pairs.append((prefix + name, "-" if value in (None, "", {}) else value))
+    return pairs
+
+
 def span(seconds: float | None) -> str:
     """A length of time as people say it: `45s`, `12m 30s`, `3h 05m`; `-` where nobody knows."""
     if seconds is None or seconds < 0:

@@ -1,0 +1,103 @@
+"""Senders on their way between profiles, as the command line tells of it."""
+
+from collections.abc import Awaitable, Callable
+
+import typer
+
+from producer.assignments import Assigner, Assignment
+from producer.cli.at_carrier import Counter, at_carrier
+from producer.cli.output import Progress, emit, note, say, table
+from producer.mover import LIMIT_S
+from volley.carrier import bulk_api
+from volley.carrier.api import Missing
+from volley.carrier.bulk_api import Order
+from volley.errors import UnusableInput
+
+
+def tell_order(order_id: str, *, wait: bool, as_json: bool) -> bool:
+    """What became of an order's numbers; whether all went well."""
+
+    async def work(counter: Counter) -> Order:
+        found = await bulk_api.order(counter.api, order_id)
+        return await bulk_api.follow(counter.api, found, limit_s=LIMIT_S, tell=_Follower().tell) if wait else found
+
+    try:
+        found = at_carrier(work)
+    except Missing:
+        raise UnusableInput(f"the carrier knows no order {order_id[:64]!r}") from None
+    if as_json:
+        emit(found.model_dump())
+    else:
+        rows = ((number, state) for state in ("failed", "pending", "success") for number in getattr(found, state))
+        table(("number", "state"), rows)
+    return not (found.failed or found.pending)
+
+
+class _Follower:
+    """Says which orders there are, so that one can come back to them, and how far they are."""
+
+    def __init__(self) -> None:
+        self._progress = Progress()
+        self._known: set[str] = set()
+
+    def tell(self, order: Order) -> None:
+        if order.order_id not in self._known:
+            self._known.add(order.order_id)
+            self._progress.clear()
+            note(f"order {order.order_id}")
+        over = len(order.success) + len(order.failed)
+        self._progress.show(f"{over} of {over + len(order.pending)} numbers are through")
+
+    def clear(self) -> None:
+        self._progress.clear()
+
+
+def done(work: Callable[[Assigner], Awaitable[Assignment]], *, with_pool: bool) -> Assignment:
+    follower = _Follower()
+
+    async def seated(counter: Counter) -> Assignment:
+        if with_pool and counter.outbox is None:
+            note("no Redis is configured, so that no pool is synced (VOLLEY_REDIS_URL, or a running volley up)")
+        return await work(Assigner(counter.settings, counter.api, counter.outbox, follower.tell))
+
+    try:
+        return at_carrier(seated, with_pool=with_pool)
+    finally:
+        follower.clear()
+
+
+def answer(found: Assignment, repeated: int, *, as_json: bool) -> None:
+    if as_json:
+        emit(
+            {
+                "profile": found.profile or None,
+                "dry_run": bool(found.planned),
+                "done": found.done,
+                "failed": [{"number": number, "reason": reason} for number, reason in found.failed.items()],
+                "repeated": repeated,
+                "orders": found.orders,
+                "synced": found.synced,
+            }
+        )
+    else:
+        _tell(found)
+    if repeated:
+        note(f"{repeated} were named more than once and count once")
+    for number, reason in found.failed.items():
+        note(f"{number}: {reason}")
+    if found.exit_code:
+        raise typer.Exit(found.exit_code)
+
+
+def _tell(found: Assignment) -> None:
+    where = found.profile or "no profile"
+    if found.planned:
+        rows = [(move.sender.name, move.at or "-", "stays" if not move.open else where) for move in found.planned]
+        table(("number", "is in", "would be in"), rows)
+        return
+    say(f"{len(found.done)} of {len(found.done) + len(found.failed)} are in {where} now")
+    for synced in found.synced:
+        if "problem" in synced:
+            note(f"pool of {synced['profile']}: {synced['problem']}")
+        else:
+            say(f"pool of {synced['profile']}: {synced['usable']} of {synced['numbers']} can send")
