@@ -5,17 +5,17 @@ A GET, PATCH, PUT or DELETE may be repeated. A POST that may have gone out never
 
 import re
 from collections.abc import AsyncIterator, Mapping
-from types import TracebackType
+from types import SimpleNamespace, TracebackType
 from typing import Any, Self, TypeVar
 
 import orjson
 from aiohttp import (
-    ClientConnectorError,
     ClientError,
     ClientSession,
     ClientTimeout,
-    ConnectionTimeoutError,
     DummyCookieJar,
+    TraceConfig,
+    TraceRequestHeadersSentParams,
 )
 from pydantic import BaseModel, ValidationError
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
@@ -65,8 +65,13 @@ class TelnyxApi:
     def __init__(self, api_key: str, base_url: str, *, timeout_s: float = 20.0, first_wait_s: float = 0.5) -> None:
         self._base = base(base_url)
         self._first_wait_s = first_wait_s
+        trace = TraceConfig()
+        trace.on_request_headers_sent.append(_leaves)
         self._session = ClientSession(
-            headers=session_headers(api_key), cookie_jar=DummyCookieJar(), timeout=ClientTimeout(total=timeout_s)
+            headers=session_headers(api_key),
+            cookie_jar=DummyCookieJar(),
+            timeout=ClientTimeout(total=timeout_s),
+            trace_configs=[trace],
         )
 
     async def get(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -117,32 +122,39 @@ class TelnyxApi:
     async def _ask(
         self, method: str, path: str, query: Mapping[str, str] | None = None, body: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
+        sent: list[str] = []
         async for attempt in AsyncRetrying(
             stop=stop_after_attempt(_ATTEMPTS), wait=self._wait, retry=retry_if_exception_type(_Busy), reraise=True
         ):
             with attempt:
                 try:
-                    return await self._once(method, path, query, body)
+                    return await self._once(method, path, query, body, sent)
                 except Missing:
-                    if method == "DELETE" and attempt.retry_state.attempt_number > 1:
+                    if method == "DELETE" and len(sent) > 1:
                         return {}
                     raise
         raise AssertionError("tenacity ends with an answer or an exception")
 
     async def _once(
-        self, method: str, path: str, query: Mapping[str, str] | None, body: Mapping[str, Any] | None
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        body: Mapping[str, Any] | None,
+        sent: list[str],
     ) -> dict[str, Any]:
+        """`sent` grows by one whenever a request goes onto the wire; aiohttp itself repeats a GET, PUT or DELETE too."""
         data = None if body is None else orjson.dumps(body)
-        url = self._base.joinpath(path)
+        url, before = self._base.joinpath(path), len(sent)
         try:
-            async with self._session.request(method, url, params=query, data=data, allow_redirects=False) as answer:
+            async with self._session.request(
+                method, url, params=query, data=data, allow_redirects=False, trace_request_ctx=sent
+            ) as answer:
                 return _document(method, answer.status, answer.headers.get("retry-after", ""), await answer.read())
-        except (ClientConnectorError, ConnectionTimeoutError) as error:
-            raise _Busy(_away(error)) from None
         except (ClientError, OSError) as error:
-            if method == "POST":
+            if method == "POST" and len(sent) > before:
                 raise TryAgainLater(f"no answer ({type(error).__name__}); {_PERHAPS}") from None
-            raise _Busy(_away(error)) from None
+            raise _Busy(f"the carrier cannot be reached ({type(error).__name__}): see TELNYX_BASE_URL") from None
 
     def _wait(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome is not None else None
@@ -170,8 +182,9 @@ def read(model: type[_Row], row: Any) -> _Row:
         ) from None
 
 
-def _away(error: Exception) -> str:
-    return f"the carrier cannot be reached ({type(error).__name__}): see TELNYX_BASE_URL"
+async def _leaves(_: ClientSession, context: SimpleNamespace, sent: TraceRequestHeadersSentParams) -> None:
+    """aiohttp calls this right before the first byte of a request is written."""
+    context.trace_request_ctx.append(sent.method)
 
 
 def _pages(meta: Any, number: int, *, full: bool) -> int:
