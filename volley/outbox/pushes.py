@@ -8,6 +8,7 @@ from volley.campaign import Campaign
 from volley.errors import UnusableInput
 from volley.outbox.client import Redis
 from volley.outbox.keys import Keys
+from volley.prefixes import by_prefix
 
 
 def unknown_profile(profile: str) -> UnusableInput:
@@ -34,7 +35,18 @@ async def sealing(
         campaign.priority[0],
         campaign.expires_us,
         await _index(client, keys, "sender", campaign.sender, campaign.profile),
+        await _fallback(client, keys, campaign, frozenset(refused)),
+        "1" if campaign.media else "",
     )
+
+
+async def _fallback(client: Redis, keys: Keys, campaign: Campaign, refused: frozenset[str]) -> str:
+    """The fallback's index and where it sends, for lua/lanes.lua; '' where it has nothing to do."""
+    index = await _index(client, keys, "fallback", campaign.fallback, campaign.profile)
+    table = by_prefix(lambda country: country in refused, False)
+    if not index or not campaign.sender or not table:
+        return ""
+    return " ".join([index, *(f"{prefix}={value:d}" for prefix, value in sorted(table.items()))])
 
 
 async def _index(client: Redis, keys: Keys, what: str, number: str | None, profile: str) -> str:

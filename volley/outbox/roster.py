@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import orjson
 
+from volley.outbox.classes import deal
 from volley.outbox.client import Redis
 from volley.outbox.keys import Keys
 from volley.profile import ProfileFacts
@@ -19,17 +20,13 @@ def roster(
     facts: ProfileFacts | None,
     routes: Mapping[str, tuple[SenderType, ...]],
 ) -> Iterator[str | bytes]:
-    """The arguments of lua/sync.lua. A type with no weight, where there are weights, is kept out of the pool."""
-    present = {sender.type for sender in senders if sender.active}
-    classes = {kind: weight for kind, weight in weights.items() if weight > 0 and kind in present}
-    yield profile
-    yield " ".join(f"{kind} {weight}" for kind, weight in classes.items()) or "any 1"
-    yield ""
-    yield b"" if facts is None else facts.to_json()
+    """The arguments of lua/sync.lua."""
+    dealing = deal(senders, weights, routes, facts)
+    yield from (profile, dealing.classes, dealing.routes, b"" if facts is None else facts.to_json())
     for sender in senders:
-        usable = sender.active and (not classes or sender.type in classes)
-        yield from (sender.number, str(sender.rate_milli), sender.type if sender.type in classes else "any")
-        yield from ("a" if usable else "x", sender.group, orjson.dumps({"index": 0, **asdict(sender)}))
+        home = dealing.homes[sender.number]
+        yield from (sender.number, str(sender.rate_milli), home.name, home.state)
+        yield from (sender.group, orjson.dumps({"index": 0, **asdict(sender)}))
 
 
 async def set_rates(

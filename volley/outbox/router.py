@@ -1,26 +1,61 @@
 """Where a pool can send, and with what: the same classes and routes that Lua deals by, for those who decide before."""
 
+from collections.abc import Iterable, Mapping
+
+import orjson
+
+from volley.outbox.classes import Dealt
 from volley.outbox.client import Redis
 from volley.outbox.keys import Keys
+from volley.prefixes import prefixes
 from volley.sender import SenderType
 
 
 class Router:
-    """The shared pool of one profile: what a message that names no sender may go by."""
+    """The shared pool of one profile: what a message that names no sender may go by.
+
+    `members`: each class's types, of those senders that were usable at the last sync. A sender that rests counts.
+    """
+
+    def __init__(self, classes: str, routes: str, members: Mapping[str, frozenset[SenderType]]) -> None:
+        self._dealt = Dealt(classes, routes)
+        self._members = members
+        self._plain = None if routes else self._types(self._dealt.shared(0))
 
     def serves(self, country: str) -> bool:
         """Whether any sender of the pool may send to an ISO 3166-1 alpha-2 country."""
-        return True
+        if self._plain is not None:
+            return bool(self._plain)
+        return any(self.reachable(int(prefix)) for prefix in prefixes(country)[:1])
 
     def reachable(self, number: int) -> bool:
         """Whether any sender of the pool may send to this person."""
-        return True
+        return bool(self.types(number))
 
     def types(self, number: int) -> tuple[SenderType, ...]:
         """The types of the senders that may send to this person."""
-        return ("long_code",)
+        return self._types(self._dealt.shared(number)) if self._plain is None else self._plain
+
+    def shares(self, number: int) -> dict[str, float]:
+        """The classes that people like this one are dealt to, each with its share of them."""
+        shared = self._dealt.shared(number)
+        return {name: weight / sum(shared.values()) for name, weight in shared.items()}
+
+    def _types(self, classes: Iterable[str]) -> tuple[SenderType, ...]:
+        return tuple(sorted({kind for name in classes for kind in self._members.get(name, ())}))
 
 
 async def load(client: Redis, keys: Keys, profile_index: int | None, profile: str) -> Router:
     """As the last sync has stored it."""
-    return Router()
+    if profile_index is None:
+        return Router("", "", {})
+    classes = await client.hget(keys.of("classes"), str(profile_index)) or b""
+    routes = await client.hget(keys.of("routes"), str(profile_index)) or b""
+    records = await client.hgetall(keys.of("sender"))
+    members: dict[str, set[SenderType]] = {}
+    for value in (await client.hgetall(keys.of("senderinfo"))).values():
+        info = orjson.loads(value)
+        if info["profile"] == profile and info["active"]:
+            name = records[b"%d" % info["index"]].split(b" ")[2].decode()
+            members.setdefault(name, set()).add(info["type"])
+    return Router(classes.decode(), routes.decode(), {name: frozenset(types) for name, types in members.items()})

@@ -14,6 +14,8 @@ from volley.outbox.keys import Keys
 
 BARRIER_MS: Final = 200
 _FLAGS = "--!flags "
+_SHARED = ("lib", "lanes")
+_STANDS_ON: Final = {"take": ("turns",)}
 
 Argument = str | bytes | int | float
 
@@ -23,19 +25,20 @@ class BarrierFailed(TryAgainLater):
 
 
 def source(name: str) -> str:
-    """A script as the server gets it: its flags, what all share, itself."""
+    """A script as the server gets it: its flags, what all share, what it alone stands on, itself."""
     folder = resources.files("volley.outbox") / "lua"
     text = (folder / f"{name}.lua").read_text("utf-8")
     flags = next((line.removeprefix(_FLAGS) for line in text.splitlines() if line.startswith(_FLAGS)), "")
     shebang = f"#!lua flags={flags}\n" if flags else "#!lua\n"
-    return shebang + (folder / "lib.lua").read_text("utf-8") + text
+    shared = (*_SHARED, *_STANDS_ON.get(name, ()))
+    return shebang + "".join((folder / f"{each}.lua").read_text("utf-8") for each in shared) + text
 
 
 def names() -> list[str]:
     folder = resources.files("volley.outbox") / "lua"
-    return sorted(
-        file.name.removesuffix(".lua") for file in folder.iterdir() if file.name not in ("lib.lua", "__init__.py")
-    )
+    parts = {*_SHARED, *(part for parts in _STANDS_ON.values() for part in parts)}
+    files = {file.name.removesuffix(".lua") for file in folder.iterdir() if file.name.endswith(".lua")}
+    return sorted(files - parts)
 
 
 class Scripts:

@@ -10,14 +10,14 @@ local today, moved = floor(clock() / DAY_US), 0
 
 local function serves(c)
   if class then return classes_of(profile).has[class] end
-  return c.sd ~= '' or not s or (s.active and s.p == c.p)
+  return c.sd ~= '' or not s or (s.active and s.p == c.p and not s.named)
 end
 
 local function move_lane(c, pr)
   local key = K.lane .. c.id .. ':' .. owner
   local refs = call('LPOP', key, most - moved) or {}
   for i = 1, #refs do
-    c.dln = c.dln - 1
+    if not is_nobody(owner) then c.dln = c.dln - 1 end
     local k = place_in(refs[i])
     requeue(c, refs[i], k, today, pin_days, false)
   end

@@ -1,4 +1,4 @@
--- What every script shares; scripts.py puts it before each of them.
+-- What every script shares; scripts.py puts it and lanes.lua before each of them.
 -- KEYS: the account's directory, in the order of keys.DIRECTORY. Names and prefixes only; ids are appended here.
 local K = {}
 do
@@ -43,12 +43,13 @@ local camps = {}
 local function camp_of(cid)
   local c = camps[cid]
   if c == nil then
-    local f = call('HMGET', K.campaign .. cid, 'st', 'w', 'p', 'pr', 'x', 'ch', 'next', 'ln', 'vf', 'sd')
+    local f = call('HMGET', K.campaign .. cid, 'st', 'w', 'p', 'pr', 'x', 'ch', 'next', 'ln', 'vf', 'sd', 'fb', 'mm')
     if not f[1] then
       c = false
     else
       c = { id = cid, st = f[1], w = tonumber(f[2]), p = f[3], pr = f[4], x = tonumber(f[5]), ch = tonumber(f[6]),
-            nx = tonumber(f[7]), ln = tonumber(f[8]), vf = tonumber(f[9]), sd = f[10] or '', n = {}, dln = 0 }
+            nx = tonumber(f[7]), ln = tonumber(f[8]), vf = tonumber(f[9]), sd = f[10] or '', fb = f[11], mm = f[12],
+            n = {}, dln = 0 }
     end
     camps[cid] = c
   end
@@ -156,7 +157,8 @@ end
 -- senders -----------------------------------------------------------------------------------------------------------
 local senders = {}
 
--- A sender's record, read once a call; `tat` is filled in by whoever read its place in the pool.
+-- A sender's record, read once a call; `tat` is filled in by whoever read its place in the pool. Its state: a in the pool or x
+-- out of it, then e (named: only for campaigns that name it), n (loose: holds nobody), r (bounded: not for every country).
 local function sender_of(idx)
   local s = senders[idx]
   if s == nil then
@@ -164,8 +166,11 @@ local function sender_of(idx)
     s = false
     if text then
       local rate, p, class, state, group = text:match('^(%d+) (%d+) (%S+) (%S+) ?(.*)$')
-      s = { idx = idx, cost = 1000000000 / rate, p = p, class = class, active = state == 'a', group = group,
-            home = 'c' .. p .. '.' .. class }
+      s = { idx = idx, cost = 1000000000 / rate, p = p, class = class, active = byte(state) == 97, group = group,
+            home = 'c' .. p .. '.' .. class, flags = sub(state, 2) }
+      if s.flags ~= '' then
+        s.named, s.loose, s.bounded = s.flags:find('e', 1, true), s.flags:find('n', 1, true), s.flags:find('r', 1, true)
+      end
     end
     senders[idx] = s
   end
@@ -174,7 +179,8 @@ end
 
 -- What stands in the hash of senders; `state` a: in the pool, x: not.
 local function save_sender(s, state)
-  call('HSET', K.sender, s.idx, int(1000000000 / s.cost) .. ' ' .. s.p .. ' ' .. s.class .. ' ' .. state .. ' ' .. s.group)
+  call('HSET', K.sender, s.idx,
+       int(1000000000 / s.cost) .. ' ' .. s.p .. ' ' .. s.class .. ' ' .. state .. s.flags .. ' ' .. s.group)
 end
 
 -- A sender leaves the pool: when it would have been free is kept, what waits for it moves to others.
@@ -199,102 +205,6 @@ local function join_pool(s, now)
       call('SADD', K.active .. pr, s.p)
     end
   end
-end
-
--- pins: one small packed hash a bucket of people (the low bits of their numbers, as two bytes): the person's 8 bytes as in
--- REF → sender × 100,000 + day of the last message. No expiry on the bucket: it would be written with every message; the
--- sweeper prunes instead.
-local PIN_HIGH = PIN_BUCKETS / 256
-
-local function pin_key(p, ref)
-  local high, low = byte(ref, 17, 18)
-  return K.pin .. p .. ':' .. char(high % PIN_HIGH, low)
-end
-
--- The active sender that a pin's value names, and the day of the pin; nil when it names none that may send here.
-local function pinned(p, value, today, pin_days)
-  local day = value % 100000
-  if today - day > pin_days then return nil end
-  local idx = int((value - day) / 100000)
-  local s = sender_of(idx)
-  if s and s.active and s.p == p then return idx, day end
-end
-
--- The active sender that a person is pinned to; nil when there is none.
-local function pin_of(p, ref, today, pin_days)
-  local value = call('HGET', pin_key(p, ref), sub(ref, 11))
-  if value then return pinned(p, value, today, pin_days) end
-end
-
--- lanes -------------------------------------------------------------------------------------------------------------
-local class_lists = {}
-
--- The classes of a profile with the running sum of their weights; `has` knows them by name.
-local function classes_of(p)
-  local list = class_lists[p]
-  if not list then
-    list = { total = 0, has = {} }
-    for class, weight in (call('HGET', K.classes, p) or 'any 1'):gmatch('(%S+) (%d+)') do
-      list.total = list.total + weight
-      list[#list + 1] = { class, list.total }
-      list.has[class] = true
-    end
-    class_lists[p] = list
-  end
-  return list
-end
-
--- The class lane of a message nobody is pinned to: by the weights of the profile, from a hash of who and where.
-local function class_of(p, ref, k)
-  local list = classes_of(p)
-  if #list == 1 then return list[1][1] end
-  local x = (unpack_('>I8', ref, 11) * 7919 + k * 104729) % 1000003 % list.total
-  for i = 1, #list do
-    if x < list[i][2] then return list[i][1] end
-  end
-end
-
--- Whose lane a message belongs in now: its campaign's sender, the pinned one, or its class.
-local function owner_of(c, ref, k, today, pin_days)
-  if c.sd ~= '' then return 's' .. c.sd end
-  local idx = pin_of(c.p, ref, today, pin_days)
-  if idx then return 's' .. idx end
-  return 'c' .. c.p .. '.' .. class_of(c.p, ref, k)
-end
-
--- A lane has something again: its campaign stands in line at its owner, and its owner is looked at by take.
-local function mark_ready(c, owner)
-  call('SADD', K.lanes .. c.id, owner)
-  call('ZADD', K.ready .. c.pr .. ':' .. owner, 'NX', int(c.vf), c.id)
-  if sub(owner, 1, 1) == 's' then
-    local idx = sub(owner, 2)
-    local s = sender_of(idx)
-    if s and s.active and s.p == c.p then
-      local tat = call('ZSCORE', K.pool .. s.home, idx)
-      if tat then call('ZADD', K.busy .. c.pr .. ':' .. c.p, tat, idx) end
-    elseif c.sd == '' then
-      call('SADD', K.evict, owner)
-    end
-  else
-    call('SADD', K.shared .. c.pr .. ':' .. c.p, owner)
-  end
-  call('SADD', K.active .. c.pr, c.p)
-end
-
--- Appends refs (or puts them at the head) of one lane.
-local function push(c, owner, refs, at_head)
-  local length
-  for i = 1, #refs, 500 do
-    length = call(at_head and 'LPUSH' or 'RPUSH', K.lane .. c.id .. ':' .. owner,
-                  unpack(refs, i, min(i + 499, #refs)))
-  end
-  if length == #refs then mark_ready(c, owner) end
-  c.dln = c.dln + #refs
-end
-
--- Puts one message back in line: the flight's or later's ref, wherever it belongs by now.
-local function requeue(c, ref, k, today, pin_days, at_head)
-  push(c, owner_of(c, ref, k, today, pin_days), { ref }, at_head)
 end
 
 -- ledger ------------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 -- sync: the senders of one profile as they are now. New ones join the pool, changed ones change, missing ones leave it and
 -- what waited for them moves to others.
 -- ARGV: profile id, classes ('class weight class weight …'), routes ('' for none), facts JSON ('': as they were), then for
---       each sender: number, rate milli, class, state a|x, group, info JSON
+--       each sender: number, rate milli, class, state (a|x and flags), group, info JSON
 -- Returns: {profile index, senders, joined, left}
 local profile, now = ARGV[1], clock()
 local p = call('HGET', K.profile, profile)
@@ -28,20 +28,23 @@ for i = 5, #ARGV, 6 do
     joined = joined + 1
   end
   local before = sender_of(idx)
-  if state ~= 'a' then
+  local active = sub(state, 1, 1) == 'a'
+  if not active then
     call('HDEL', K.stops, 's' .. idx)
   elseif before and not before.active and call('HEXISTS', K.stops, 's' .. idx) == 1 then
-    state = 'x' -- it rests; wake brings it back
+    active, state = false, 'x' .. sub(state, 2) -- it rests; wake brings it back
   end
   local home = 'c' .. p .. '.' .. class
-  if before and (before.home ~= home or state ~= 'a') then leave_pool(before) end
+  if before and (before.home ~= home or not active) then leave_pool(before) end
   known[number] = nil
   call('HSET', K.numbers, idx, number)
   call('HSET', K.senderinfo, number, (info:gsub('"index":0', '"index":' .. idx, 1)))
   call('HSET', K.sender, idx, rate .. ' ' .. p .. ' ' .. class .. ' ' .. state .. ' ' .. group)
   senders[idx] = nil -- read it as it is now
-  if state == 'a' then join_pool(sender_of(idx), now) end
-  if before and before.p ~= p then call('SADD', K.evict, 's' .. idx) end -- its people stay with the old profile
+  local s = sender_of(idx)
+  if active then join_pool(s, now) end
+  -- its people stay with the old profile, or with the pool where only campaigns that name it have it now
+  if before and (before.p ~= p or s.named) then call('SADD', K.evict, 's' .. idx) end
 end
 
 for number, idx in pairs(known) do
@@ -53,6 +56,9 @@ for number, idx in pairs(known) do
   call('HSET', K.senderinfo, number, info)
   call('HDEL', K.stops, 's' .. idx)
   left = left + was
+end
+for class in pairs(call('HEXISTS', K.classes, p) == 1 and classes_of(p).has or {}) do
+  if not (' ' .. ARGV[2] .. ' '):find(' ' .. class .. ' ', 1, true) then call('SADD', K.evict, 'c' .. p .. '.' .. class) end
 end
 call('HSET', K.classes, p, ARGV[2])
 if ARGV[3] == '' then call('HDEL', K.routes, p) else call('HSET', K.routes, p, ARGV[3]) end

@@ -14,7 +14,6 @@ local bound, low, pin_days = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV
 learn_moves(ARGV[7])
 assert(MOVES['.s'])
 
-local now = clock()
 local today = floor(now / DAY_US)
 if call('XLEN', K.ledger) > bound then return { int(now), '', 0, {}, 'ledger' } end
 
@@ -30,78 +29,11 @@ for i = 1, #due do
   if open then requeue(c, ref, k, today, pin_days, true) end
 end
 
--- buckets -----------------------------------------------------------------------------------------------------------
-local buckets = {}
-local function bucket_of(name)
-  local b = buckets[name]
-  if not b then
-    local rate = call('HGET', K.rates, name)
-    b = { name = name, cost = rate and 1000000000 / rate or 0, tat = tonumber(call('HGET', K.tat, name) or 0) }
-    buckets[name] = b
-  end
-  return b
-end
-
-local function charge(b, earliest, parts)
-  b.tat = (b.tat > earliest and b.tat or earliest) + ceil(parts * b.cost)
-  b.charged = true
-end
-
 local account = bucket_of('a')
 
--- whose turn: start-time fair queueing among the campaigns that stand at an owner's lane -------------------------------
-local lines, lanes_read, skips = {}, {}, 0
-local V = {}
-
-local function line_of(pr, owner)
-  local key = K.ready .. pr .. ':' .. owner
-  local line = lines[key]
-  if not line then
-    line = { key = key, owner = owner, pr = pr, ids = call('ZRANGE', key, 0, 15), lanes = {} }
-    lines[key] = line
-  end
-  return line
-end
-
-local function leave(line, i)
-  call('ZREM', line.key, line.ids[i])
-  table.remove(line.ids, i)
-end
-
--- The campaign in this line with the smallest start tag; those that may not send leave the line.
-local function next_in(line, virtual)
-  local best, best_tag, i = nil, nil, 1
-  while i <= #line.ids do
-    local c = camp_of(line.ids[i])
-    if not c or c.st ~= 'r' or (c.x > 0 and now >= c.x) then
-      leave(line, i)
-    else
-      local tag = max(virtual, c.vf)
-      if not best or tag < best_tag then best, best_tag = i, tag end
-      i = i + 1
-    end
-  end
-  return best, best_tag
-end
-
-local function buffer_of(line, cid, n)
-  local b = line.lanes[cid]
-  if not b then
-    local key = K.lane .. cid .. ':' .. line.owner
-    local refs = call('LRANGE', key, 0, n - 1)
-    b = { key = key, at = 0, from = 0, refs = refs, size = #refs, n = n }
-    line.lanes[cid] = b
-    lanes_read[#lanes_read + 1] = b
-  elseif b.at - b.from >= b.size and b.size == b.n then
-    b.from = b.at
-    b.refs = call('LRANGE', b.key, b.at, b.at + n - 1)
-    b.size, b.n = #b.refs, n
-  end
-  return b
-end
-
 -- grants ------------------------------------------------------------------------------------------------------------
-local granted, records, ids, ordinals = 0, {}, {}, {}
+local granted, skips, records, ids, ordinals = 0, 0, {}, {}, {}
+local V = {}
 local moved = {}
 
 local function ordinal_of(cid)
@@ -125,7 +57,7 @@ local function pin(c, s, ref)
   local value = call('HGET', key, person)
   if value == s.pin then return true end
   if value then
-    local idx = pinned(c.p, value, today, pin_days)
+    local idx = pinned(c.p, value, ref, today, pin_days)
     if idx and idx ~= s.idx then
       moved[#moved + 1] = { c, 's' .. idx, ref }
       return false
@@ -157,10 +89,17 @@ local function grant(c, s, ref, moment)
     tell(c.id, k, off, 'o', NOBODY, attempt)
     return false
   end
-  if c.sd == '' and not pin(c, s, ref) then return false end
+  if c.sd == '' then
+    if (s.bounded or s.named) and not may_serve(s, ref) then
+      moved[#moved + 1] = { c, owner_of(c, ref, k, today, pin_days), ref } -- the routes have changed since it was planned
+      return false
+    end
+    if not s.loose and not pin(c, s, ref) then return false end
+  end
   change(chunk, off, 's')
   local earliest = moment - credit
   if account.cost > 0 then charge(account, earliest, parts) end
+  if c.mm and bucket_of('m').cost > 0 then charge(bucket_of('m'), earliest, parts) end
   if s.bucket.cost > 0 then charge(s.bucket, earliest, parts) end
   if s.group_bucket and s.group_bucket.cost > 0 then charge(s.group_bucket, earliest, parts) end
   s.tat = (s.tat > earliest and s.tat or earliest) + ceil(parts * s.cost)
@@ -175,11 +114,12 @@ local function grant(c, s, ref, moment)
   return true
 end
 
-local function moment_of(s)
+local function moment_of(s, c)
   local moment = now
   if s.tat > moment then moment = s.tat end
   if account.tat > moment then moment = account.tat end
   if s.bucket.tat > moment then moment = s.bucket.tat end
+  if c.mm then moment = max(moment, bucket_of('m').tat) end
   return s.group_bucket and max(moment, s.group_bucket.tat) or moment
 end
 
@@ -189,7 +129,8 @@ local function serve(s, line, i, limit, stop, alone)
   local c, done = camp_of(line.ids[i]), false
   local lane = buffer_of(line, c.id, s.own_line == line and s.reach or want)
   while lane.at - lane.from < lane.size do
-    local moment = moment_of(s)
+    if c.mm and mms_full(limit) then return done or nil end
+    local moment = moment_of(s, c)
     if moment > limit or skips > 4 * want then return done end
     lane.at = lane.at + 1
     c.dln = c.dln - 1
@@ -209,10 +150,10 @@ local function serve_next(s, pr, limit, stop)
   while true do
     local own, shared = s.own_line, s.class_line
     local i, tag = nil, nil
-    if own then i, tag = next_in(own, V[pr]) end
+    if own then i, tag = next_in(own, V[pr], limit) end
     local line = own
     if shared then
-      local j, other = next_in(shared, V[pr])
+      local j, other = next_in(shared, V[pr], limit)
       if j and (not i or other < tag) then line, i = shared, j end
     end
     if not i then return false end
@@ -296,6 +237,8 @@ local function pass(pr, limit)
     else
       local stop = #list > 0 and min(limit, max(list[#list].tat, now - credit) + TURN_US) or limit
       if serve_next(s, pr, limit, stop) and s.tat <= limit then insert(list, s) end
+      -- MMS only, and they wait: it is looked at again when they may go, or when something else comes
+      if s.own_line and s.own_line.dry then call('ZADD', K.busy .. pr .. ':' .. s.p, 'XX', int(bucket_of('m').tat), s.idx) end
     end
   end
   return working
@@ -356,7 +299,7 @@ for _, c in pairs(camps) do
 end
 -- with rate left over and a sender idle, planning must run further ahead
 local function anybody_idle(p)
-  for class in (call('HGET', K.classes, p) or 'any 1'):gmatch('(%S+) %d+') do
+  for class in (call('HGET', K.classes, p) or 'any 1'):gmatch('(%S+) [1-9]') do
     local first = call('ZRANGE', K.pool .. 'c' .. p .. '.' .. class, 0, 0, 'WITHSCORES')
     if first[2] and tonumber(first[2]) <= now then return true end
   end
@@ -365,7 +308,7 @@ if granted < want and account.tat <= now then
   local waiting = call('ZRANGE', K.unplanned, 0, 63)
   for i = 1, #waiting do
     local c = camp_of(waiting[i])
-    if c and anybody_idle(c.p) then ask(c) end
+    if c and not (c.mm and mms_full(now)) and anybody_idle(c.p) then ask(c) end
   end
 end
 save_camps()

@@ -1,0 +1,89 @@
+-- What take stands on: buckets, and the campaigns that stand in line at an owner's lane.
+local now = clock()
+
+-- buckets -----------------------------------------------------------------------------------------------------------
+local buckets = {}
+local function bucket_of(name)
+  local b = buckets[name]
+  if not b then
+    local rate = call('HGET', K.rates, name)
+    b = { name = name, cost = rate and 1000000000 / rate or 0, tat = tonumber(call('HGET', K.tat, name) or 0) }
+    buckets[name] = b
+  end
+  return b
+end
+
+-- Whether the account's MMS are free only after `limit`.
+local function mms_full(limit) return bucket_of('m').tat > limit end
+
+local function charge(b, earliest, parts)
+  b.tat = (b.tat > earliest and b.tat or earliest) + ceil(parts * b.cost)
+  b.charged = true
+end
+
+-- whose turn: start-time fair queueing among the campaigns that stand at an owner's lane -------------------------------
+local lines, lanes_read = {}, {}
+
+local function line_of(pr, owner)
+  local key = K.ready .. pr .. ':' .. owner
+  local line = lines[key]
+  if not line then
+    line = { key = key, owner = owner, pr = pr, ids = call('ZRANGE', key, 0, 15), lanes = {} }
+    line.more = #line.ids == 16
+    lines[key] = line
+  end
+  return line
+end
+
+local function read_on(line)
+  local found = line.more and call('ZRANGE', line.key, #line.ids, #line.ids + 15) or {}
+  for i = 1, #found do line.ids[#line.ids + 1] = found[i] end
+  line.more = #found == 16
+  return #found > 0
+end
+
+local function leave(line, i)
+  call('ZREM', line.key, line.ids[i])
+  table.remove(line.ids, i)
+end
+
+-- The campaign in this line with the smallest start tag; those that may not send leave the line. MMS stay in it while
+-- their bucket is full, and where nothing else stands there the line is `dry`.
+local function next_in(line, virtual, limit)
+  if line.dry then return nil end
+  local best, best_tag, i, held = nil, nil, 1, false
+  repeat
+    while i <= #line.ids do
+      local c = camp_of(line.ids[i])
+      if not c or c.st ~= 'r' or (c.x > 0 and now >= c.x) then
+        leave(line, i)
+      else
+        if c.mm and mms_full(limit) then
+          held = true
+        else
+          local tag = max(virtual, c.vf)
+          if not best or tag < best_tag then best, best_tag = i, tag end
+        end
+        i = i + 1
+      end
+    end
+  until best or not held or not read_on(line)
+  line.dry = held and not best
+  return best, best_tag
+end
+
+local function buffer_of(line, cid, n)
+  local b = line.lanes[cid]
+  if not b then
+    local key = K.lane .. cid .. ':' .. line.owner
+    local refs = call('LRANGE', key, 0, n - 1)
+    b = { key = key, at = 0, from = 0, refs = refs, size = #refs, n = n }
+    line.lanes[cid] = b
+    lanes_read[#lanes_read + 1] = b
+  elseif b.at - b.from >= b.size and b.size == b.n then
+    b.from = b.at
+    b.refs = call('LRANGE', b.key, b.at, b.at + n - 1)
+    b.size, b.n = #b.refs, n
+  end
+  return b
+end
