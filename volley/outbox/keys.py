@@ -78,6 +78,12 @@ DIRECTORY: tuple[Key, ...] = (
     Key("said", "", "zset profile index:recipient → µs of their last STOP or START", "8 days"),
     Key("inbound", "", "stream: texts that people sent us, one JSON field each", "inbound_bound entries"),
     Key("webhooks", "", "hash: what webhooks came to → how many, and when last", "permanent: some thirty fields"),
+    Key(
+        "probe",
+        "",
+        "hash: idempotency (JSON of what the carrier did), barrier (µs of doctor's last write)",
+        "permanent: two fields",
+    ),
 )
 
 PIN_BUCKETS = 16384
