@@ -97,7 +97,7 @@ async def upgrade(engine: AsyncEngine) -> None:
     Raises:
         VolleyError: a newer release has changed the schema.
     """
-    if await _is_current(engine):
+    if await is_current(engine):
         return
     patience = stop_after_delay(_UPGRADE_PATIENCE_S)
     wait = wait_random_exponential(0.05, max=1.0)
@@ -106,7 +106,7 @@ async def upgrade(engine: AsyncEngine) -> None:
             await _upgrade_once(engine)
 
 
-async def _is_current(engine: AsyncEngine) -> bool:
+async def is_current(engine: AsyncEngine) -> bool:
     """So that a process that only reads takes no writer's lock. Migration files are named after their revision."""
     newest = max(path.name[1:5] for path in (_MIGRATIONS / "versions").glob("v*.py"))
     try:
