@@ -1,5 +1,6 @@
 """Every cause that keeps a number from sending is found, said, and has something to do about it."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -224,6 +225,13 @@ def test_every_cause_is_found_says_what_is_wrong_and_what_to_do(case: str) -> No
 
 def test_there_is_a_case_for_every_cause_of_the_table() -> None:
     assert {case[0] for case in CASES.values()} == set(causes())
+
+
+def test_the_how_to_page_has_every_cause_with_what_to_do() -> None:
+    page = (Path(__file__).parents[3] / "docs/how-to/read-the-doctor.md").read_text("utf-8")
+    for name, cause in causes().items():
+        [line] = [line for line in page.splitlines() if line.startswith(f"| `{name}` |")]
+        assert cause.remedy.split("{")[0] in line
 
 
 def test_no_sentence_holds_a_phone_number() -> None:
