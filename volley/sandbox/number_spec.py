@@ -5,6 +5,7 @@ from typing import ClassVar, Literal, TypeGuard, get_args
 
 from pydantic import BaseModel, ConfigDict
 
+TimeFrame = Literal["1h", "3h", "24h", "3d", "7d", "30d"]
 CampaignStatus = Literal[
     "ASSIGNED", "PENDING_ASSIGNMENT", "FAILED_ASSIGNMENT", "PENDING_UNASSIGNMENT", "FAILED_UNASSIGNMENT"
 ]

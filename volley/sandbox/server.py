@@ -13,10 +13,11 @@ from typing import Self
 import orjson
 
 from volley.errors import TryAgainLater
-from volley.sandbox.app import App
+from volley.sandbox.app import App, Room
 from volley.sandbox.archive import Archive
 from volley.sandbox.arrivals import Arrival, ArrivalLog
 from volley.sandbox.config import SandboxConfig
+from volley.sandbox.configuration import configuration
 from volley.sandbox.control import Control
 from volley.sandbox.deliveries import Deliveries
 from volley.sandbox.fault_rule import FaultRule
@@ -27,7 +28,7 @@ from volley.sandbox.later import Later
 from volley.sandbox.limits import Queues
 from volley.sandbox.message_room import MessageRoom
 from volley.sandbox.messages import Sends
-from volley.sandbox.numbers import Lists
+from volley.sandbox.number_control import NumberControl
 from volley.sandbox.optouts import OptOuts
 from volley.sandbox.pool import Numbers
 from volley.sandbox.receipts import Receipts
@@ -121,9 +122,15 @@ class Sandbox:
         inbound = Inbound(config, self.numbers, optouts, courier)
         spend = Spend(archive, courier)
         sends = Sends(config, archive, queues, self._faults, receipts, schedule, optouts, spend)
-        rooms = (MessageRoom(archive, inbound), schedule, optouts, deliveries, Lists(self.numbers))
+        rooms: tuple[Room, ...] = (
+            MessageRoom(archive, inbound),
+            schedule,
+            optouts,
+            deliveries,
+            *configuration(config, self.numbers, later.at),
+        )
         control = Control(log, self._faults, receipts, self._signer)
-        return App(config, log, sends, rooms, control, (inbound, spend))
+        return App(config, log, sends, rooms, control, (inbound, spend, NumberControl(self.numbers)))
 
     async def _listen(self, stack: contextlib.AsyncExitStack, app: App, log: ArrivalLog, later: Later) -> None:
         config = self.config
