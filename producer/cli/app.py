@@ -9,6 +9,7 @@ import typer
 from producer.cli import (
     campaigns,
     config,
+    doctor,
     numbers,
     optouts,
     parts,
@@ -38,7 +39,20 @@ def build(run_worker: RunWorker) -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback()(_root)
-    for room in (send, campaigns, status, records, reconcile, parts, profiles, numbers, optouts, config, processes):
+    for room in (
+        send,
+        campaigns,
+        status,
+        records,
+        reconcile,
+        parts,
+        profiles,
+        numbers,
+        optouts,
+        config,
+        doctor,
+        processes,
+    ):
         room.register(app)
     app.command("worker")(_worker(run_worker))
     return app
