@@ -129,7 +129,7 @@ def _why(number: str, row: Number | None) -> str:
     if row is None:
         return absent(Named(number, "number"))
     products = row.eligible_messaging_products
-    if row.messaging_product and products and row.messaging_product not in products:
-        return f"its messaging product {row.messaging_product} is none that it may have ({', '.join(products)})"
+    if not products and "eligible_messaging_products" in row.model_fields_set:
+        return "another product that messaging conflicts with uses it: free it there first"
     where = f"profile {row.messaging_profile_id}" if row.messaging_profile_id else "no profile"
     return f"the carrier refused it and gives no reason; it is in {where}: see volley numbers doctor {number}"
