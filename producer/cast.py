@@ -1,7 +1,7 @@
 """Who of a profile's pool may serve a push, and whom: decided before the first row. Refuses a push that nobody could send."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from producer.absence import absence
 from producer.request import PushRequest
@@ -9,13 +9,12 @@ from volley.errors import RefusedByPolicy, UnusableInput
 from volley.numbers import NotSendable, e164, parse
 from volley.outbox.outbox import Outbox
 from volley.outbox.router import Router
+from volley.prefixes import prefixes
 from volley.profile import ProfileFacts
-from volley.sender import Sender, SenderType
+from volley.sender import Sender
 from volley.settings import Settings
 from volley.text.media import with_links
 from volley.text.template import literal
-
-Routes = Mapping[str, tuple[SenderType, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +33,8 @@ class Cast:
     facts: ProfileFacts | None = None
     fallback: Sender | None = None
     refused: frozenset[str] = frozenset()
-    routes: Routes = field(default_factory=dict)
     router: Router | None = None
+    routed: bool = False
     by_text: bool = False
     notes: tuple[str, ...] = ()
 
@@ -43,10 +42,11 @@ class Cast:
         """Those who may send to a country (ISO 3166-1 alpha-2)."""
         if home in self.refused:
             return [self.fallback] if self.fallback is not None and self.fallback.reaches(home) else []
-        if self.router is not None and not self.router.serves(home):
-            return []
-        types = self.routes.get(home) or self.routes.get("*") or ()
-        return [each for each in self.serving if each.reaches(home) and (not types or each.type in types)]
+        able = (each for each in self.serving if each.reaches(home))
+        if self.router is None:
+            return list(able)
+        types = self.router.types(int(next(iter(prefixes(home)), 0)))
+        return [each for each in able if each.type in types]
 
     def refusal(self, home: str) -> str:
         """Why nothing is sent to a country; '' where it is."""
@@ -66,7 +66,7 @@ class Cast:
         """Whether every country is served alike, so that no row needs a look at its own."""
         everywhere = all(sender.reach == "*" for sender in self.serving)
         allowed = self.facts is None or ("*" in self.facts.destinations and not self.facts.mobile_only)
-        return everywhere and allowed and not self.routes and not self.refused
+        return everywhere and allowed and not self.routed and not self.refused
 
 
 async def choose(outbox: Outbox, settings: Settings, request: PushRequest) -> Cast:
@@ -91,18 +91,19 @@ async def choose(outbox: Outbox, settings: Settings, request: PushRequest) -> Ca
             raise await absence(outbox, request.profile, request.sender, request.region)
         cast = _named(request, found, usable, settings.alphanumeric_refused, sync)
     else:
-        cast = _pooled(request, pool, usable, settings.routes, await outbox.router(request.profile), sync)
+        cast = _pooled(request, pool, usable, sync)
+        cast = replace(cast, router=await outbox.router(request.profile), routed=bool(settings.routes))
+        if cast.unbound and not cast.serves("US"):
+            raise UnusableInput(f"the pool of profile {request.profile} is for pushes that name their sender: give --from")
     return _media(replace(cast, facts=facts)) if request.media else replace(cast, facts=facts)
 
 
-def _pooled(
-    request: PushRequest, pool: list[Sender], usable: list[Sender], routes: Routes, router: Router, sync: str
-) -> Cast:
+def _pooled(request: PushRequest, pool: list[Sender], usable: list[Sender], sync: str) -> Cast:
     ours = tuple(_ours(usable))
     if not ours:
         why = next((sender.reason for sender in _ours(pool)), "it has none")
         raise UnusableInput(f"profile {request.profile} has no number that may send ({why}): {sync}")
-    return Cast(request, None, ours, ours, routes=routes, router=router)
+    return Cast(request, None, ours, ours)
 
 
 def _ours(senders: Iterable[Sender]) -> Iterable[Sender]:

@@ -1,0 +1,110 @@
+"""Each kind of sender at the wire: the endpoint that it takes, the fields that arrive, and what is recorded of it."""
+
+import pytest
+from pydantic import SecretStr
+
+from tests.flow.sending.conftest import CA, DE, GB, US, Opening, Scene
+from volley.campaign import Encoding
+from volley.errors import UnusableInput
+from volley.sandbox.config import PROFILE_ID
+from volley.sender import SenderType, carrier_pool
+
+COMMON = {"to": f"+{GB}", "text": f"Hi N{GB}"}
+PROFILE = {"messaging_profile_id": PROFILE_ID}
+
+
+@pytest.mark.parametrize("kind", ["long_code", "toll_free", "short_code"])
+async def test_a_number_goes_by_the_general_endpoint_with_its_profile(scene: Scene, kind: SenderType) -> None:
+    await scene.sync(kind)
+    await scene.sent(await scene.push([GB], sender=scene.pool[kind][0]))
+    [post] = scene.wire.posts
+    assert (post.path, post.body) == ("/messages", {"from": scene.pool[kind][0], **COMMON, **PROFILE})
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "own"),
+    [
+        ("long_code", "/messages/long_code", {}),
+        ("short_code", "/messages/short_code", {}),
+        ("toll_free", "/messages", PROFILE),
+    ],
+)
+async def test_with_typed_endpoints_each_type_has_its_own(
+    opening: Opening, kind: SenderType, path: str, own: dict[str, str]
+) -> None:
+    scene = await opening(endpoints="typed")
+    await scene.sync(kind)
+    campaign_id = await scene.sent(await scene.push([GB], sender=scene.pool[kind][0]))
+    [post] = scene.wire.posts
+    assert (post.path, post.body) == (path, {"from": scene.pool[kind][0], **COMMON, **own})
+    assert (await scene.export(campaign_id))[f"+{GB}"]["status"] == "submitted"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "path", "own"),
+    [
+        ("auto", "/messages/alphanumeric_sender_id", {}),
+        ("gsm7", "/messages", {"encoding": "gsm7"}),
+        ("ucs2", "/messages", {"encoding": "ucs2"}),
+    ],
+)
+async def test_an_alphanumeric_id_has_its_endpoint_unless_that_has_no_field_for_the_encoding(
+    scene: Scene, encoding: Encoding, path: str, own: dict[str, str]
+) -> None:
+    await scene.sync("long_code", "alphanumeric")
+    [name] = scene.pool["alphanumeric"]
+    campaign_id = await scene.sent(await scene.push([GB], sender=name, encoding=encoding))
+    [post] = scene.wire.posts
+    assert (post.path, post.body) == (path, {"from": name, **COMMON, **PROFILE, **own})
+    assert (await scene.export(campaign_id))[f"+{GB}"]["from"] == name
+
+
+async def test_the_carriers_pool_chooses_and_what_it_chose_is_recorded(scene: Scene) -> None:
+    await scene.sync("long_code", "toll_free", "carrier_pool")
+    result = await scene.push([US, GB], carrier_pool=True)
+    campaign_id = await scene.sent(result)
+    assert {each.path for each in scene.wire.posts} == {"/messages/number_pool"}
+    assert scene.wire.of(GB).body == {**COMMON, **PROFILE}
+    numbers = {*scene.pool["long_code"], *scene.pool["toll_free"]}
+    lines = (await scene.export(campaign_id)).values()
+    assert {line["status"] for line in lines} == {"submitted"}
+    assert {line["from"] for line in lines} <= numbers
+    assert {arrival.sender for arrival in scene.sandbox.arrivals()} == {line["from"] for line in lines}
+    story = await scene.reader.message_story(f"{campaign_id}-0-0")
+    assert story["from"] in numbers
+
+
+async def test_a_pool_that_refuses_names_no_number(scene: Scene) -> None:
+    await scene.sync("long_code", "carrier_pool")
+    scene.wire.refusals["POST"] = [(400, {"errors": [{"code": "40310", "title": "Invalid 'to'"}]})]
+    campaign_id = await scene.sent(await scene.push([US], carrier_pool=True))
+    [line] = (await scene.export(campaign_id)).values()
+    assert (line["status"], line["from"]) == ("refused", carrier_pool(PROFILE_ID))
+
+
+async def test_the_carriers_pool_must_be_there_and_excludes_a_sender(scene: Scene) -> None:
+    await scene.sync("long_code")
+    with pytest.raises(UnusableInput, match="number pool of profile"):
+        await scene.push([US], carrier_pool=True)
+    with pytest.raises(UnusableInput, match="only one"):
+        await scene.push([US], carrier_pool=True, sender=scene.pool["long_code"][0])
+
+
+async def test_receipts_come_by_either_address_and_each_carries_the_same_reference(opening: Opening) -> None:
+    secret = SecretStr("0123456789abcdef0123")
+    urls = {"public_url": "https://one.example.com", "public_failover_url": "https://two.example.com/"}
+    scene = await opening(secret=secret, **urls)
+    await scene.sync("long_code")
+    await scene.sent(await scene.push([US, CA]))
+    for post in scene.wire.posts:
+        first, second = post.body["webhook_url"], post.body["webhook_failover_url"]
+        assert first.startswith("https://one.example.com/webhooks/telnyx/default?ref=")
+        assert second == first.replace("one", "two", 1)
+    assert len({post.body["webhook_url"] for post in scene.wire.posts}) == 2
+
+
+async def test_without_a_failover_address_no_message_names_one(opening: Opening) -> None:
+    scene = await opening(secret=SecretStr("0123456789abcdef0123"), public_url="https://one.example.com")
+    await scene.sync("long_code")
+    await scene.sent(await scene.push([DE]))
+    assert "webhook_failover_url" not in scene.wire.posts[0].body
