@@ -7,6 +7,7 @@ from sqlalchemy import RowMapping, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import Insert
 
+from volley.ledger.answers import record_inbound
 from volley.ledger.facts import Facts
 from volley.ledger.merge import Upserts
 from volley.ledger.paging import pages
@@ -18,8 +19,11 @@ from volley.outbox.events import ReceiptRecord
 _HOMELESS = receipts.c.campaign_id == ""
 
 
-async def apply(connection: AsyncConnection, upserts: Upserts, facts: Facts) -> None:
-    """Writes what the batch says, joins receipts to the attempts that they belong to, and names who messages are for."""
+async def apply(connection: AsyncConnection, upserts: Upserts, facts: Facts) -> list[Row]:
+    """Writes what the batch says, joins receipts to the attempts that they belong to, and names who messages are for.
+
+    Returns the batch's texts of people, with what they answer (`record_inbound`).
+    """
     await _find_homes(connection, upserts, facts)
     await _write(connection, upserts.campaigns, facts.campaigns)
     await _write(connection, upserts.campaign_events, facts.campaign_events)
@@ -28,7 +32,9 @@ async def apply(connection: AsyncConnection, upserts: Upserts, facts: Facts) -> 
     await _write(connection, upserts.moves, facts.moves)
     await _write(connection, upserts.receipts, [receipt_row(record) for record in facts.receipts])
     await _write(connection, upserts.messages, facts.messages)
+    await _write(connection, upserts.quarantine, facts.unreadable)
     await _complete(connection, upserts, facts)
+    return await record_inbound(connection, upserts.inbound, facts)
 
 
 async def _write(connection: AsyncConnection, statement: Insert, rows: Sequence[Row]) -> None:

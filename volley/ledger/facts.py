@@ -21,6 +21,8 @@ from volley.ledger.rows import (
     state_row,
 )
 from volley.outbox.events import MOVE, NOBODY, VERSION, ReceiptRecord, unpack_attempts, unpack_receipts
+from volley.outbox.inbound import InboundRecord
+from volley.outbox.inbound import unpack as unpack_inbound
 
 
 class NewerEntry(VolleyError):
@@ -51,6 +53,8 @@ class Facts:
     attempts: list[Row] = field(default_factory=list)
     moves: list[Row] = field(default_factory=list)
     receipts: list[ReceiptRecord] = field(default_factory=list)
+    inbound: list[InboundRecord] = field(default_factory=list)
+    unreadable: list[Row] = field(default_factory=list)
     carrier_ids: dict[str, Place] = field(default_factory=dict)
     sealed: list[tuple[str, Campaign]] = field(default_factory=list)
     """(entry id, campaign) whose chunks must be copied."""
@@ -69,12 +73,20 @@ class Facts:
             self.add_receipts(unpack_receipts(entry.fields[b"p"]))
         elif kind == b"moves":
             self._moves(entry, sender_of)
+        elif kind == b"inbound":
+            self.inbound += unpack_inbound(entry.fields[b"p"])
+        elif kind == b"unreadable":
+            self._unreadable(entry)
         elif kind == b"sealed":
             self._sealed(entry)
         elif kind == b"campaign":
             self._campaign(entry.fields)
         else:
             raise ValueError(f"unknown kind {kind!r}")
+
+    def _unreadable(self, entry: Entry) -> None:
+        row: Row = {"entry_id": entry.id, "at_us": int(entry.fields[b"t"]), "error": entry.fields[b"e"].decode()}
+        self.unreadable.append(row | {"fields": msgpack.packb({b"b": entry.fields[b"b"]})})
 
     def _sealed(self, entry: Entry) -> None:
         campaign = Campaign.from_json(entry.fields[b"c"])

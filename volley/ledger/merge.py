@@ -36,6 +36,8 @@ CAMPAIGN = (
     Register(("created_us",), ("profile", "idempotency_key", "currency", "accepted", "chunks", "facts")),
 )
 ATTEMPT = (Register(("rank",)),)
+# the number that was texted says more than the profile, and a later message more than an earlier one
+INBOUND = (Register(("answer_rank", "answer_us", "campaign_id", "chunk", "offset")),)
 
 _LATEST = ("sent_us", "completed_us")
 _EARLIEST = ("submitted_us",)
@@ -54,6 +56,7 @@ class Upserts:
         self.moves = self._once(schema.moves)
         # an event may be delivered several times: only the moment of that differs
         self.receipts = self._merging(schema.receipts, (), earliest=("received_us",))
+        self.inbound = self._merging(schema.inbound, INBOUND, earliest=("received_us",))
         self.carrier_ids = self._once(schema.carrier_ids)
         self.quarantine = self._once(schema.quarantine)
 

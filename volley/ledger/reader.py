@@ -10,6 +10,7 @@ from volley.campaign import Campaign
 from volley.errors import UnusableInput
 from volley.ledger import costs, report, story
 from volley.ledger.documents import Document, Sources, message
+from volley.ledger.inbound import texts
 from volley.ledger.paging import pages
 from volley.ledger.schema import campaigns, chunks, messages
 from volley.message import parse_message_id
@@ -88,6 +89,17 @@ class Reader:
         """What the carrier took between two moments (until: not included), a row a group and currency."""
         async with self._engine.connect() as connection:
             return await costs.costs(connection, by, since_us, until_us)
+
+    async def inbound(
+        self,
+        profile: str | None = None,
+        campaign_id: str | None = None,
+        since_us: int | None = None,
+        most: int = 1000,
+    ) -> list[Document]:
+        """The newest texts of people, the newest first; see inbound.py."""
+        async with self._engine.connect() as connection:
+            return await texts(connection, profile=profile, campaign_id=campaign_id, since_us=since_us, most=most)
 
     async def campaign_report(self, campaign_id: str) -> Document:
         """Counts per status, sender, parts and encoding; estimated against actual cost; differences. See report.py."""

@@ -22,10 +22,12 @@ from volley.ledger.apply import apply
 from volley.ledger.copies import ChunkName, copy_chunks
 from volley.ledger.engine import is_away, writing
 from volley.ledger.facts import Entry, Facts, NewerEntry
+from volley.ledger.inbound import document
 from volley.ledger.merge import Upserts
 from volley.ledger.rows import Row
 from volley.ledger.stream import LedgerStream
 from volley.outbox.events import MOVE
+from volley.outbox.inbound import hand_on
 from volley.outbox.outbox import Outbox
 
 log = logging.getLogger(__name__)
@@ -52,6 +54,7 @@ class Counts:
     attempts: int = 0
     moves: int = 0
     receipts: int = 0
+    inbound: int = 0
     quarantined: int = 0
     missing_chunks: int = 0
 
@@ -59,11 +62,14 @@ class Counts:
 class Recorder:
     """`name` tells it from recorders of other machines; under the same name a restart goes on where it ended."""
 
-    def __init__(self, outbox: Outbox, engine: AsyncEngine, *, name: str | None = None) -> None:
+    def __init__(
+        self, outbox: Outbox, engine: AsyncEngine, *, name: str | None = None, inbound_bound: int = 100_000
+    ) -> None:
         self._outbox = outbox
         self._engine = engine
         self._stream = LedgerStream(outbox.redis, outbox.keys.ledger, name or socket.gethostname())
         self._upserts = Upserts(engine.dialect.name)
+        self._inbound_bound = inbound_bound
         self._senders: dict[int, str] = {}
         self._unretired: set[str] = set()
         self._stopping = asyncio.Event()
@@ -161,7 +167,9 @@ class Recorder:
         campaigns = [campaign for _, campaign in facts.sealed]
         facts.chunks, missing = await copy_chunks(self._engine, self._upserts, self._fetch, campaigns)
         async with writing(self._engine) as connection:
-            await apply(connection, self._upserts, facts)
+            texts = await apply(connection, self._upserts, facts)
+        if texts:
+            await hand_on(self._outbox, [document(text) for text in texts], self._inbound_bound)
         self._count(facts, missing)
         self._unretired |= facts.touched
 
@@ -172,6 +180,8 @@ class Recorder:
         self.counts.attempts += len(facts.attempts)
         self.counts.moves += len(facts.moves)
         self.counts.receipts += len(facts.receipts)
+        self.counts.inbound += len(facts.inbound)
+        self.counts.quarantined += len(facts.unreadable)
         self.counts.missing_chunks += len(missing)
         for campaign_id, chunk in missing:
             log.error("recorder: chunk %d of campaign %s is neither in Redis nor in the ledger", chunk, campaign_id)

@@ -106,6 +106,9 @@ messages = Table(
     sqlite_with_rowid=False,
 )
 
+# whom an inbound text answers, and what a person got: only its own column, so that a change of status costs it nothing
+Index("messages_recipient", messages.c.recipient)
+
 attempts = Table(
     "attempts",
     metadata,
@@ -169,6 +172,37 @@ receipts = Table(
 )
 _unmatched = receipts.c.campaign_id == text("''")
 Index("receipts_unmatched", receipts.c.carrier_id, sqlite_where=_unmatched, postgresql_where=_unmatched)
+
+inbound = Table(
+    "inbound",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("occurred_us", BigInteger, nullable=False),
+    Column("received_us", BigInteger, nullable=False),
+    Column("carrier_id", Text, nullable=False),
+    Column("profile", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("recipient", BigInteger),
+    Column("text", Text, nullable=False),
+    Column("media", Text, nullable=False),
+    Column("keyword", Text, nullable=False),
+    Column("answer_rank", SmallInteger, nullable=False),
+    Column("answer_us", BigInteger, nullable=False),
+    *_place(),
+    sqlite_with_rowid=False,
+)
+_answering = inbound.c.campaign_id != text("''")
+Index("inbound_when", inbound.c.occurred_us)
+Index("inbound_who", inbound.c.recipient, inbound.c.occurred_us)
+Index(
+    "inbound_answers",
+    inbound.c.campaign_id,
+    inbound.c.chunk,
+    inbound.c.offset,
+    sqlite_where=_answering,
+    postgresql_where=_answering,
+)
 
 carrier_ids = Table(
     "carrier_ids",

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from volley.ledger.documents import Document, Sources, message, money
+from volley.ledger.inbound import answers
 from volley.ledger.ranks import STATUS_OF, rank_of_mark
 from volley.ledger.schema import attempts, campaign_events, moves, receipts
 from volley.message import MessageId
@@ -21,6 +22,7 @@ async def tell(connection: AsyncConnection, place: MessageId, sources: Sources) 
     history += await _receipts(connection, place)
     history += await _moves(connection, place)
     history += await _campaign_events(connection, place)
+    history += await answers(connection, place)
     history.sort(key=lambda event: event["at_us"])
     return message((place.campaign, place.chunk, place.offset), sources) | {
         "text": _text(place, sources),

@@ -1,16 +1,20 @@
 """What people send us, on its way in: their words change the opt-outs, their texts go to the ledger, in one script."""
 
 import re
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgpack
+import orjson
 
 from volley.outbox.outbox import Outbox
 from volley.outbox.scripts import reaching
 
 REMEMBERED_US = 8 * 86_400_000_000
 """How long the moment of a STOP or START is known. The carrier gives up on a webhook within hours."""
+
+FIELD = "json"
+"""Of an entry of the stream `volley:{account}:inbound`: its only field, JSON."""
 
 _PERSON = re.compile(r"\+([1-9]\d{6,14})")
 
@@ -80,6 +84,26 @@ async def hear(outbox: Outbox, said: Sequence[Said]) -> Heard:
     with reaching():
         answer = await outbox.scripts.durable("inbound", pack(records) if records else b"", REMEMBERED_US, *words)
     return Heard(*map(int, answer))
+
+
+async def hand_on(outbox: Outbox, documents: Sequence[Mapping[str, Any]], bound: int) -> None:
+    """Appends texts to the stream that other systems read, one JSON field each; about the last `bound` stay. Redis errors pass."""
+    pipeline = outbox.redis.pipeline(transaction=False)
+    for document in documents:
+        pipeline.execute_command(
+            "XADD", outbox.keys.of("inbound"), "MAXLEN", "~", bound, "*", FIELD, orjson.dumps(document)
+        )
+    await pipeline.execute()
+
+
+async def read_on(outbox: Outbox, after: str, *, wait_ms: int) -> list[tuple[str, dict[str, Any]]]:
+    """(id, text) of what was handed on after an id (`$`: from now on, `0`: all that is there); waits for the first of them."""
+    with reaching():
+        answer = await outbox.redis.execute_command(
+            "XREAD", "COUNT", 100, "BLOCK", wait_ms, "STREAMS", outbox.keys.of("inbound"), after
+        )
+    entries = next(iter(answer))[1] if answer else []
+    return [(entry_id.decode(), orjson.loads(fields[FIELD.encode()])) for entry_id, fields in entries]
 
 
 async def keep(outbox: Outbox, body: bytes, reason: str) -> bool:

@@ -195,7 +195,7 @@ async def test_an_entry_of_a_newer_version_stops_the_recorder_and_stays(recorder
 
 async def test_a_chunk_of_a_newer_version_stops_the_recorder_and_spoils_no_entry(recorder, feed, db, engine, push):
     await feed.sealed(push)
-    await db.set(feed.outbox.keys.chunk(push.campaign.id, 0), b"\x02 of another release")
+    await db.set(feed.outbox.keys.chunk(push.campaign.id, 0), b"\x63 of another release")
     await feed.moves(push, "?", 0, why="reap")
     with pytest.raises(VolleyError, match="update Volley"):
         await recorder.run()
