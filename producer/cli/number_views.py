@@ -52,7 +52,7 @@ def _of_pool(wanted: Any, *, as_json: bool, lines: bool) -> None:
     views = at_desk(lambda desk: desk.outbox.senders(wanted.profile or None, count_pins=True))
     documents = [
         document
-        for document in map(sender, views)
+        for document in (sender(view) for view in views if view.sender.type != "carrier_pool")
         if wanted.kind in (None, document["type"]) and wanted.contains in document["number"]
     ]
     if lines:
