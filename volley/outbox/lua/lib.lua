@@ -6,7 +6,7 @@ do
     'campaigns', 'campaign', 'chunk', 'states', 'lanes', 'lane', 'ready', 'busy', 'shared', 'active', 'pool', 'sender',
     'senderinfo', 'numbers', 'profile', 'profileinfo', 'classes', 'routes', 'rates', 'tat', 'stops', 'fair', 'pin', 'optout',
     'flight', 'flights', 'later', 'due', 'unplanned', 'expiring', 'live', 'open', 'once', 'final', 'evict', 'sent', 'tempo', 'workers',
-    'worker', 'ledger', 'sequence', 'heard', 'said', 'inbound', 'webhooks' }
+    'worker', 'ledger', 'sequence', 'heard', 'said', 'inbound', 'webhooks', 'probe' }
   for i = 1, #names do K[names[i]] = KEYS[i] end
 end
 
