@@ -91,7 +91,7 @@ class SandboxConfig:
     `spare` numbers belong to no profile; `unhealthy` are indexes into the numbers made, in order, and so are the keys of `states`.
     `beyond_fiction` makes numbers outside of the ranges reserved for fiction once those are used up: for long lists, never for sends.
     An order for many numbers takes `bulk_s` seconds, a campaign assignment `campaign_s`. `verified_only`: toll-free numbers that are
-    not verified are refused (40329).
+    not verified are refused (40329). `clock_skew_s`: how far the Date of its answers is ahead of the true time.
     """
 
     host: str = "127.0.0.1"
@@ -128,6 +128,7 @@ class SandboxConfig:
     receipts: ReceiptSpec = field(default_factory=ReceiptSpec)
     faults: tuple[FaultRule, ...] = ()
     seed: int = 1
+    clock_skew_s: float = 0.0
     log: Path | None = None
     fsync: bool = False
     max_body: int = 1 << 20
