@@ -8,6 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
+from producer.closing import keep_closing
 from producer.records import ledger
 from producer.signals import run_until, stop_event
 from producer.web.app import application
@@ -37,12 +38,15 @@ async def serve(settings: Settings) -> None:
     stop = stop_event()
     async with AsyncExitStack() as stack:
         outbox = await _outbox(settings, stack)
-        recorder = Recorder(outbox, await stack.enter_async_context(ledger(settings)))
+        engine = await stack.enter_async_context(ledger(settings))
+        recorder = Recorder(outbox, engine)
         recording = asyncio.create_task(recorder.run())
         stack.push_async_callback(_finish, recorder, recording)
         receipts = Receipts(outbox.apply_receipts)
         writing = asyncio.create_task(receipts.run())
         stack.push_async_callback(_flush, writing)
+        closing = asyncio.create_task(keep_closing(outbox, engine, settings.unconfirmed_hours))
+        stack.push_async_callback(_flush, closing)
 
         def facts() -> dict[str, Any]:
             return {"receipts": dict(receipts.counts), "recorder": asdict(recorder.counts)}

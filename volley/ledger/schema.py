@@ -108,6 +108,8 @@ messages = Table(
 
 # whom an inbound text answers, and what a person got: only its own column, so that a change of status costs it nothing
 Index("messages_recipient", messages.c.recipient)
+# what the carrier took in an hour, beside its bill; what still waits for a receipt; what nobody knows
+Index("messages_submitted", messages.c.rank, messages.c.submitted_us)
 
 attempts = Table(
     "attempts",
