@@ -67,7 +67,9 @@ async def status(outbox: Outbox, account: str, *, relaxed: bool) -> Document:
         "campaigns": [documents.campaign(view, profiles[view.campaign.profile]) for view in live],
         "workers": [documents.worker(each) for each in workers],
         "rests": [documents.rest(each, account) for each in rests],
-        "notes": reasons(live, len(workers), await outbox.ledger_length(), outbox.ledger_bound, rests),
+        "notes": reasons(
+            live, len(workers), await outbox.ledger_length(), outbox.ledger_bound, rests, list(profiles.values())
+        ),
         "unknown": sum(view.counts["unknown"] for view in views),
         "ledger_lag_seconds": round(await LedgerStream(outbox.redis, outbox.keys.ledger, "status").lag_seconds(), 3),
     }

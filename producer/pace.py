@@ -45,9 +45,10 @@ def queue_eta(profile: ProfileView, campaigns: list[CampaignView]) -> float | No
 
 def allowed(view: CampaignView, profile: ProfileView) -> float:
     """Parts per second that a campaign can reach if it is alone. One with a sender of its own has that one's rate."""
+    limit = min(profile.limit, profile.mms_limit) if view.campaign.media else profile.limit
     if view.campaign.sender is None:
-        return profile.allowed_rate
-    return min(profile.own_rates.get(view.campaign.sender, 0.0), profile.limit)
+        return min(profile.allowed_rate, limit)
+    return min(profile.own_rates.get(view.campaign.sender, 0.0), limit)
 
 
 def parts_left(view: CampaignView) -> float:

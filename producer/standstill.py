@@ -4,14 +4,20 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from volley.outbox.rests import RestView
-from volley.outbox.views import CampaignView
+from volley.outbox.views import CampaignView, ProfileView
 
+_WIDE = {"account": "the account", "mms": "MMS of the account"}
 MOST = 5
 """So many senders, and so many paused campaigns, are told one by one."""
 
 
 def reasons(
-    live: Sequence[CampaignView], workers: int, ledger_entries: int, ledger_bound: int, rests: Sequence[RestView]
+    live: Sequence[CampaignView],
+    workers: int,
+    ledger_entries: int,
+    ledger_bound: int,
+    rests: Sequence[RestView],
+    profiles: Sequence[ProfileView] = (),
 ) -> list[str]:
     """What holds messages up now, the widest first."""
     found = []
@@ -22,16 +28,25 @@ def reasons(
             f"the ledger is behind: {ledger_entries} entries wait, and nothing is sent above {ledger_bound};"
             " see that volley serve runs and its database is there"
         )
-    return [*found, *_resting(rests), *_paused(live)]
+    return [*found, *_resting(rests), *_unserved(profiles), *_paused(live)]
 
 
 def _resting(rests: Sequence[RestView]) -> Iterator[str]:
     senders = [rest for rest in rests if rest.what == "sender"]
     for rest in [*(rest for rest in rests if rest.what != "sender"), *senders[:MOST]]:
-        who = "the account" if rest.what == "account" else f"{rest.what} {rest.name}"
+        who = _WIDE.get(rest.what) or f"{rest.what} {rest.name}"
         yield f"{who} rests until {_clock(rest.until_us)}: {rest.reason}"
     if len(senders) > MOST:
         yield f"{len(senders) - MOST} more senders rest: volley numbers list"
+
+
+def _unserved(profiles: Sequence[ProfileView]) -> Iterator[str]:
+    for view in profiles:
+        if view.unserved:
+            yield (
+                f"no sender of {view.profile} may send to the countries of {view.unserved} messages: volley numbers doctor,"
+                f" then volley numbers sync --profile {view.profile}; they expire with their campaigns"
+            )
 
 
 def _clock(us: int) -> str:

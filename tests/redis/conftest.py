@@ -14,6 +14,7 @@ from volley.outbox.dispatch import Outcomes
 from volley.outbox.events import MOVE, ReceiptRecord
 from volley.outbox.flights import OUTCOME, REF, Flight, grants, refs
 from volley.outbox.outbox import Outbox
+from volley.profile import ProfileFacts
 from volley.sender import Sender
 from volley.state import OPEN, STATUS
 
@@ -56,8 +57,13 @@ class Rig:
         await self.sync([sender(i, rate) for i in range(count)], weights)
         await self.rate("a", account)
 
-    async def sync(self, senders: list[Sender], weights: dict[str, int] | None = None, profile: str = PROFILE) -> None:
-        await self.outbox.sync_senders(profile, senders, weights or None)  # type: ignore[arg-type]
+    async def sync(
+        self, senders: list[Sender], weights: dict[str, int] | None = None, profile: str = PROFILE, **asked: object
+    ) -> None:
+        """`asked`: facts of the profile by name, and `routes`."""
+        routes = asked.pop("routes", None)
+        facts = ProfileFacts(profile, **asked) if asked else None  # type: ignore[arg-type]
+        await self.outbox.sync_senders(profile, senders, weights or None, facts=facts, routes=routes)  # type: ignore[arg-type]
 
     async def rate(self, bucket: str, parts_per_s: float) -> None:
         await self.redis.hset(self.keys.of("rates"), mapping={bucket: int(parts_per_s * 1000)})
@@ -152,7 +158,10 @@ class Rig:
         counts = {state: int(fields.get(b"n" + state.encode(), 0)) for state in STATUS}
         assert sum(counts.values()) == campaign.accepted
         assert min(counts.values()) >= 0
-        assert int(fields[b"ln"]) == sum(n for place, n in lanes.items() if place[0] == campaign.id)
+        unserved = sum(
+            [await self.redis.llen(key) for name, key in (await self.ids("lane")).items() if is_nobody(campaign, name)]
+        )  # type: ignore[attr-defined]
+        assert int(fields[b"ln"]) == sum(n for place, n in lanes.items() if place[0] == campaign.id) - unserved
         seen: Counter[str] = Counter()
         over = fields[b"st"] in (b"c", b"e")
         for k in range(campaign.chunks):
@@ -186,10 +195,12 @@ class Rig:
 
     async def _served(self, which: str, profile: str, owner: str, *, named: bool) -> bool:
         active = profile.encode() in await self.redis.smembers(self.keys.of("active", which))
+        if ".nobody~" in owner:
+            return owner.split(".")[1].encode() in await self.redis.hget(self.keys.of("classes"), profile)
         if owner.startswith("c"):
             return active and owner.encode() in await self.redis.smembers(self.keys.of("shared", which, profile))
-        state = (await self.redis.hget(self.keys.of("sender"), owner[1:]) or b"").split(b" ")[3]
-        if state == b"x":
+        state = (await self.redis.hget(self.keys.of("sender"), owner[1:]) or b"").split(b" ")[3].decode()
+        if state[0] == "x":
             return named  # nobody else may send it: wake or sync brings it back
         return active and await self.redis.zscore(self.keys.of("busy", which, profile), owner[1:]) is not None
 
@@ -211,6 +222,11 @@ class Rig:
             held = [g for g in grants(packed, 0) if packed[at + g.position] == ord("s")]
             found.update((g.campaign, g.chunk, g.offset) for g in held)
         return found
+
+
+def is_nobody(campaign: Campaign, lane: str) -> bool:
+    """Whether it is the campaign's lane of those whom no sender may serve."""
+    return lane.startswith(f"{campaign.id}:") and ".nobody~" in lane
 
 
 def glob(prefix: str) -> str:

@@ -1,11 +1,13 @@
-"""Which lane a waiting message is in, as lua/lib.lua's owner_of decides it, found again without walking lanes."""
+"""Which lane a waiting message is in, as lua/lanes.lua's owner_of decides it, found again without walking lanes."""
 
 from dataclasses import dataclass
 from math import floor
 
 from volley.message import MessageId
+from volley.outbox.classes import ANY, NOBODY, Dealt
 from volley.outbox.flights import REF
 from volley.outbox.outbox import Outbox
+from volley.prefixes import Prefixes
 
 DAY_US = 86_400_000_000
 _LOOK = 500
@@ -92,32 +94,46 @@ async def number(outbox: Outbox, index: str) -> str:
 async def _owners(outbox: Outbox, message: Waiting) -> list[str]:
     """Likeliest first: a person may have been pinned after the message was put into its class's lane."""
     if message.named:
-        return ["s" + message.field("sd")]
+        return ["s" + named_for(message)]
     index = await pin(outbox, message.profile, message.recipient, message.now_us // DAY_US)
     pinned = [] if index is None else [f"s{index}"]
     classes = await outbox.redis.hget(outbox.keys.of("classes"), str(message.profile)) or b"any 1"
-    return [*pinned, f"c{message.profile}.{class_of(classes.decode(), message.recipient, message.place.chunk)}"]
+    routes = await outbox.redis.hget(outbox.keys.of("routes"), str(message.profile)) or b""
+    name = class_of(classes.decode(), message.recipient, message.place.chunk, routes.decode())
+    return [*pinned, f"c{message.profile}.{name}"]
 
 
-def class_of(classes: str, recipient: int, chunk: int) -> str:
-    """As lib.lua's class_of: of `class weight class weight …`, in the doubles that Lua counts in."""
-    words = classes.split(" ")
-    weights = [int(weight) for weight in words[1::2]]
+def named_for(message: Waiting) -> str:
+    """As lua/lanes.lua's named_for: the index of the sender that its campaign names, or of its fallback."""
+    index, _, table = message.field("fb").partition(" ")
+    held = dict(entry.split("=") for entry in table.split())
+    return index if Prefixes(held, "0").find(str(message.recipient)) == "1" else message.field("sd")
+
+
+def class_of(classes: str, recipient: int, chunk: int, routes: str = "") -> str:
+    """As lua/lanes.lua's class_of, in the doubles that Lua counts in."""
+    dealt = Dealt(classes, routes)
+    shared = dealt.shared(recipient)
     mixed = float(recipient) * 7919 + chunk * 104729
-    place = (mixed - float(floor(mixed / 1000003)) * 1000003) % sum(weights)
-    for class_, weight in zip(words[::2], weights, strict=True):
+    place = (mixed - float(floor(mixed / 1000003)) * 1000003) % max(sum(shared.values()), 1)
+    for class_, weight in shared.items():
         if place < weight:
             return class_
         place -= weight
-    return words[-2]
+    return dealt.nobody
+
+
+def _said(class_: str) -> str:
+    if class_.startswith(NOBODY):
+        return "nobody: no sender of the pool may send to its country"
+    return "the whole pool" if class_ == ANY else f"the class {class_}"
 
 
 async def _lane(outbox: Outbox, message: Waiting, owner: str, ahead: int, *, exact: bool) -> Lane:
     if owner.startswith("c"):
         class_ = owner.split(".", 1)[1]
-        words = "the whole pool" if class_ == "any" else f"the class {class_}"
         senders, free_us = await _class_pool(outbox, owner)
-        return Lane(class_, words, ahead, exact, (), senders, free_us)
+        return Lane(class_, _said(class_), ahead, exact, (), senders, free_us)
     name = await number(outbox, owner[1:])
     group, free = await _sender(outbox, message, owner[1:])
     buckets = ((owner, f"the sender {name}"), *(((f"g{group}", f"the registered campaign {group}"),) if group else ()))

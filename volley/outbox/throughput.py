@@ -4,25 +4,30 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
+from volley.outbox.classes import ANY, Dealt, label
 from volley.outbox.client import Redis
 from volley.outbox.keys import Keys
 from volley.sender import Sender
 
-ANY = "any"
-"""The one class of a pool without weights, as lua/sync.lua is told."""
+_ON_ITS_OWN: frozenset[str] = frozenset({"alphanumeric", "carrier_pool"})
+"""They serve what names them; alphanumeric ones also countries whose route does."""
 
 
 def effective(weights: Mapping[str, int], senders: Iterable[Sender], limits: Iterable[Decimal] = ()) -> Decimal:
     """Parts per second from the first part of a large push to its last.
 
     New people are dealt to the classes by weight, however slow a class is: with its share the slowest class ends last,
-    and when it does is what counts. People who are pinned stay with their sender; they are not known here.
+    and when it does is what counts. People who are pinned stay with their sender; they are not known here. Classes of one
+    type share its people by their rates and end together, so it is types that are looked at. Without weights all senders count.
     """
-    shares = weights or {ANY: 1}
+    shares: Counter[str] = Counter()
+    for name, weight in (weights or {ANY: 1}).items():
+        shares[label(name)] += weight
     total = sum(shares.values())
     made: Counter[str] = Counter()
     for sender in senders:
-        made[sender.type if sender.type in shares else ANY] += sender.rate_milli
+        if not weights or not (sender.kept or sender.type in _ON_ITS_OWN - shares.keys()):
+            made[sender.type if sender.type in shares else ANY] += sender.rate_milli
     whole = (Decimal(made[kind] * total) / (1000 * weight) for kind, weight in shares.items())
     return min([*whole, *limits])
 
@@ -35,6 +40,6 @@ def seconds(parts: float | Decimal, rate: float | Decimal) -> float | None:
 
 
 async def weights(client: Redis, keys: Keys, profile_index: int) -> dict[str, int]:
-    """The classes of a profile and their weights."""
-    words = (await client.hget(keys.of("classes"), str(profile_index)) or b"any 1").decode().split()
-    return {kind: int(weight) for kind, weight in zip(words[::2], words[1::2], strict=True)}
+    """The classes of a profile to which new people are dealt, and their weights."""
+    held = await client.hget(keys.of("classes"), str(profile_index)) or b"any 1"
+    return {name: weight for name, weight in Dealt(held.decode(), "").weights.items() if weight}

@@ -9,6 +9,7 @@ import orjson
 
 from volley.campaign import Campaign
 from volley.outbox import throughput
+from volley.outbox.classes import Dealt
 from volley.outbox.client import Redis
 from volley.outbox.keys import Keys
 from volley.sender import Sender
@@ -73,7 +74,8 @@ class ProfileView:
     """One queue: `depth` messages are ready, the oldest since `oldest_us`. Rates are parts per second.
 
     `rate` is that of late, `allowed_rate` what a large push to new people may reach, `limit` what account and profile let
-    pass, `own_rates` what each number of the pool makes. `weight`: of all its campaigns that are ready and wait.
+    pass, `own_rates` what each number of the pool makes. `weight`: of all its campaigns that are ready and wait. `unserved`:
+    messages that wait because no sender of the pool may send to their country. `mms_limit` holds for MMS beside `limit`.
     """
 
     profile: str
@@ -87,6 +89,8 @@ class ProfileView:
     own_rates: Mapping[str, float] = field(default_factory=dict)
     weight: int = 0
     now_us: int = 0
+    unserved: int = 0
+    mms_limit: float = float("inf")
 
 
 def _number(fields: dict[bytes, bytes], name: str) -> int:
@@ -206,7 +210,8 @@ async def profiles(client: Redis, keys: Keys, only: str | None = None) -> list[P
         waiting = [view for view in mine if view.waiting]
         parts = sum(int(slot.get(index, 0)) for slot in slots)
         pool = [view.sender for view in await senders(client, keys, name) if view.free_us]
-        limits = await _limits(client, keys, index)
+        rates = await client.hgetall(keys.of("rates"))
+        limits = [Decimal(int(rates[bucket])) / 1000 for bucket in (b"a", b"p" + index) if bucket in rates]
         weights = await throughput.weights(client, keys, int(index))
         found.append(
             ProfileView(
@@ -221,15 +226,21 @@ async def profiles(client: Redis, keys: Keys, only: str | None = None) -> list[P
                 own_rates={sender.number: sender.rate_milli / 1000 for sender in pool},
                 weight=sum(view.campaign.weight for view in waiting if view.state == "ready"),
                 now_us=int(seconds) * 1_000_000 + int(micros),
+                unserved=await _unserved(client, keys, int(index), waiting),
+                mms_limit=int(rates[b"m"]) / 1000 if b"m" in rates else float("inf"),
             )
         )
     return found
 
 
-async def _limits(client: Redis, keys: Keys, index: bytes) -> list[Decimal]:
-    """Parts per second that the account and a profile let pass, where they have a limit."""
-    rates = await client.hgetall(keys.of("rates"))
-    return [Decimal(int(rates[bucket])) / 1000 for bucket in (b"a", b"p" + index) if bucket in rates]
+async def _unserved(client: Redis, keys: Keys, index: int, waiting: list[CampaignView]) -> int:
+    nobody = Dealt((await client.hget(keys.of("classes"), str(index)) or b"").decode(), "").nobody
+    if not nobody:
+        return 0
+    pipeline = client.pipeline(transaction=False)
+    for view in waiting:
+        pipeline.execute_command("LLEN", keys.of("lane", view.campaign.id, f"c{index}.{nobody}"))
+    return sum(await pipeline.execute())
 
 
 async def workers(client: Redis, keys: Keys) -> list[WorkerView]:

@@ -11,6 +11,7 @@ import orjson
 from volley.message import MessageId
 from volley.outbox import lanes
 from volley.outbox.chunks import decode
+from volley.outbox.classes import NOBODY
 from volley.outbox.flights import REF
 from volley.outbox.lanes import DAY_US, Lane, Waiting
 from volley.outbox.outbox import Outbox
@@ -136,6 +137,8 @@ async def _in_lane(outbox: Outbox, message: Waiting) -> Wait:
 
 def _idle(lane: Lane, message: Waiting) -> list[str]:
     """What holds a lane whose owner does not rest."""
+    if lane.name.startswith(NOBODY):
+        return ["it goes when a sync brings a sender or a route that may, or ends as expired"]
     if not lane.senders:
         left = "volley numbers list tells why" if message.named else "the sweeper moves what waits for it to others"
         return [f"none of its senders is in the pool now: {left}"]
@@ -148,7 +151,8 @@ async def _rests(outbox: Outbox, message: Waiting, buckets: tuple[tuple[str, str
     """Until when account, profile and these buckets rest, all told (0: none does), and each with its reason in words."""
     stops = await outbox.redis.hgetall(outbox.keys.of("stops"))
     until_us, words = 0, []
-    for bucket, who in (("a", "the account"), (f"p{message.profile}", "the profile"), *buckets):
+    mms = (("m", "the account's MMS"),) if message.field("mm") else ()
+    for bucket, who in (("a", "the account"), *mms, (f"p{message.profile}", "the profile"), *buckets):
         stop = orjson.loads(stops.get(bucket.encode(), b"{}"))
         ends_us = int(stop.get("until", 0))
         if ends_us > message.now_us:
