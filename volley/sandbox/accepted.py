@@ -26,6 +26,11 @@ class Odd:
     code: str = ""
 
     @property
+    def mms(self) -> bool:
+        """Whether it goes as an MMS."""
+        return bool(self.sizes) and not self.as_sms
+
+    @property
     def pending(self) -> bool:
         """Whether it is scheduled, and neither sent nor cancelled nor failed yet."""
         return bool(self.send_at_us) and not (self.left_us or self.cancelled_us)

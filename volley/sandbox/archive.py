@@ -57,8 +57,7 @@ class Archive:
     def cost(self, taken: Taken) -> Decimal:
         """What it costs in the end."""
         odd = taken.odd
-        mms = odd is not None and bool(odd.sizes) and not odd.as_sms
-        price = self.payloads.prices.price(str(orjson.loads(taken.body)["to"]), mms)
+        price = self.payloads.prices.price(str(orjson.loads(taken.body)["to"]), odd is not None and odd.mms)
         return (Decimal(price.rate) + Decimal(price.carrier_fee)) * taken.parts
 
     def life(self, taken: Taken) -> Life:

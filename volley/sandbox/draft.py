@@ -78,7 +78,7 @@ class Desk:
         elif not 0 < content.parts <= MAX_PARTS:
             raise Refusal("40302" if content.parts else "40316", pointer="/text")
         subject = body.get("subject")
-        url, failover, standby = _webhooks(body, profile)
+        url, failover, standby = webhooks_of(body, profile)
         return Draft(
             number, profile, to, text, content, url, failover, media, str(subject) if subject else None, standby, odd
         )
@@ -92,7 +92,7 @@ class Desk:
             text, media = as_text(text, media), []
         content = self._content(text, _encoding(body), profile.spec.smart_encoding)
         content = Content(content.encoding, parts, content.smart and not media)
-        url, failover, standby = _webhooks(body, profile)
+        url, failover, standby = webhooks_of(body, profile)
         subject = body.get("subject")
         return Draft(
             *(number, profile, str(body["to"]), text, content, url, failover, media),
@@ -220,7 +220,7 @@ def _permitted(profile: SandboxProfile, to: str) -> None:
         raise Refusal("40309", pointer="/to")
 
 
-def _webhooks(body: dict[str, object], profile: SandboxProfile) -> tuple[str, str, tuple[str, ...]]:
+def webhooks_of(body: dict[str, object], profile: SandboxProfile) -> tuple[str, str, tuple[str, ...]]:
     """The message's own URLs come first; the profile's stand by, unless the message does without them."""
     url = _url(body.get("webhook_url"))
     failover = _url(body["webhook_failover_url"]) if "webhook_failover_url" in body else ""

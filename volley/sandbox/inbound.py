@@ -51,15 +51,16 @@ class Heard:
 
 
 class Inbound:
-    """A control of App (app.py). `heard` holds the newest `keep`, by id, in order."""
+    """A control of App (app.py). `count` is how many texts ever came in; the newest are known."""
 
     def __init__(self, config: SandboxConfig, numbers: Numbers, optouts: OptOuts, courier: Courier) -> None:
-        self._keep = config.keep
+        self._keep = max(config.keep, config.keep_records)
         self._price = config.tariff.inbound
         self._numbers = numbers
         self._optouts = optouts
         self._courier = courier
-        self.heard: dict[str, Heard] = {}
+        self._heard: dict[str, Heard] = {}
+        self.count = 0
 
     def answer(self, method: bytes, steps: list[str], query: dict[str, str], body: bytes) -> bytes | None:
         if method != b"POST" or steps != ["inbound"]:
@@ -75,8 +76,12 @@ class Inbound:
 
     def show(self, message_id: str) -> bytes | None:
         """`{"data": payload}`, None where there was no such text."""
-        heard = self.heard.get(message_id)
+        heard = self._heard.get(message_id)
         return None if heard is None else orjson.dumps({"data": heard.payload})
+
+    def newest(self, count: int) -> list[Heard]:
+        """The last of them, the oldest first."""
+        return list(self._heard.values())[max(0, len(self._heard) - count) :]
 
     def _line(self, name: str) -> tuple[SandboxNumber, SandboxProfile]:
         """Raises Refusal: a text to a number without a profile reaches nobody."""
@@ -100,9 +105,10 @@ class Inbound:
         return heard
 
     def _remember(self, heard: Heard) -> None:
-        self.heard[heard.id] = heard
-        if len(self.heard) > self._keep:
-            del self.heard[next(iter(self.heard))]
+        self.count += 1
+        self._heard[heard.id] = heard
+        if len(self._heard) > self._keep:
+            del self._heard[next(iter(self._heard))]
 
     def _tell(self, heard: Heard) -> None:
         spec = heard.profile.spec

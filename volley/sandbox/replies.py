@@ -45,6 +45,12 @@ class Refusal(Exception):
         known = ERRORS[self.code]
         return error_body(self.code, known.title, self.detail or known.detail, self.pointer, self.parameter)
 
+    def plain(self) -> bytes:
+        """The answer of the reporting endpoints, whose errors have neither `meta` nor `source`."""
+        known = ERRORS[self.code]
+        error = {"code": self.code, "title": known.title, "detail": self.detail or known.detail}
+        return http_reply(self.status, orjson.dumps({"errors": [error]}))
+
     def raw(self, headers: bytes = b"") -> bytes:
         return http_reply(self.status, self.body(), headers)
 
@@ -85,11 +91,15 @@ def ok(body: bytes, headers: bytes = b"") -> bytes:
 
 def listing(rows: list[dict[str, object]], query: dict[str, str]) -> bytes:
     """One page of `rows` as `{"data", "meta"}` by `page[number]` (from 1) and `page[size]` (20, at most 250)."""
-    number = _page(query, "page[number]", 1, 1_000_000)
-    size = _page(query, "page[size]", 20, 250)
+    number, size = page_bounds(query, 250)
     pages = -(-len(rows) // size)
     meta = {"page_number": number, "page_size": size, "total_pages": pages, "total_results": len(rows)}
     return orjson.dumps({"data": rows[(number - 1) * size : number * size], "meta": meta})
+
+
+def page_bounds(query: dict[str, str], most: int) -> tuple[int, int]:
+    """Number (from 1) and size of the page that is asked for. Raises Refusal 10033."""
+    return _page(query, "page[number]", 1, 1_000_000), _page(query, "page[size]", 20, most)
 
 
 def _page(query: dict[str, str], name: str, default: int, most: int) -> int:

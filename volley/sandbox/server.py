@@ -32,6 +32,8 @@ from volley.sandbox.number_control import NumberControl
 from volley.sandbox.optouts import OptOuts
 from volley.sandbox.pool import Numbers
 from volley.sandbox.receipts import Receipts
+from volley.sandbox.record_book import RecordBook
+from volley.sandbox.record_room import RecordControl, RecordRoom
 from volley.sandbox.schedule import Schedule
 from volley.sandbox.signing import Signer
 from volley.sandbox.spend import Spend
@@ -120,17 +122,19 @@ class Sandbox:
         queues = Queues(config.account_rate, config.queue_cap_s, config.account_mms_rate)
         schedule = Schedule(config, archive, queues, log, later, receipts, optouts)
         inbound = Inbound(config, self.numbers, optouts, courier)
-        spend = Spend(archive, courier)
+        spend, book = Spend(archive, courier), RecordBook(config, archive, inbound)
         sends = Sends(config, archive, queues, self._faults, receipts, schedule, optouts, spend)
         rooms: tuple[Room, ...] = (
             MessageRoom(archive, inbound),
             schedule,
             optouts,
             deliveries,
+            RecordRoom(book),
             *configuration(config, self.numbers, later.at),
         )
         control = Control(log, self._faults, receipts, self._signer)
-        return App(config, log, sends, rooms, control, (inbound, spend, NumberControl(self.numbers)))
+        controls = (inbound, spend, RecordControl(book), NumberControl(self.numbers))
+        return App(config, log, sends, rooms, control, controls)
 
     async def _listen(self, stack: contextlib.AsyncExitStack, app: App, log: ArrivalLog, later: Later) -> None:
         config = self.config
