@@ -38,7 +38,7 @@ class Report:
         await asyncio.sleep(_FLUSHED_S)
         arrivals = sorted(read(stage.arrivals), key=lambda each: each.at_us)
         views = [view for result in results if (view := await desk.outbox.campaign(result.campaign_id or ""))]
-        senders = await desk.outbox.senders(PROFILE)
+        senders = [view for view in await desk.outbox.senders(PROFILE) if view.sender.type != "carrier_pool"]
         names = [view.campaign.id for view in views]
         async with reading(desk.settings) as reader:
             reports = [await reader.campaign_report(name) for name in names]
