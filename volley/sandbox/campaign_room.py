@@ -13,7 +13,7 @@ from volley.sandbox.changes import Changes
 from volley.sandbox.number_spec import Assignment
 from volley.sandbox.paging import Query, campaign_page
 from volley.sandbox.pool import SandboxNumber
-from volley.sandbox.replies import Refusal, ok
+from volley.sandbox.replies import Refusal, http_reply, ok
 from volley.sandbox.rows import BRAND_ID, TCR_BRAND_ID, campaign_row, telnyx_campaign_id
 
 _SORTS: dict[str, Callable[[tuple[SandboxNumber, Assignment]], object]] = {
@@ -39,6 +39,14 @@ class CampaignRoom:
         self._takes_us = int(seconds * 1e6)
 
     def answer(self, method: bytes, steps: list[str], query: Query, body: bytes) -> bytes | None:
+        """Errors of 10DLC have no `meta`."""
+        try:
+            return self._answer(method, steps, query, body)
+        except Refusal as refusal:
+            errors = [{name: part for name, part in error.items() if name != "meta"} for error in _errors(refusal)]
+            return http_reply(refusal.status, orjson.dumps({"errors": errors}))
+
+    def _answer(self, method: bytes, steps: list[str], query: Query, body: bytes) -> bytes | None:
         match method, steps:
             case b"GET", ["10dlc", "phone_number_campaigns"]:
                 return campaign_page(self._wanted(query), lambda pair: campaign_row(*pair), query)
@@ -108,6 +116,11 @@ class CampaignRoom:
         numbers = self._numbers.all if _of_our_brand(query) else []
         found = [(each, each.campaign) for each in numbers if each.campaign is not None and _in(each.campaign, query)]
         return sorted(found, key=key, reverse=order.startswith("-"))  # type: ignore[arg-type]
+
+
+def _errors(refusal: Refusal) -> list[dict[str, object]]:
+    errors: list[dict[str, object]] = orjson.loads(refusal.body())["errors"]
+    return errors
 
 
 def _of_our_brand(query: Query) -> bool:

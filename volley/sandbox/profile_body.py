@@ -48,7 +48,7 @@ class _Shortener(Body):
 
 
 class ProfileUpdate(Body):
-    """UpdateMessagingProfileRequest."""
+    """UpdateMessagingProfileRequest, and the two fields of redaction that the SDK sends."""
 
     name: str = Field("", min_length=1)
     enabled: bool = True
@@ -66,6 +66,8 @@ class ProfileUpdate(Body):
     mobile_only: bool = False
     smart_encoding: bool = False
     ai_assistant_id: str | None = Field(None, max_length=64)
+    redaction_enabled: bool = False
+    redaction_level: int = 2
     v1_secret: str = ""
 
     def over(self, spec: ProfileSpec) -> ProfileSpec:

@@ -73,6 +73,8 @@ class ProfileSpec:
     resource_group_id: str | None = None
     ai_assistant_id: str | None = None
     health_webhook_url: str | None = None
+    redaction_enabled: bool = False
+    redaction_level: int = 2
     tcr_campaign_id: str | None = "CSANDBX"
     campaign_status: CampaignStatus = "ASSIGNED"
     verification: VerificationStatus | None = "Verified"
