@@ -54,7 +54,7 @@ class Texts:
         self._endpoints = endpoints
         self._url = webhook_url(callback.public_url, callback.account, "") if callback else ""
         failover = callback.failover_url if callback else ""
-        self._failover_url = webhook_url(failover, callback.account, "") if callback and failover else ""
+        self._failover_url = webhook_url(failover, callback.account, "", failover=True) if callback and failover else ""
         self._most = chunks
         self._chunks: OrderedDict[tuple[str, int], Chunk] = OrderedDict()
         self._voices: OrderedDict[str, Voice] = OrderedDict()

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from producer.web.webhooks import LARGEST_BODY, Webhooks
+from producer.web.webhooks import Webhooks
 
 Ping = Callable[[], Awaitable[object]]
 Facts = Callable[[], dict[str, Any]]
@@ -17,8 +17,9 @@ _HEALTH_S = 1.0
 
 def application(webhooks: Webhooks, ping: Ping, facts: Facts) -> web.Application:
     """`ping` raises when Redis does not answer; `facts` are counters to show beside."""
-    app = web.Application(client_max_size=LARGEST_BODY)
+    app = web.Application()
     app.router.add_post("/webhooks/telnyx/{account}", webhooks.receive)
+    app.router.add_post("/webhooks/telnyx/{account}/failover", webhooks.receive_failover)
     app.router.add_get("/healthz", _health(ping, facts))
     return app
 

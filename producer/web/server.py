@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from typing import Any
@@ -12,7 +13,8 @@ from producer.closing import keep_closing
 from producer.records import ledger
 from producer.signals import run_until, stop_event
 from producer.web.app import application
-from producer.web.receipts import Receipts
+from producer.web.intake import Intake
+from producer.web.tally import Tally
 from producer.web.webhooks import Webhooks
 from volley.carrier.reference import secrets_of
 from volley.carrier.signature import public_keys
@@ -39,21 +41,22 @@ async def serve(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         outbox = await _outbox(settings, stack)
         engine = await stack.enter_async_context(ledger(settings))
-        recorder = Recorder(outbox, engine)
+        recorder = Recorder(outbox, engine, inbound_bound=settings.inbound_bound)
         recording = asyncio.create_task(recorder.run())
         stack.push_async_callback(_finish, recorder, recording)
-        receipts = Receipts(outbox.apply_receipts)
-        writing = asyncio.create_task(receipts.run())
-        stack.push_async_callback(_flush, writing)
+        tally = Tally(outbox)
+        intake = Intake(outbox, tally)
+        tasks = [asyncio.create_task(work.run()) for work in (tally, intake.texts, intake.receipts)]
+        stack.push_async_callback(_flush, tasks)
         closing = asyncio.create_task(keep_closing(outbox, engine, settings.unconfirmed_hours))
-        stack.push_async_callback(_flush, closing)
+        stack.push_async_callback(_flush, [closing])
 
         def facts() -> dict[str, Any]:
-            return {"receipts": dict(receipts.counts), "recorder": asdict(recorder.counts)}
+            return {"webhooks": dict(tally.counts), "unused": dict(tally.types), "recorder": asdict(recorder.counts)}
 
-        app = application(_webhooks(settings, receipts), outbox.redis.ping, facts)
+        app = application(_webhooks(settings, intake, tally), outbox.redis.ping, facts)
         await _listen(settings, app, stack)
-        await run_until(stop, asyncio.create_task(_first_to_end(recording, writing)))
+        await run_until(stop, asyncio.create_task(_first_to_end(recording, *tasks)))
         log.info("stopping: %s", facts())
 
 
@@ -66,18 +69,21 @@ async def _outbox(settings: Settings, stack: AsyncExitStack) -> Outbox:
     )
 
 
-def _webhooks(settings: Settings, receipts: Receipts) -> Webhooks:
+def _webhooks(settings: Settings, intake: Intake, tally: Tally) -> Webhooks:
     given = settings.current.public_key
     if not given:
         log.warning("TELNYX_PUBLIC_KEY is not set: every webhook is refused")
     keys = public_keys(given) if given else []
     secrets = secrets_of(settings.secret.get_secret_value()) if settings.secret else []
-    return Webhooks(settings.account, keys, secrets, receipts)
+    return Webhooks(settings.account, keys, secrets, intake, tally)
 
 
 async def _listen(settings: Settings, app: web.Application, stack: AsyncExitStack) -> None:
     # no access log: the addresses of webhooks carry references, and a million lines a day help nobody
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_S)
+    # nothing is decompressed: signatures cover raw bytes, and a small body may hide a huge one
+    runner = web.AppRunner(
+        app, access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_S, auto_decompress=False
+    )
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     try:
@@ -95,9 +101,10 @@ async def _first_to_end(*tasks: asyncio.Task[None]) -> None:
         task.result()
 
 
-async def _flush(writing: asyncio.Task[None]) -> None:
-    writing.cancel()
-    await asyncio.gather(writing, return_exceptions=True)
+async def _flush(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for writing in reversed(tasks):
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
 
 
 async def _finish(recorder: Recorder, recording: asyncio.Task[None]) -> None:

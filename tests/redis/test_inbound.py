@@ -116,3 +116,14 @@ async def test_what_cannot_be_read_is_kept_while_there_is_room(rig: Rig) -> None
 )
 def test_only_a_whole_number_is_a_person(number: str, expected: int | None) -> None:
     assert person(number) == expected
+
+
+async def test_a_stop_that_comes_late_does_not_undo_what_was_removed_by_hand(rig: Rig) -> None:
+    await rig.pool()
+    before = await rig.now_us()
+    await hear(rig.outbox, [word("stop", before)])
+    await rig.outbox.remove_optouts(PROFILE, [ADA])
+    await hear(rig.outbox, [word("stop", before)])
+    assert not await out(rig)
+    await hear(rig.outbox, [word("stop", await rig.now_us() + 1)])
+    assert await out(rig)

@@ -50,9 +50,13 @@ def read(reference: str, secrets: Sequence[bytes]) -> MessageId | None:
         return None
 
 
-def webhook_url(public_url: str, account: str, reference: str) -> str:
-    """The address that Telnyx is to send a message's events to. `public_url` has no slash at its end."""
-    return f"{public_url}/webhooks/telnyx/{account}?ref={reference}"
+def webhook_url(public_url: str, account: str, reference: str, *, failover: bool = False) -> str:
+    """The address that Telnyx is to send a message's events to. `public_url` has no slash at its end.
+
+    What comes to the `failover` address is taken as well, and counted apart, as it tells that the first one failed.
+    """
+    path = f"{account}/failover" if failover else account
+    return f"{public_url}/webhooks/telnyx/{path}?ref={reference}"
 
 
 def reference_in(url: str) -> str:

@@ -43,18 +43,25 @@ def verify(
     Raises:
         Forged: a header is missing or doubled, the time is off by more than the tolerance, or no key fits.
     """
+    stamp, signature = claim(headers, now_s, tolerance_s)
+    signed = stamp.encode() + b"|" + raw
+    if not any(_fits(key, signed, signature) for key in keys):
+        raise Forged("the signature fits none of the public keys")
+
+
+def claim(headers: MultiMapping[str], now_s: float, tolerance_s: float = TOLERANCE_S) -> tuple[str, bytes]:
+    """(timestamp, signature) that a request claims to have: what can be refused before its body is read. Raises Forged."""
     stamp, signature = _only(headers, TIMESTAMP), _bytes(_only(headers, SIGNATURE), _SIGNATURE_BYTES)
     if len(stamp) > _LONGEST_TIMESTAMP or not (stamp.isascii() and stamp.isdigit()):
         raise Forged(f"{TIMESTAMP} is not a time")
-    if abs(now_s - int(stamp)) > tolerance_s:
+    # whole seconds, as the official SDK counts them
+    if abs(int(now_s) - int(stamp)) > tolerance_s:
         raise Forged(
             f"{TIMESTAMP} is more than {tolerance_s:.0f} s away from our clock: old, replayed, or a clock is wrong"
         )
     if signature is None:
         raise Forged(f"{SIGNATURE} is not a signature")
-    signed = stamp.encode() + b"|" + raw
-    if not any(_fits(key, signed, signature) for key in keys):
-        raise Forged("the signature fits none of the public keys")
+    return stamp, signature
 
 
 def _only(headers: MultiMapping[str], name: str) -> str:

@@ -51,11 +51,15 @@ class Said(NamedTuple):
 
 
 class Heard(NamedTuple):
-    """People who were added to opt-outs and removed from them, and words for profiles that are not known here."""
+    """People who were added to opt-outs and removed from them, and what was said to profiles that are not known here."""
 
     added: int
     removed: int
     unknown: int
+
+
+def _no_word(said: Said) -> Word:
+    return Word(said.record.profile if said.record else "", 0, "", 0)
 
 
 def person(number: str) -> int | None:
@@ -80,7 +84,7 @@ async def hear(outbox: Outbox, said: Sequence[Said]) -> Heard:
         TryAgainLater: Redis is away, or did not confirm.
     """
     records = [each.record for each in said if each.record]
-    words = [value for each in said if each.word for value in each.word]
+    words = [value for each in said for value in each.word or _no_word(each)]
     with reaching():
         answer = await outbox.scripts.durable("inbound", pack(records) if records else b"", REMEMBERED_US, *words)
     return Heard(*map(int, answer))

@@ -106,7 +106,7 @@ def test_what_the_carrier_did_not_sign_changes_nothing_and_is_counted(serve: Ser
     old = {**signed(body), "telnyx-timestamp": str(int(time.time()) - 3600)}
     answers = [serve.post(body, {}), serve.post(body, other), serve.post(body + b" ", tampered), serve.post(body, old)]
     assert answers == [403] * 4
-    assert serve.health()["receipts"] == {"refused": 4}
+    assert serve.health()["webhooks"] == {"refused": 4}
     assert serve.stop() == 0
     assert serve.rows("select count(*) from receipts") == [(0,)]
 
@@ -120,10 +120,11 @@ def test_another_account_a_huge_body_and_another_method_are_refused(serve: Serve
 
 
 def test_signed_events_that_are_not_for_us_are_taken_and_dropped(serve: Serve) -> None:
-    inbound, broken = event("in", kind="message.received"), b"[]"
-    assert serve.post(inbound, signed(inbound)) == 200
+    unused, broken = event("in", kind="call.initiated"), b"[]"
+    assert serve.post(unused, signed(unused)) == 200
     assert serve.post(broken, signed(broken)) == 200
-    assert serve.health()["receipts"] == {"ignored": 1, "unreadable": 1}
+    assert serve.health()["webhooks"] == {"ignored": 1, "unreadable": 1}
+    assert serve.health()["unused"] == {"call.initiated": 1}
 
 
 def test_no_number_and_no_text_is_ever_logged(serve: Serve) -> None:

@@ -1,7 +1,7 @@
 -- inbound: what people said. STOP and START count in the order in which they were said, not in that of their arrival.
 -- ARGV: payload for the ledger ('' for none), how long a word is remembered µs,
--- then for each word: profile id, recipient, stop | start, moment µs
--- Returns: {people added to opt-outs, people removed, words for profiles that nobody has synced}
+-- then for each: profile id, recipient, stop | start | '' (no such word), moment µs
+-- Returns: {people added to opt-outs, people removed, those for profiles that nobody has synced}
 --!flags allow-oom
 local oldest = clock() - tonumber(ARGV[2])
 local added, removed, unknown = 0, 0, 0
@@ -18,6 +18,7 @@ local function hear(profile, recipient, word, at)
     unknown = unknown + 1
     return
   end
+  if word == '' then return end
   local who = p .. ':' .. recipient
   if not counts(word, at, call('ZSCORE', K.said, who)) then return end
   call('ZADD', K.said, int(at), who)

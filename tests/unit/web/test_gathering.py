@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
 
-from producer.web.receipts import LARGEST, Receipts
+from producer.web.gathering import LARGEST, Gathering
 from volley.errors import TryAgainLater
 from volley.outbox.events import ReceiptRecord
 
@@ -34,8 +35,8 @@ class Store:
 
 
 @contextlib.asynccontextmanager
-async def running(store: Store) -> AsyncIterator[Receipts]:
-    receipts = Receipts(store.apply)
+async def running(store: Store) -> AsyncIterator[Gathering[ReceiptRecord]]:
+    receipts = Gathering(store.apply, Counter())
     task = asyncio.create_task(receipts.run())
     try:
         yield receipts
@@ -97,12 +98,12 @@ async def test_however_many_writes_fail_the_log_has_a_line_a_second_at_most(capl
             writes += 1
     assert writes == 20
     assert 1 <= len(caplog.records) <= loop.time() - begun + 1
-    assert caplog.records[0].getMessage() == "1 receipts could not be written: TryAgainLater"
+    assert caplog.records[0].getMessage() == "1 webhooks could not be written: TryAgainLater"
 
 
 async def test_what_waits_at_the_end_is_written() -> None:
     store = Store()
-    receipts = Receipts(store.apply)
+    receipts = Gathering(store.apply, Counter())
     task = asyncio.create_task(receipts.run())
     await asyncio.sleep(0)
     adding = asyncio.create_task(receipts.add(record(1)))

@@ -1,18 +1,17 @@
-"""Receipts on their way in: events that arrive within a few milliseconds of each other become one write, and all wait for it."""
+"""Events on their way in: what arrives within a few milliseconds of each other becomes one write, and all wait for it."""
 
 import asyncio
 import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
 
 from volley.errors import TryAgainLater
-from volley.outbox.events import ReceiptRecord
 
 log = logging.getLogger(__name__)
 
-Apply = Callable[[list[ReceiptRecord]], Awaitable[None]]
-"""Makes events durable and merges them into the state; raises when it could not."""
+Item = TypeVar("Item")
 
 GATHER_S = 0.003
 LARGEST = 500
@@ -37,21 +36,27 @@ class _Complaint:
     def tell(self) -> None:
         now_s = time.monotonic()
         if self._untold and now_s >= self._next_s:
-            log.error("%d receipts could not be written: %s", self._untold, self._reason)
+            log.error("%d webhooks could not be written: %s", self._untold, self._reason)
             self._untold, self._next_s = 0, now_s + 1
 
 
-class Receipts:
-    """Gathers events and hands them on, one batch at a time. `run` must be running while `add` is used."""
+class Gathering(Generic[Item]):
+    """Gathers events and hands them on, one batch at a time. `run` must be running while `add` is used.
 
-    def __init__(self, apply: Apply) -> None:
+    `apply` makes a batch durable and raises when it could not. Counted under `applied` (the name given), deferred, late.
+    """
+
+    def __init__(
+        self, apply: Callable[[list[Item]], Awaitable[object]], counts: Counter[str], applied: str = "applied"
+    ) -> None:
         self._apply = apply
-        self._waiting: list[tuple[ReceiptRecord, asyncio.Future[None]]] = []
+        self._applied = applied
+        self._waiting: list[tuple[Item, asyncio.Future[None]]] = []
         self._arrived = asyncio.Event()
-        self.counts: Counter[str] = Counter()
+        self.counts = counts
         self._lost = _Complaint()
 
-    async def add(self, record: ReceiptRecord) -> None:
+    async def add(self, record: Item) -> None:
         """Returns once the event is durable.
 
         Raises:
@@ -87,7 +92,7 @@ class Receipts:
             batch, self._waiting = self._waiting[:LARGEST], self._waiting[LARGEST:]
             await self._write(batch)
 
-    async def _write(self, batch: list[tuple[ReceiptRecord, asyncio.Future[None]]]) -> None:
+    async def _write(self, batch: list[tuple[Item, asyncio.Future[None]]]) -> None:
         failure: TryAgainLater | None = None
         try:
             await self._apply([record for record, _ in batch])
@@ -95,7 +100,7 @@ class Receipts:
             self._lost.count(len(batch), type(error).__name__)
             failure = TryAgainLater("the event could not be written")
         self._lost.tell()
-        self.counts["deferred" if failure else "applied"] += len(batch)
+        self.counts["deferred" if failure else self._applied] += len(batch)
         for _, done in batch:
             if done.done():
                 continue  # it waited too long and has been answered
