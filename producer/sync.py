@@ -4,6 +4,7 @@ What is not ready is out of the pool, with its reason; readiness is judged in on
 """
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +27,7 @@ from volley.settings import Rates, Settings
 class Synced:
     """What a sync came to. `rate` is what the usable numbers make together; `allowed` what a push to new people may reach:
     under the limits of account and profile, and with the class that ends last with its share. `kept` numbers serve the
-    people who are pinned to them and nobody else.
+    people who are pinned to them and nobody else. `warnings` counts the causes that block nothing.
     """
 
     profile: str
@@ -38,6 +39,7 @@ class Synced:
     rate: float
     allowed: float
     weights: dict[str, int]
+    warnings: dict[str, int]
     facts: ProfileFacts
     not_ready: tuple[Readiness, ...]
 
@@ -99,9 +101,16 @@ async def sync(settings: Settings, outbox: Outbox, profile_id: str) -> Synced:
         rate=sum(sender.rate_milli for sender in enlisted.usable) / 1000,
         allowed=round(_allowed(profile_id, enlisted.usable, rates, await outbox.weights(profile_id)), 3),
         weights={str(kind): weight for kind, weight in (found.profile.weights or {}).items()},
+        warnings=warnings(found.judged),
         facts=known,
         not_ready=enlisted.not_ready,
     )
+
+
+def warnings(judged: Sequence[Readiness]) -> dict[str, int]:
+    """How many numbers have each finding that blocks nothing, the most frequent first."""
+    causes = Counter(each.cause for found in judged for each in found.findings if not each.blocking)
+    return dict(causes.most_common())
 
 
 async def _store(

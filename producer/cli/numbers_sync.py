@@ -19,6 +19,9 @@ def show(synced: Synced) -> None:
     )
     _settings(synced)
     _not_ready(synced)
+    if synced.warnings:
+        counts = ", ".join(f"{cause} {count}" for cause, count in synced.warnings.items())
+        say(f"\nwarnings, which block nothing (volley numbers doctor explains them): {counts}")
 
 
 def _settings(synced: Synced) -> None:

@@ -134,9 +134,11 @@ def test_a_sync_names_those_that_are_not_ready_and_where_ours_differs(numbers: R
     assert (synced["numbers"], synced["usable"], len(synced["not_ready"])) == (34, 7, 27)
     assert all(set(each) == {"number", "reason", "remedy"} for each in synced["not_ready"])
     assert synced["profile_settings"]["sticky"] is True
+    assert synced["warnings"]["no_webhook"] == 33
     assert any("pins are kept for 8 days" in each for each in synced["deviations"])
     said = numbers("sync", "--profile", SHOP).stdout
     assert "7 of 34 numbers can send" in said
+    assert "no_webhook 33" in said
     assert "pins are kept for 8 days" in said
     assert said.count("not enabled for SMS") == 20
     assert "… and 7 more: volley numbers doctor" in said
