@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from producer.absence import absence
 from producer.request import PushRequest
+from producer.rules import MMS_COUNTRIES
 from volley.errors import RefusedByPolicy, UnusableInput
 from volley.numbers import NotSendable, e164, parse
 from volley.outbox.outbox import Outbox
@@ -94,7 +95,9 @@ async def choose(outbox: Outbox, settings: Settings, request: PushRequest) -> Ca
         cast = _pooled(request, pool, usable, sync)
         cast = replace(cast, router=await outbox.router(request.profile), routed=bool(settings.routes))
         if cast.unbound and not cast.serves("US"):
-            raise UnusableInput(f"the pool of profile {request.profile} is for pushes that name their sender: give --from")
+            raise UnusableInput(
+                f"the pool of profile {request.profile} is for pushes that name their sender: give --from"
+            )
     return _media(replace(cast, facts=facts)) if request.media else replace(cast, facts=facts)
 
 
@@ -151,14 +154,19 @@ def _spelled(sender: str, region: str | None) -> str:
 
 
 def _media(cast: Cast) -> Cast:
-    """Only who sends MMS serves an MMS. Where nobody does, all of it goes as text, if that is wished."""
+    """Whoever may get an MMS must be able to send one. Where nobody can, all of it goes as text, if that is wished."""
     request = cast.request
     wish = request.mms_fallback
     by_text = wish == "sms" if wish is not None else bool(cast.facts and cast.facts.mms_fall_back_to_sms)
-    able = tuple(sender for sender in cast.serving if sender.mms)
-    if able:
-        paced = tuple(sender for sender in cast.paced if sender.mms or sender.type == "carrier_pool")
-        return replace(cast, serving=able, paced=paced, by_text=by_text)
+    theirs = {sender.number: sender for home in MMS_COUNTRIES for sender in cast.serves(home)}
+    unable = [number for number, sender in theirs.items() if not sender.mms]
+    if len(unable) < len(theirs) and (not unable or request.carrier_pool):
+        return replace(cast, by_text=by_text)
+    if len(unable) < len(theirs):
+        raise UnusableInput(
+            f"{len(unable)} of {len(theirs)} numbers of the pool that serve {' and '.join(MMS_COUNTRIES)} cannot send MMS"
+            f" ({', '.join(unable[:3])}): name one that can with --from, give --carrier-pool, or unassign them"
+        )
     if not by_text:
         who = "no number of the pool can" if cast.sender is None else "the sender cannot"
         raise UnusableInput(

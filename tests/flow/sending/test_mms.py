@@ -1,7 +1,6 @@
 """MMS: what arrives, who gets a text with links instead, what media are refused, and what it costs."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from tests.flow.sending.conftest import CA, DE, GB, US, Opening, Scene
 from volley.errors import UnusableInput
 from volley.profile import ProfileFacts
 from volley.sandbox.config import PROFILE_ID
+from volley.sender import Sender
 
 JPG, PNG = "https://cdn.example.com/a.jpg", "https://cdn.example.com/b.png"
 UNSEEN = {"media": (JPG, PNG), "media_check": False}
@@ -109,15 +109,30 @@ async def test_where_nobody_sends_mms_all_of_it_is_texts_or_nothing(scene: Scene
     assert all("media_urls" not in post.body for post in scene.wire.posts)
 
 
-async def test_only_who_sends_mms_serves_an_mms(scene: Scene) -> None:
+async def test_a_pool_of_which_some_cannot_send_mms_names_them_and_its_able_ones_may_be_named(scene: Scene) -> None:
     able, other = scene.pool["long_code"]
-    await scene.sync("long_code")
-    views = {view.sender.number: view.sender for view in await scene.outbox.senders(PROFILE_ID)}
-    await scene.outbox.sync_senders(
-        PROFILE_ID, [replace(views[able], mms=True), views[other]], facts=ProfileFacts(PROFILE_ID)
-    )
-    campaign_id = await scene.sent(await scene.push([US + n for n in range(20)], **UNSEEN))
-    assert {line["from"] for line in (await scene.export(campaign_id)).values()} == {able}
+    made = [Sender(number, "long_code", PROFILE_ID, "US", 100_000, mms=number == able) for number in (able, other)]
+    await scene.outbox.sync_senders(PROFILE_ID, made)
+    with pytest.raises(UnusableInput, match=f"1 of 2 numbers .* cannot send MMS .*{other[1:]}"):
+        await scene.push([US], **UNSEEN)
+    assert (await scene.push([US], sender=able, **UNSEEN)).accepted == 1
+    with pytest.raises(UnusableInput, match="the sender cannot send MMS"):
+        await scene.push([US], sender=other, **UNSEEN)
+
+
+async def test_numbers_that_serve_other_countries_need_no_mms_to_stand_in_by_text(scene: Scene) -> None:
+    home, abroad = scene.pool["long_code"]
+    made = [
+        Sender(home, "long_code", PROFILE_ID, "US", 100_000, mms=True, reach="CA,US"),
+        Sender(abroad, "long_code", PROFILE_ID, "GB", 100_000, reach="!CA,US"),
+    ]
+    await scene.outbox.sync_senders(PROFILE_ID, made, facts=FALLS_BACK)
+    campaign_id = await scene.sent(await scene.push([US, GB], **UNSEEN))
+    lines = await scene.export(campaign_id)
+    assert {to: (line["from"], line["encoding"], line["status"]) for to, line in lines.items()} == {
+        f"+{US}": (home, "MMS", "submitted"),
+        f"+{GB}": (abroad, "GSM-7", "submitted"),
+    }
 
 
 async def test_a_dry_run_counts_mms_and_texts_and_prices_each_as_what_it_is(scene: Scene) -> None:
