@@ -32,7 +32,7 @@ class Content(NamedTuple):
 class Draft(NamedTuple):
     """A send that is in order. `webhook_url` and its failover are resolved: the message's own, else the profile's.
 
-    `standby` are the URLs that are tried after those; `odd` what is unusual about the message.
+    `standby` are the URLs that are tried after the first; empty: only the failover is. `odd`: what is unusual about the message.
     """
 
     number: SandboxNumber
@@ -227,9 +227,10 @@ def webhooks_of(body: dict[str, object], profile: SandboxProfile) -> tuple[str, 
     spec = profile.spec
     if not spec.webhook_url or body.get("use_profile_webhooks") is False:
         return url, failover, ()
-    first, second = url or spec.webhook_url, failover or spec.webhook_failover_url
-    standby = (spec.webhook_url, spec.webhook_failover_url) if url else ()
-    return first, second, tuple(each for each in standby if each and each not in (first, second))
+    failover_shown = failover or spec.webhook_failover_url
+    if not url:
+        return spec.webhook_url, failover_shown, ()
+    return url, failover_shown, (failover, spec.webhook_url, spec.webhook_failover_url)
 
 
 def _url(url: object) -> str:

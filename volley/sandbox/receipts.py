@@ -32,9 +32,9 @@ class Receipts:
 
     def follow(self, taken: Taken, draft: Draft) -> None:
         if self._spec.mode == "defer":
-            self._deferred.append((taken, _urls(draft)))
+            self._deferred.append((taken, urls_of(draft)))
         elif self._spec.mode == "on":
-            self._schedule(taken, _urls(draft))
+            self._schedule(taken, urls_of(draft))
 
     def release(self, limit: int) -> int:
         """Lets deferred receipts go, the oldest first; how many messages."""
@@ -67,8 +67,10 @@ class Receipts:
             self._courier.post(Event(data, urls))
 
 
-def _urls(draft: Draft) -> tuple[str, ...]:
-    return tuple(url for url in (draft.webhook_url, draft.webhook_failover_url, *draft.standby) if url)
+def urls_of(draft: Draft) -> tuple[str, ...]:
+    """Where the webhooks of a message go, in the order in which they are tried."""
+    standby = draft.standby or (draft.webhook_failover_url,)
+    return tuple(dict.fromkeys(url for url in (draft.webhook_url, *standby) if url))
 
 
 def shift_us() -> int:

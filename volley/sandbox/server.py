@@ -16,6 +16,7 @@ from volley.errors import TryAgainLater
 from volley.sandbox.app import App, Room
 from volley.sandbox.archive import Archive
 from volley.sandbox.arrivals import Arrival, ArrivalLog
+from volley.sandbox.clicks import Clicks
 from volley.sandbox.config import SandboxConfig
 from volley.sandbox.configuration import configuration
 from volley.sandbox.control import Control
@@ -133,7 +134,7 @@ class Sandbox:
             *configuration(config, self.numbers, later.at),
         )
         control = Control(log, self._faults, receipts, self._signer)
-        controls = (inbound, spend, RecordControl(book), NumberControl(self.numbers))
+        controls = (inbound, Clicks(archive, courier), spend, RecordControl(book), NumberControl(self.numbers))
         return App(config, log, sends, rooms, control, controls)
 
     async def _listen(self, stack: contextlib.AsyncExitStack, app: App, log: ArrivalLog, later: Later) -> None:

@@ -170,6 +170,8 @@ async def _validated(response: httpx.Response) -> None:
         for each in data.get("to") or ():
             each["status"] = {"scheduled": "queued", "cancelled": "queued"}.get(each.get("status"), each.get("status"))
     path = response.request.url.path.removeprefix("/v2")
+    if path.startswith("/webhook_deliveries/") and response.status_code == 404:
+        return  # of this answer the file says nothing
     inbound = isinstance(data, dict) and data.get("direction") == "inbound"
     cancelled = response.request.method == "DELETE"
     validate_answer(response.request.method, path, response.status_code, body, closed=not (inbound or cancelled))
