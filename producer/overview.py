@@ -4,7 +4,7 @@ from time import time_ns
 
 from producer import documents
 from producer.documents import Document
-from producer.standstill import reasons
+from producer.standstill import reasons, surprises
 from volley.errors import TryAgainLater, UnusableInput
 from volley.ledger.stream import LedgerStream
 from volley.outbox.outbox import Outbox
@@ -69,7 +69,8 @@ async def status(outbox: Outbox, account: str, *, relaxed: bool) -> Document:
         "rests": [documents.rest(each, account) for each in rests],
         "notes": reasons(
             live, len(workers), await outbox.ledger_length(), outbox.ledger_bound, rests, list(profiles.values())
-        ),
+        )
+        + list(surprises(workers)),
         "unknown": sum(view.counts["unknown"] for view in views),
         "ledger_lag_seconds": round(await LedgerStream(outbox.redis, outbox.keys.ledger, "status").lag_seconds(), 3),
     }

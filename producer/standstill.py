@@ -1,10 +1,11 @@
 """Why nothing moves, or not all of it: sentences for people who look at `volley status`."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from volley.outbox.rests import RestView
-from volley.outbox.views import CampaignView, ProfileView
+from volley.outbox.views import CampaignView, ProfileView, WorkerView
 
 _WIDE = {"account": "the account", "mms": "MMS of the account"}
 MOST = 5
@@ -29,6 +30,15 @@ def reasons(
             " see that volley serve runs and its database is there"
         )
     return [*found, *_resting(rests), *_unserved(profiles), *_paused(live)]
+
+
+def surprises(workers: Sequence[WorkerView]) -> Iterator[str]:
+    """Error codes of the carrier that no table has: somebody should look at them."""
+    found: Counter[str] = Counter()
+    for worker in workers:
+        found.update(worker.unknown_codes)
+    for code, count in found.most_common(MOST):
+        yield f"the carrier refused {count} messages with {code}, a code that this release does not know: they ended so"
 
 
 def _resting(rests: Sequence[RestView]) -> Iterator[str]:

@@ -9,11 +9,12 @@ import asyncio
 import logging
 import random
 import time
-from collections import deque
+from collections import Counter, deque
 from time import monotonic
 from typing import NamedTuple
 
-from volley.carrier.outcome import LATE, UNREACHABLE, Accepted, NotSent, Outcome
+from volley.carrier.codes import policy
+from volley.carrier.outcome import LATE, UNREACHABLE, Accepted, NotSent, Outcome, Refused
 from volley.carrier.telnyx import Carrier
 from volley.outbox.chunks import Chunk
 from volley.outbox.events import AttemptRecord
@@ -50,7 +51,10 @@ class Granted(NamedTuple):
 
 
 class Delivery:
-    """`slots` bounds how many are sent at once; `low` is how few wait when more may be taken."""
+    """`slots` bounds how many are sent at once; `low` is how few wait when more may be taken.
+
+    `unknown_codes` counts refusals by error codes that this release does not know: they ended their messages.
+    """
 
     def __init__(self, carrier: Carrier, texts: Texts, settler: Settler, *, slots: int, max_attempts: int) -> None:
         self._carrier = carrier
@@ -67,6 +71,7 @@ class Delivery:
         self._parked: list[asyncio.Future[bool]] = []
         self._unreachable = 0
         self._closed_until = 0.0
+        self.unknown_codes: Counter[str] = Counter()
         self.freed = asyncio.Event()
         self.stopped = asyncio.Event()
 
@@ -174,12 +179,19 @@ class Delivery:
     def _hand_over(
         self, token: str, grant: Grant, member: Member, outcome: Outcome, record: AttemptRecord | None
     ) -> None:
+        if isinstance(outcome, Refused) and outcome.code and not policy(outcome.code, outcome.status).known:
+            self._tell_of(outcome.code)
         step = after(outcome, grant.spent, most=self._most, now_s=time.time(), chance=random.random())
         if record is not None:
             self._watch_the_way(outcome)
         self._settler.add(token, grant, step, record)
         if step.rest is not None:
             self._settler.rest(bucket_of(step.rest.scope, member.profile_index, grant.sender), step.rest)
+
+    def _tell_of(self, code: str) -> None:
+        self.unknown_codes[code] += 1
+        if self.unknown_codes[code] == 1:
+            log.warning("the carrier refused with %r, a code that this release does not know: such messages end", code)
 
     def _watch_the_way(self, outcome: Outcome) -> None:
         """The carrier cannot be reached: all wait a little, longer each time, instead of each message trying for itself."""

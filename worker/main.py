@@ -208,6 +208,7 @@ class WorkerProcess:
                 "started_us": self._started_us,
                 "in_flight": self._delivery.in_flight,
                 "rate": (started - before) / _PRESENCE_S,
+                "unknown_codes": " ".join(f"{code}:{n}" for code, n in self._delivery.unknown_codes.most_common(10)),
             }
             before = started
             try:

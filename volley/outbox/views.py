@@ -67,6 +67,8 @@ class WorkerView:
     seen_us: int
     in_flight: int
     rate: float
+    unknown_codes: Mapping[str, int] = field(default_factory=dict)
+    """How many messages it gave up for error codes of the carrier that it does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +245,11 @@ async def _unserved(client: Redis, keys: Keys, index: int, waiting: list[Campaig
     return sum(await pipeline.execute())
 
 
+def _counts(text: str) -> dict[str, int]:
+    pairs = (word.rpartition(":") for word in text.split())
+    return {name: int(count) for name, _, count in pairs}
+
+
 async def workers(client: Redis, keys: Keys) -> list[WorkerView]:
     """Workers that have shown life in the last 15 s."""
     found = []
@@ -258,6 +265,7 @@ async def workers(client: Redis, keys: Keys) -> list[WorkerView]:
                     seen_us=_number(fields, "seen_us"),
                     in_flight=_number(fields, "in_flight"),
                     rate=float(fields.get(b"rate", 0)),
+                    unknown_codes=_counts(fields.get(b"unknown_codes", b"").decode()),
                 )
             )
     return found
