@@ -125,6 +125,10 @@ class Desk:
         await self.recorder.catch_up()
         return outcome
 
+    async def waiting(self) -> bool:
+        """Whether something stands in the stream."""
+        return bool(await self.outbox.ledger_length())
+
     async def row(self, push: Push, i: int) -> dict[str, Any]:
         chunk, offset = divmod(i, push.size)
         place = (messages.c.campaign_id == push.campaign.id, messages.c.chunk == chunk, messages.c.offset == offset)

@@ -1,14 +1,20 @@
 """A message that the carrier took and never spoke of again is closed by timeout, in Redis, stream and ledger alike."""
 
+import asyncio
+import contextlib
 from dataclasses import replace
 
 from sqlalchemy import func, select
 
-from producer.closing import close_stuck
+from producer.closing import close_stuck, keep_closing
 from tests.flow.ledger.conftest import T0, Push
 from tests.flow.reconcile.conftest import HOUR, Books, Desk
+from tests.flow.worker.conftest import eventually
+from volley.embedded import free_port
 from volley.ledger.schema import receipts
 from volley.ledger.stuck import stuck
+from volley.outbox.connect import client
+from volley.outbox.outbox import Outbox
 
 HOURS = 72.0
 DUE = T0 + 73 * HOUR
@@ -94,3 +100,26 @@ async def test_closing_twice_before_the_recorder_came_by_is_the_same_as_once(des
     async with desk.engine.connect() as connection:
         assert await connection.scalar(select(func.count()).select_from(receipts)) == 1
     assert (await desk.row(push, 0))["status_us"] == (await desk.row(push, 0))["submitted_us"] + 72 * HOUR
+
+
+async def test_serve_closes_again_and_again_and_outlives_what_goes_wrong(desk: Desk, push: Push) -> None:
+    await taken(desk, push, 0)
+    nobody = Outbox(client(f"redis://127.0.0.1:{free_port()}"), "test")
+    closing = [
+        asyncio.create_task(keep_closing(outbox, desk.engine, HOURS, first_s=0, every_s=0.01))
+        for outbox in (nobody, desk.outbox)
+    ]
+    try:
+        await eventually(desk.waiting)
+        await desk.recorder.catch_up()
+        assert (await desk.row(push, 0))["status"] == "unconfirmed"
+        await desk.feed.attempts(push.attempt(1))
+        await desk.recorder.catch_up()
+        await eventually(desk.waiting)
+        assert not any(task.done() for task in closing)
+    finally:
+        for task in closing:
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*closing)
+        await nobody.redis.aclose()
