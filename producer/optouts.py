@@ -41,6 +41,14 @@ def read(file: Path, region: str | None) -> OptOuts:
         raise UnusableInput(f"{file}: {error.strerror}") from None
 
 
+def one(number: str, region: str | None) -> int:
+    """One number, as `read` would take it. Raises UnusableInput."""
+    try:
+        return parse(number, region.upper() if region else None)
+    except NotSendable as error:
+        raise UnusableInput(f"this is no number: {error.reason}; write it as +12025550123, or add --region") from None
+
+
 def _cells(stream: BinaryIO, name: str) -> Iterator[tuple[int, str]]:
     """(line, number as it stands there)."""
     data = stream.read(_LARGEST)

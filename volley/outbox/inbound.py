@@ -101,13 +101,21 @@ async def hand_on(outbox: Outbox, documents: Sequence[Mapping[str, Any]], bound:
 
 
 async def read_on(outbox: Outbox, after: str, *, wait_ms: int) -> list[tuple[str, dict[str, Any]]]:
-    """(id, text) of what was handed on after an id (`$`: from now on, `0`: all that is there); waits for the first of them."""
+    """(id, text) of what was handed on after an id (`0`: all that is there); waits for the first of them."""
     with reaching():
         answer = await outbox.redis.execute_command(
             "XREAD", "COUNT", 100, "BLOCK", wait_ms, "STREAMS", outbox.keys.of("inbound"), after
         )
     entries = next(iter(answer))[1] if answer else []
     return [(entry_id.decode(), orjson.loads(fields[FIELD.encode()])) for entry_id, fields in entries]
+
+
+async def newest(outbox: Outbox) -> str:
+    """The id of what was handed on last: reading after `$` would miss what comes between two reads."""
+    with reaching():
+        entries = await outbox.redis.execute_command("XREVRANGE", outbox.keys.of("inbound"), "+", "-", "COUNT", 1)
+    found: str = entries[0][0].decode() if entries else "0"
+    return found
 
 
 async def keep(outbox: Outbox, body: bytes, reason: str) -> bool:
