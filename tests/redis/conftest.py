@@ -77,9 +77,11 @@ class Rig:
             await self.outbox.admit(campaign.id, index, encode(chunk), len(chunk))
         return campaign
 
-    async def push(self, *chunks: Chunk, plan: bool = True, **fields: object) -> Campaign:
+    async def push(
+        self, *chunks: Chunk, plan: bool = True, refused: tuple[str, ...] = (), **fields: object
+    ) -> Campaign:
         campaign = await self.open(*chunks, **fields)
-        await self.outbox.seal(campaign, key_ttl_s=60)
+        await self.outbox.seal(campaign, key_ttl_s=60, refused=refused)
         for index, chunk in enumerate(chunks if plan else ()):
             assert await self.plan(campaign, index, chunk)
         return campaign

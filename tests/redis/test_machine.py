@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from tests.redis.conftest import PROFILE, Rig, chunk_of, people, receipt, sender
+from tests.redis.test_routes import british
 from volley.campaign import Campaign
 from volley.embedded import EmbeddedValkey
-from volley.outbox.flights import AT_HEAD, NO_ATTEMPT, NOT_SPENT, OTHER_SENDER, Flight
+from volley.outbox.flights import AT_HEAD, NO_ATTEMPT, NOT_SPENT, OTHER_SENDER, Flight, Grant
 from volley.outbox.outbox import Outbox
 from volley.state import MOVES_ARG
 
@@ -49,15 +50,22 @@ class Life(RuleBasedStateMachine):
     @initialize(classes=st.booleans())
     def begin(self, classes: bool) -> None:
         self.do(self.client.flushall())
-        self.join(classes, 0)
+        self.join(classes, 0, ["*"] * SENDERS, 0, True, False)
         self.do(self.rig.rate("a", 100_000))
+        self.do(self.rig.rate("m", 100_000))
 
-    @rule(sizes=st.lists(st.integers(1, 4), min_size=1, max_size=3), urgent=st.booleans(), named=st.booleans())
-    def push(self, sizes: list[int], urgent: bool, named: bool) -> None:
-        chunks = [chunk_of(people(n, k)) for k, n in enumerate(sizes)]
-        number = sender(0).number if named else None
-        act = self.rig.push(*chunks, plan=False, priority="urgent" if urgent else "bulk", sender=number)
-        self.campaigns.append(self.do(act))
+    @rule(
+        sizes=st.lists(st.integers(1, 4), min_size=1, max_size=3),
+        urgent=st.booleans(),
+        named=st.booleans(),
+        mms=st.booleans(),
+    )
+    def push(self, sizes: list[int], urgent: bool, named: bool, mms: bool) -> None:
+        chunks = [chunk_of([*people(n, k), *british(1, k)]) for k, n in enumerate(sizes)]
+        asked: dict[str, Any] = {"priority": "urgent" if urgent else "bulk", "media": ("https://a.b/c",) if mms else ()}
+        if named:
+            asked |= {"sender": sender(0).number, "fallback": sender(1).number, "refused": ("GB",)}
+        self.campaigns.append(self.do(self.rig.push(*chunks, plan=False, **asked)))
         self.sizes = getattr(self, "sizes", {}) | {self.campaigns[-1].id: chunks}
 
     @rule(n=pick)
@@ -74,8 +82,16 @@ class Life(RuleBasedStateMachine):
             place = (grant.campaign, grant.chunk, grant.offset)
             assert place not in self.out, "granted while it may be on its way"
             self.out.add(place)
+            assert self.may_serve(grant), "granted to a sender that may not send there"
         if flight.grants:
             self.flights.append(flight)
+
+    def may_serve(self, grant: Grant) -> bool:
+        campaign = next(each for each in self.campaigns if each.id == grant.campaign)
+        home = "GB" if grant.to in british(PEOPLE) else "US"
+        if campaign.sender:
+            return grant.sender == (2 if home == "GB" else 1)
+        return self.reaches[grant.sender - 1] in ("*", home)
 
     @rule(n=pick, state=st.sampled_from("a.x?oz"), some=pick, flags=st.sampled_from(FLAGS), waits=st.booleans())
     def settle(self, n: int, state: str, some: int, flags: int, waits: bool) -> None:
@@ -126,11 +142,24 @@ class Life(RuleBasedStateMachine):
         for member in self.do(self.client.zrange(self.rig.keys.of("later"), 0, -1)):
             self.do(self.client.zadd(self.rig.keys.of("later"), {member: 1}))
 
-    @rule(classes=st.booleans(), absent=st.integers(0, SENDERS))
-    def join(self, classes: bool, absent: int) -> None:
+    @rule(
+        classes=st.booleans(),
+        absent=st.integers(0, SENDERS),
+        reaches=st.lists(st.sampled_from(["*", "US", "GB"]), min_size=SENDERS, max_size=SENDERS),
+        kept=st.integers(0, SENDERS),
+        sticky=st.booleans(),
+        geomatch=st.booleans(),
+    )
+    def join(self, classes: bool, absent: int, reaches: list[str], kept: int, sticky: bool, geomatch: bool) -> None:
         kinds = ["long_code", "toll_free", "toll_free"]
-        there = [sender(n, 100_000, type=kinds[n]) for n in range(SENDERS) if n != absent - 1]
-        self.do(self.rig.sync(there, {"long_code": 1, "toll_free": 2} if classes else None))
+        there = [
+            sender(n, 100_000, type=kinds[n], reach=reaches[n], kept=n == kept - 1)
+            for n in range(SENDERS)
+            if n != absent - 1
+        ]
+        weights = {"long_code": 1, "toll_free": 2} if classes else None
+        self.do(self.rig.sync(there, weights, sticky=sticky, geomatch=geomatch))
+        self.reaches = reaches
 
     @rule(n=st.integers(1, SENDERS), evicts=st.booleans())
     def rest(self, n: int, evicts: bool) -> None:
@@ -181,7 +210,7 @@ class LifeToItsEnd(Life):
             super().teardown()
 
     def finish(self) -> None:
-        self.join(True, 0)
+        self.join(True, 0, ["*"] * SENDERS, 0, True, False)
         for n, campaign in enumerate(self.campaigns):
             self.control(n, "resume")
             for _ in range(campaign.chunks):

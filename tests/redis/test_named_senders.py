@@ -6,6 +6,7 @@ from tests.redis.conftest import OTHER_PROFILE, PROFILE, Rig, chunk_of, people, 
 from tests.redis.test_pacing import drain, worst_excess
 from tests.redis.test_pool_scripts import evict, senders_of
 from tests.redis.test_routes import british, mixed, sent, spin
+from volley.campaign import Campaign
 from volley.errors import UnusableInput
 from volley.message import MessageId
 from volley.outbox.views import pins
@@ -19,12 +20,8 @@ def named(number: str = "ACME", rate: int = 1000) -> Sender:
     return Sender(number, "alphanumeric", PROFILE, rate_milli=rate * 1000)
 
 
-async def push_with_fallback(rig: Rig, numbers: list[int], refused: tuple[str, ...]):  # type: ignore[no-untyped-def]
-    chunk = chunk_of(numbers)
-    campaign = await rig.open(chunk, sender="ACME", fallback=sender(0).number)
-    await rig.outbox.seal(campaign, key_ttl_s=60, refused=refused)
-    assert await rig.plan(campaign, 0, chunk)
-    return campaign
+async def push_with_fallback(rig: Rig, numbers: list[int], refused: tuple[str, ...]) -> Campaign:
+    return await rig.push(chunk_of(numbers), sender="ACME", fallback=sender(0).number, refused=refused)
 
 
 async def test_countries_that_refuse_a_sender_id_get_the_fallback(rig: Rig) -> None:
