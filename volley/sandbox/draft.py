@@ -59,6 +59,8 @@ class Desk:
 
     def check(self, body: dict[str, object], endpoint: Endpoint = MESSAGES) -> Draft:
         """Raises Refusal."""
+        if endpoint is not MESSAGES:
+            endpoint.check(body)
         to = body.get("to")
         if not isinstance(to, str) or not _TO(to):
             raise _no_recipient(to)
@@ -120,7 +122,6 @@ class Desk:
             plain = self._numbers.plain.get(name)
             if plain is not None and (not profile_id or profile_id == plain[1].spec.id):
                 return plain
-        endpoint.check(body)
         number = self._sender(body, to, endpoint)
         if number.profile is None:
             raise Refusal("40305", pointer="/from")
@@ -153,7 +154,7 @@ class Desk:
         if number.type == "alphanumeric" and not profile_id:
             raise Refusal("10004", "messaging_profile_id is required.", pointer="/messaging_profile_id")
         if number.flaw:
-            raise Refusal(number.flaw, pointer="/from")
+            raise _flawed(number)
         return number
 
     def _profile(self, profile_id: object) -> SandboxProfile:
