@@ -125,7 +125,7 @@ def enabled(profile: Profile) -> Verdict:
             check, "is disabled: the carrier refuses every message", f"volley profiles update {profile.id} --enabled"
         )
     if not profile.whitelisted_destinations:
-        todo = f"volley profiles update {profile.id} with the countries that you send to"
+        todo = f"volley profiles update {profile.id} --destination US, once for each country that you send to"
         return failed(check, "has no whitelisted destinations: nothing can be sent", todo)
     return ok(check, f"enabled, sends to {', '.join(profile.whitelisted_destinations[:12])}")
 
@@ -135,7 +135,7 @@ def webhook(profile: Profile, settings: Settings) -> Verdict:
     check = f"profile {profile.id}: webhooks"
     if profile.webhook_api_version != "2":
         return failed(
-            check, f"come in API version {profile.webhook_api_version}, which Volley does not read", "set it to 2"
+            check, f"come in API version {profile.webhook_api_version}, which Volley does not read", "set it to 2 in the portal"
         )
     if not settings.public_url:
         return ok(check, "API version 2; VOLLEY_PUBLIC_URL is not set, so none is expected")
