@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from volley.carrier.alphanumeric import keeps_rules
 from volley.errors import UnusableInput
 
 Shape = Literal["number", "short_code", "alphanumeric"]
@@ -16,7 +17,6 @@ _SHOWN = 10
 _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
 _SHORT_CODE = re.compile(r"[0-9]{3,8}")
 _NO_PLUS = re.compile(r"[0-9]{9,15}")
-_ALPHANUMERIC = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def named(word: str) -> Named:
 
 def alphanumeric(name: str) -> bool:
     """Whether that may be an alphanumeric sender ID."""
-    return _ALPHANUMERIC.fullmatch(name) is not None
+    return keeps_rules(name)
 
 
 def read(words: Iterable[str], file: Path | None = None) -> Names:

@@ -1,10 +1,10 @@
 """What the carrier takes of nobody, whoever the recipients are: sender IDs, media and moments that no row could make right."""
 
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
+from volley.carrier.alphanumeric import is_alphanumeric, keeps_rules
 from volley.errors import UnusableInput
 
 MAX_MEDIA = 10
@@ -15,17 +15,10 @@ LATEST = timedelta(days=5)
 """How far ahead the carrier schedules (Telnyx, scheduling of SMS and MMS)."""
 MMS_COUNTRIES = ("US", "CA")
 
-_ALPHANUMERIC = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}")
-
-
-def is_alphanumeric(sender: str) -> bool:
-    """Whether this is meant as an alphanumeric sender ID: numbers hold no letters."""
-    return any(char.isalpha() for char in sender)
-
 
 def check_sender(sender: str) -> None:
     """Raises UnusableInput for an alphanumeric ID that the carrier's rules exclude."""
-    if is_alphanumeric(sender) and not _ALPHANUMERIC.fullmatch(sender):
+    if is_alphanumeric(sender) and not keeps_rules(sender):
         raise UnusableInput(
             f"sender {sender[:20]!r}: an alphanumeric ID has 1 to 11 characters, of A-Z, a-z, 0-9 and space,"
             " and at least one letter"

@@ -134,7 +134,7 @@ def _empty(found: Members) -> UnusableInput:
     profile = found.profile.id
     if not found.judged:
         return UnusableInput(
-            f"the pool of profile {profile} is empty: it has no numbers; assign some (volley numbers assign), then sync again"
+            f"the pool of profile {profile} is empty: it has no numbers; assign numbers to it (volley numbers assign), then sync again"
         )
     first = next((each.blocking[0] for each in found.judged if each.blocking), None)
     why = f"({first.says}): {first.remedy}" if first else ""
