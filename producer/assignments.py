@@ -40,6 +40,16 @@ class Assignment:
         """0 all, 3 some, 1 none."""
         return 0 if not self.failed else 3 if self.done else 1
 
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "profile": self.profile or None,
+            "dry_run": bool(self.planned),
+            "done": self.done,
+            "failed": [{"number": number, "reason": reason} for number, reason in self.failed.items()],
+            "orders": self.orders,
+            "synced": self.synced,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Assigner:

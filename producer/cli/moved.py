@@ -17,14 +17,18 @@ from volley.errors import UnusableInput
 def tell_order(order_id: str, *, wait: bool, as_json: bool) -> bool:
     """What became of an order's numbers; whether all went well."""
 
+    follower = _Follower()
+
     async def work(counter: Counter) -> Order:
         found = await bulk_api.order(counter.api, order_id)
-        return await bulk_api.follow(counter.api, found, limit_s=LIMIT_S, tell=_Follower().tell) if wait else found
+        return await bulk_api.follow(counter.api, found, limit_s=LIMIT_S, tell=follower.tell) if wait else found
 
     try:
         found = at_carrier(work)
     except Missing:
         raise UnusableInput(f"the carrier knows no order {order_id[:64]!r}") from None
+    finally:
+        follower.clear()
     if as_json:
         emit(found.model_dump())
     else:
@@ -56,9 +60,10 @@ def done(work: Callable[[Assigner], Awaitable[Assignment]], *, with_pool: bool) 
     follower = _Follower()
 
     async def seated(counter: Counter) -> Assignment:
+        found = await work(Assigner(counter.settings, counter.api, counter.outbox, follower.tell))
         if with_pool and counter.outbox is None:
-            note("no Redis is configured, so that no pool is synced (VOLLEY_REDIS_URL, or a running volley up)")
-        return await work(Assigner(counter.settings, counter.api, counter.outbox, follower.tell))
+            note("no Redis is configured, so that no pool was synced (VOLLEY_REDIS_URL, or a running volley up)")
+        return found
 
     try:
         return at_carrier(seated, with_pool=with_pool)
@@ -68,21 +73,11 @@ def done(work: Callable[[Assigner], Awaitable[Assignment]], *, with_pool: bool) 
 
 def answer(found: Assignment, repeated: int, *, as_json: bool) -> None:
     if as_json:
-        emit(
-            {
-                "profile": found.profile or None,
-                "dry_run": bool(found.planned),
-                "done": found.done,
-                "failed": [{"number": number, "reason": reason} for number, reason in found.failed.items()],
-                "repeated": repeated,
-                "orders": found.orders,
-                "synced": found.synced,
-            }
-        )
+        emit(found.as_json() | {"repeated": repeated})
     else:
         _tell(found)
     if repeated:
-        note(f"{repeated} were named more than once and count once")
+        note(f"named more than once, counted once: {repeated}")
     for number, reason in found.failed.items():
         note(f"{number}: {reason}")
     if found.exit_code:
@@ -92,7 +87,10 @@ def answer(found: Assignment, repeated: int, *, as_json: bool) -> None:
 def _tell(found: Assignment) -> None:
     where = found.profile or "no profile"
     if found.planned:
-        rows = [(move.sender.name, move.at or "-", "stays" if not move.open else where) for move in found.planned]
+        rows = [
+            (move.sender.name, move.at or "-", "cannot" if move.problem else where if move.open else "stays")
+            for move in found.planned
+        ]
         table(("number", "is in", "would be in"), rows)
         return
     say(f"{len(found.done)} of {len(found.done) + len(found.failed)} are in {where} now")

@@ -48,4 +48,4 @@ async def delete(api: TelnyxApi, profile_id: str) -> None:
 
 
 def _unknown(profile_id: str) -> UnusableInput:
-    return UnusableInput(f"no messaging profile {profile_id[:60]!r} in this account: copy its id from the portal")
+    return UnusableInput(f"no messaging profile {profile_id[:60]!r} in this account: see volley profiles list")

@@ -1,14 +1,36 @@
-"""Carriers that answer as a test wants it: on a real wire, one answer a request."""
+"""Carriers on a real wire: some that answer as a test wants it, and a sandbox behind a judge who reads all that passes."""
 
 import asyncio
+import json
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
+import aiohttp
+import orjson
+import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from tests.openapi import validate_answer, validate_request
 from volley.carrier.api import TelnyxApi
+from volley.sandbox.config import API_KEY, ProfileSpec, SandboxConfig
+from volley.sandbox.process import SandboxProcess
+
+SHOP = "5a4db0c5-0000-4000-8000-000000000001"
+NEWS = "5a4db0c5-0000-4000-8000-000000000002"
+CONFIG = SandboxConfig(
+    profiles=(
+        ProfileSpec(id=SHOP, name="Shop", pool=(("long_code", 4, 0), ("toll_free", 2, 0), ("alphanumeric", 1, 0))),
+        ProfileSpec(id=NEWS, name="News", pool=(("long_code", 1, 0), ("short_code", 1, 0))),
+    ),
+    spare=(("long_code", 3, 0), ("short_code", 1, 0)),
+    bulk_s=0.3,
+)
 
 
 def error(status: int, code: str, **more: Any) -> web.Response:
@@ -51,3 +73,80 @@ async def serving(*answers: Any) -> AsyncIterator[tuple[Carrier, TelnyxApi]]:
 async def serving_app(app: web.Application) -> AsyncIterator[TelnyxApi]:
     async with TestServer(app) as server, TelnyxApi("KEY", str(server.make_url("/v2")), first_wait_s=0.001) as api:
         yield api
+
+
+class Office:
+    """The real command line between a sandbox and a judge: every request and answer is held against Telnyx's own file."""
+
+    def __init__(self, folder: Path, config: SandboxConfig = CONFIG) -> None:
+        self.sandbox = SandboxProcess(config)
+        self.folder = folder
+        self.settings: dict[str, str] = {}
+        self.asked: list[tuple[str, str, Any]] = []
+        self.wrong: list[str] = []
+        self.refuse = ""
+        self.url = ""
+
+    async def forward(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        path = request.path_qs
+        self.asked.append((request.method, path, orjson.loads(body) if body else None))
+        if request.method == self.refuse:
+            return error(403, "10010")
+        headers = {"Authorization": request.headers["Authorization"], "Content-Type": "application/json"}
+        async with aiohttp.request(request.method, self.sandbox.root + path, data=body, headers=headers) as answer:
+            raw, status = await answer.read(), answer.status
+        try:
+            validate_request(request.method, path, orjson.loads(body) if body else None)
+            validate_answer(request.method, path, status, orjson.loads(raw) if raw else None)
+        except AssertionError as difference:
+            self.wrong.append(str(difference))
+        return web.Response(status=status, body=raw, content_type="application/json")
+
+    async def put(self, path: str, body: bytes) -> None:
+        """Tells the sandbox what Telnyx would have done to a number by now."""
+        async with aiohttp.request("PUT", self.sandbox.root + path, data=body) as answer:
+            assert answer.status == 200, await answer.text()
+
+    async def volley(self, *words: str, stdin: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
+        env = {
+            "PATH": os.environ["PATH"],
+            "VOLLEY_HOME": str(self.folder / "home"),
+            "TELNYX_API_KEY": API_KEY,
+            "TELNYX_BASE_URL": self.url,
+            **self.settings,
+            **settings,
+        }
+        command = [sys.executable, "-m", "volley", *words]
+        options = {"capture_output": True, "text": True, "timeout": 60, "check": False, "cwd": self.folder}
+        return await asyncio.to_thread(subprocess.run, command, input=stdin, env=env, **options)  # type: ignore[call-overload, no-any-return]
+
+    async def json(self, *words: str, code: int = 0, stdin: str = "") -> dict[str, Any]:
+        done = await self.volley(*words, "--json", stdin=stdin)
+        assert done.returncode == code, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    async def places(self) -> dict[str, str | None]:
+        """Which profile each sender of the account is in, as the carrier has it."""
+        found = await self.json("numbers", "list", "--carrier")
+        return {row["number"]: row["messaging_profile_id"] for row in found["numbers"]}
+
+    def changes(self) -> list[tuple[str, str, Any]]:
+        """Requests that were no GET."""
+        return [(method, path.removeprefix("/v2/"), body) for method, path, body in self.asked if method != "GET"]
+
+
+@pytest.fixture
+async def office(tmp_path: Path) -> AsyncIterator[Office]:
+    made = Office(tmp_path)
+    app = web.Application()
+    app.router.add_route("*", "/v2/{path:.+}", made.forward)
+    await made.sandbox.start()
+    try:
+        async with TestServer(app) as server:
+            made.url = str(server.make_url("/v2"))
+            yield made
+    finally:
+        await made.sandbox.stop()
+    assert made.wrong == []
