@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from volley.carrier.api import TelnyxApi
-from volley.carrier.registrations import Assignment, Registrations, registrations, registrations_of
+from volley.carrier.registrations import Assignment, Registrations, Verified, registrations, registrations_of
 from volley.errors import TryAgainLater
 
 CAMPAIGNS, TOLL_FREE = "/v2/10dlc/phone_number_campaigns", "/v2/messaging_tollfree/verification/requests"
@@ -75,7 +75,7 @@ async def test_every_page_is_read_however_few_rows_a_page_has() -> None:
     assert found.campaigns is not None
     assert len(found.campaigns) == 130
     assert found.campaigns["+13125550129"] == Assignment(("C129", "TCR129"), "ASSIGNED")
-    assert found.toll_free == {"+18005550101": "in progress"}
+    assert found.toll_free == {"+18005550101": Verified("in progress")}
     assert carrier.asked.count(CAMPAIGNS) == 3
 
 
@@ -91,7 +91,7 @@ async def test_one_number_takes_a_few_requests() -> None:
         assert found == Registrations({"+13125550007": Assignment(("C7", "TCR7"), "ASSIGNED")}, {})
         assert len(carrier.asked) == 2
         assert (await registrations_of(api, "+13125559999")).campaigns == {}
-        assert (await registrations_of(api, "+18005550101")).toll_free == {"+18005550101": "in progress"}
+        assert (await registrations_of(api, "+18005550101")).toll_free == {"+18005550101": Verified("in progress")}
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,18 @@ async def test_of_several_requests_for_a_number_the_one_that_came_furthest_count
     async with telnyx() as (carrier, api):
         carrier.requests = [request(status, "18005550101", "+18005550102") for status in statuses]
         found = (await registrations(api)).toll_free
-    assert found == {"+18005550101": counts, "+18005550102": counts}
+    assert found == dict.fromkeys(("+18005550101", "+18005550102"), Verified(counts))
+
+
+async def test_the_carriers_reason_is_kept_without_phone_numbers() -> None:
+    why = "Number +1 (312) 555-0001 is on 2 campaigns,\nsee 8005550101"
+    async with telnyx() as (carrier, api):
+        carrier.campaigns = [assigned(1, assignmentStatus="FAILED_ASSIGNMENT", failureReasons=why)]
+        carrier.requests = [request("Rejected", "+18005550101") | {"reason": why + "x" * 900}]
+        found = await registrations(api)
+    [assignment], [verification] = (found.campaigns or {}).values(), (found.toll_free or {}).values()
+    assert assignment.why == "Number … is on 2 campaigns, see …"
+    assert len(verification.why) == 160
 
 
 async def test_an_assignment_without_a_status_counts_as_made() -> None:

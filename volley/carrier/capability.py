@@ -126,26 +126,30 @@ def _ten_dlc(held: Assignment | None, reach: str, *, readable: bool) -> tuple[st
     cause = {"NONE": "campaign_missing", "FAILED_ASSIGNMENT": "campaign_failed"}.get(status, "campaign_pending")
     abroad = reach == EVERYWHERE or reach.startswith("!")
     consequence = "; it may send abroad" if abroad else ", and it may not send abroad"
-    return (both(reach, all_but(["US"])) if abroad else reach), [
-        finding(cause, blocking=not abroad, consequence=consequence)
-    ]
+    why = _because(held.why if held else "")
+    left = both(reach, all_but(["US"])) if abroad else reach
+    return left, [finding(cause, blocking=not abroad, consequence=consequence, why=why)]
 
 
 def _toll_free(number: str, registrations: Registrations) -> list[Finding]:
     if registrations.toll_free is None:
         said = "a toll-free number is verified, else the carrier refuses its texts (40329)"
         return [finding("registration_unread", registration=said)]
-    status = registrations.toll_free.get(number)
-    match status:
+    held = registrations.toll_free.get(number)
+    if held is None:
+        return [finding("toll_free_unverified")]
+    match held.status:
         case "verified":
             return []
-        case None:
-            return [finding("toll_free_unverified")]
         case "rejected":
-            return [finding("toll_free_rejected")]
+            return [finding("toll_free_rejected", why=_because(held.why))]
         case "waiting for customer":
-            return [finding("toll_free_needs_answer")]
-    return [finding("toll_free_pending", status=status[:30] or "no status")]
+            return [finding("toll_free_needs_answer", why=_because(held.why))]
+    return [finding("toll_free_pending", status=held.status[:30] or "no status")]
+
+
+def _because(why: str) -> str:
+    return f" ({why})" if why else ""
 
 
 def _traffic(row: Number, mms: bool) -> Iterator[Finding]:

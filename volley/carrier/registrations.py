@@ -3,6 +3,7 @@
 What this account's key may not read (403, 404) is None, which is something else than "none is registered".
 """
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ from volley.carrier.registrations_api import (
 )
 from volley.errors import UnusableInput
 
+_LONGEST = 160
+_DIGITS = re.compile(r"\+?[0-9][0-9 ().-]{5,}[0-9]")
 _BEST_FIRST = (
     "verified",
     "in progress",
@@ -28,18 +31,30 @@ _BEST_FIRST = (
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A number's 10DLC campaign under each of its ids, and how far that has come: ASSIGNED, PENDING_ASSIGNMENT, …"""
+    """A number's 10DLC campaign under each of its ids, and how far that has come: ASSIGNED, PENDING_ASSIGNMENT, …
+
+    `why` is what the carrier says of a failure, without phone numbers.
+    """
 
     ids: tuple[str, ...]
     status: str = "ASSIGNED"
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """How far a toll-free number's verification has come, in small letters, and what the carrier says of it."""
+
+    status: str
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Registrations:
-    """By +E.164 number. `toll_free` has the status in small letters. None: could not be read."""
+    """By +E.164 number. None: could not be read."""
 
     campaigns: Mapping[str, Assignment] | None = None
-    toll_free: Mapping[str, str] | None = None
+    toll_free: Mapping[str, Verified] | None = None
 
 
 async def registrations(api: TelnyxApi, *, campaigns: bool = True, toll_free: bool = True) -> Registrations:
@@ -74,12 +89,13 @@ async def _campaign(api: TelnyxApi, number: str) -> dict[str, Assignment] | None
     return {}
 
 
-async def _statuses(rows: AsyncIterator[Verification]) -> dict[str, str] | None:
-    found: dict[str, str] = {}
+async def _statuses(rows: AsyncIterator[Verification]) -> dict[str, Verified] | None:
+    found: dict[str, Verified] = {}
     try:
         async for row in rows:
+            new = Verified(row.verification_status.lower(), _told(row.reason))
             for number in map(_plus, row.numbers):
-                found[number] = _better(found.get(number), row.verification_status.lower())
+                found[number] = _better(found.get(number), new)
     except UnusableInput:
         return None
     return found
@@ -87,16 +103,20 @@ async def _statuses(rows: AsyncIterator[Verification]) -> dict[str, str] | None:
 
 def _assignment(row: CampaignAssignment) -> Assignment:
     ids = dict.fromkeys(found for found in (row.campaign_id, row.tcr_campaign_id, row.telnyx_campaign_id) if found)
-    return Assignment(tuple(ids), row.assignment_status.upper() or "ASSIGNED")
+    return Assignment(tuple(ids), row.assignment_status.upper() or "ASSIGNED", _told(row.failure_reasons))
 
 
-def _better(held: str | None, new: str) -> str:
+def _better(held: Verified | None, new: Verified) -> Verified:
     """A number may be in several requests: the one that came furthest counts."""
-    return new if held is None or _rank(new) < _rank(held) else held
+    return new if held is None or _rank(new.status) < _rank(held.status) else held
 
 
 def _rank(status: str) -> int:
     return _BEST_FIRST.index(status) if status in _BEST_FIRST else len(_BEST_FIRST)
+
+
+def _told(words: str) -> str:
+    return _DIGITS.sub("…", " ".join(words.split()))[:_LONGEST]
 
 
 def _plus(number: str) -> str:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from volley.carrier.causes import causes
 from volley.carrier.edge import AlphanumericId, Number, Profile, ShortCode
 from volley.carrier.readiness import Readiness, Rules, absent, judge
-from volley.carrier.registrations import Assignment, Registrations
+from volley.carrier.registrations import Assignment, Registrations, Verified
 from volley.sender import Sender
 
 LONG, FREE, BRITISH = "+13125550101", "+18005550101", "+447400123456"
@@ -18,7 +18,7 @@ WAYS = {"domestic_two_way": True, "international_inbound": True, "international_
 HOME = WAYS | {"international_outbound": False}
 POOL = {"long_code_weight": 1, "toll_free_weight": 1, "skip_unhealthy": True}
 GOOD = {"message_count": 100, "inbound_outbound_ratio": 0.4, "success_ratio": 0.94, "spam_ratio": 0.06}
-KNOWN = Registrations({LONG: Assignment(("C1", "TCR1"))}, {FREE: "verified"})
+KNOWN = Registrations({LONG: Assignment(("C1", "TCR1"))}, {FREE: Verified("verified")})
 
 
 def profile(**fields: Any) -> Profile:
@@ -50,11 +50,11 @@ def code(**fields: Any) -> ShortCode:
 
 
 def assigned(status: str) -> Registrations:
-    return Registrations({LONG: Assignment(("C1",), status)}, {FREE: "verified"})
+    return Registrations({LONG: Assignment(("C1",), status, "brand is not vetted")}, {FREE: Verified("verified")})
 
 
 def verified(status: str) -> Registrations:
-    return Registrations({}, {FREE: status})
+    return Registrations({}, {FREE: Verified(status, "no opt-in shown")})
 
 
 def judged(row: Any, held: Profile | None, registrations: Registrations = KNOWN, **kept: Any) -> Readiness:
@@ -132,7 +132,7 @@ CASES: dict[str, tuple[Any, ...]] = {
         judged(number(), profile(whitelisted_destinations=["US", "DE"]), assigned("FAILED_ASSIGNMENT")),
         False,
         "DE",
-        "failureReasons",
+        "put right",
     ),
     "campaign being left": (
         "campaign_leaving",
@@ -161,7 +161,7 @@ CASES: dict[str, tuple[Any, ...]] = {
         judged(toll_free(), profile(), verified("rejected")),
         True,
         "",
-        "reason",
+        "put right",
     ),
     "campaigns unread": ("registration_unread", judged(number(), profile(), Registrations()), False, "*", "10DLC"),
     "verifications unread": (
@@ -232,6 +232,14 @@ def test_the_how_to_page_has_every_cause_with_what_to_do() -> None:
     for name, cause in causes().items():
         [line] = [line for line in page.splitlines() if line.startswith(f"| `{name}` |")]
         assert cause.remedy.split("{")[0] in line
+
+
+@pytest.mark.parametrize(
+    ("case", "why"),
+    [("campaign failed", "brand is not vetted"), ("verification rejected", "no opt-in shown")],
+)
+def test_the_carriers_own_reason_is_passed_on(case: str, why: str) -> None:
+    assert any(f"({why})" in each.says for each in CASES[case][1].findings)
 
 
 def test_no_sentence_holds_a_phone_number() -> None:
@@ -327,7 +335,7 @@ PROFILES = st.none() | st.fixed_dictionaries(
 REGISTERED = st.builds(
     Registrations,
     st.none() | st.dictionaries(st.just(LONG), st.builds(Assignment, st.just(("",)), st.text(max_size=9))),
-    st.none() | st.dictionaries(st.just(FREE), st.text(max_size=9)),
+    st.none() | st.dictionaries(st.just(FREE), st.builds(Verified, st.text(max_size=9), st.text(max_size=9))),
 )
 
 
