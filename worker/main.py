@@ -87,7 +87,8 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> "WorkerProcess":
         http_timeout_s=settings.http_timeout,
     )
     stack.push_async_callback(carrier.close)
-    await outbox.set_rates(account.rates.account, account.rates.profile)
+    rates = account.rates
+    await outbox.set_rates(rates.account, rates.profile, mms=rates.account_mms, campaigns=rates.campaign)
     arq = pool(settings.arq_redis_url or account.redis_url or "")
     queue = Queue(arq, outbox, settings.account)
     stack.push_async_callback(queue.close)
