@@ -62,6 +62,14 @@ def test_counts_add_up_to_the_accepted_whatever_receipts_say(counted: dict[str, 
     assert told["submitted"] == left
 
 
+def test_what_was_cancelled_at_the_carrier_is_cancelled_and_no_longer_submitted() -> None:
+    counted = view(submitted=10).counts | {"cancelled": 5}
+    for ledger, told in ((5, (10, 5)), (9, (6, 9)), (2, (10, 5)), (40, (0, 15))):
+        found = documents.counts(counted, {"cancelled": ledger})
+        assert (found["submitted"], found["cancelled"]) == told
+        assert sum(found.values()) == 15
+
+
 def test_without_the_ledger_all_that_was_taken_is_submitted() -> None:
     assert documents.campaign(view(submitted=3), profile())["counts"] == view(submitted=3).counts
 

@@ -160,3 +160,28 @@ def test_a_table_that_is_not_there_or_not_one_is_refused(tmp_path: Path) -> None
     (tmp_path / "latin.csv").write_bytes(HEADER.encode() + b"\n\xe9\n")
     with pytest.raises(UnusableInput, match="cannot be read"):
         Prices.load(tmp_path / "latin.csv", DAY)
+
+
+MMS = {"msg_type": "MMS", "unit": "message"}
+
+
+def test_an_mms_has_its_own_price_and_none_is_made_up_from_that_of_texts(tmp_path: Path) -> None:
+    texts = [FEE, rate("US", "0.004")]
+    assert Prices.load(table(tmp_path, *texts), DAY).per_mms("US", "long_code") is None
+    fee = rate("*", "0.005", component="carrier_fee", **MMS)
+    assert Prices.load(table(tmp_path, *texts, fee), DAY).per_mms("US", "long_code") is None
+    prices = Prices.load(table(tmp_path, *texts, fee, rate("US", "0.015", **MMS)), DAY)
+    assert prices.per_mms("US", "long_code") == 20_000
+    assert prices.per_part("US", "long_code") == 4_000
+
+
+@pytest.mark.parametrize("unit", ["part", "message"])
+def test_a_row_for_any_type_of_message_holds_for_mms_too_and_one_for_mms_beats_it(tmp_path: Path, unit: str) -> None:
+    rows = [rate("US", "0.004", msg_type="*"), rate("US", "0", msg_type="*", component="carrier_fee")]
+    assert Prices.load(table(tmp_path, *rows), DAY).per_mms("US", "toll_free") == 4_000
+    prices = Prices.load(table(tmp_path, *rows, rate("US", "0.02", msg_type="MMS", unit=unit)), DAY)
+    assert (prices.per_mms("US", "toll_free"), prices.per_part("US", "toll_free")) == (20_000, 4_000)
+
+
+def test_the_table_that_comes_with_volley_prices_mms_to_the_us() -> None:
+    assert Prices.load(today=DAY).per_mms("US", "long_code") == 22_100

@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
+from volley.carrier import payload
 from volley.carrier.answers import accepted, refused
 from volley.carrier.outcome import Accepted, PerhapsSent, Refused, Throttled
 
@@ -172,3 +173,9 @@ def test_no_phone_number_and_no_detail_is_recorded(number: str) -> None:
 def test_a_refusal_without_a_readable_body_has_no_code(raw: bytes) -> None:
     outcome = refused(400, {}, raw, NOW)
     assert outcome == Refused(400, "", "refused without a code")
+
+
+def test_an_error_that_stands_alone_is_read_as_one_in_a_list_is() -> None:
+    alone = {"code": "40303", "title": "Message not found"}
+    assert payload.errors(alone) == payload.errors({"errors": [alone]})
+    assert payload.errors({"data": alone}) == payload.errors({"code": "1"}) == payload.errors({"errors": None}) == []

@@ -109,6 +109,14 @@ def test_a_mixed_pool_costs_what_its_types_cost_by_their_share_of_the_rate() -> 
     assert estimate(("long_code", 1), ("toll_free", 99_999)).per_part(13125550100) == 6000
 
 
+def test_a_country_is_priced_by_those_who_may_serve_it() -> None:
+    ours = [Sender("1", "long_code", "p", reach="!US"), Sender("2", "toll_free", "p", reach="US")]
+    found = Estimate(PRICES, ours, lambda home: [sender for sender in ours if sender.reaches(home)])
+    assert found.per_part(13125550100) == 6000
+    assert found.per_part(447400123456) == UNKNOWN
+    assert Estimate(PRICES, ours, lambda _home: []).per_part(13125550100) == UNKNOWN
+
+
 def test_a_price_that_is_not_known_is_never_zero() -> None:
     assert estimate(("long_code", 100)).per_part(998901234567) == UNKNOWN
     assert estimate(("long_code", 1), ("alphanumeric", 1)).per_part(13125550100) == UNKNOWN
