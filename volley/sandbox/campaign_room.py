@@ -43,8 +43,8 @@ class CampaignRoom:
         try:
             return self._answer(method, steps, query, body)
         except Refusal as refusal:
-            errors = [{name: part for name, part in error.items() if name != "meta"} for error in _errors(refusal)]
-            return http_reply(refusal.status, orjson.dumps({"errors": errors}))
+            error = {name: part for name, part in orjson.loads(refusal.body())["errors"][0].items() if name != "meta"}
+            return http_reply(refusal.status, orjson.dumps({"errors": [error]}))
 
     def _answer(self, method: bytes, steps: list[str], query: Query, body: bytes) -> bytes | None:
         match method, steps:
@@ -116,11 +116,6 @@ class CampaignRoom:
         numbers = self._numbers.all if _of_our_brand(query) else []
         found = [(each, each.campaign) for each in numbers if each.campaign is not None and _in(each.campaign, query)]
         return sorted(found, key=key, reverse=order.startswith("-"))  # type: ignore[arg-type]
-
-
-def _errors(refusal: Refusal) -> list[dict[str, object]]:
-    errors: list[dict[str, object]] = orjson.loads(refusal.body())["errors"]
-    return errors
 
 
 def _of_our_brand(query: Query) -> bool:

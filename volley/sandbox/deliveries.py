@@ -8,7 +8,8 @@ import orjson
 
 from volley.sandbox.config import ORGANIZATION_ID
 from volley.sandbox.moments import moment, read_moment
-from volley.sandbox.replies import Refusal, listing, ok
+from volley.sandbox.paging import page
+from volley.sandbox.replies import Refusal, ok
 
 
 class Attempt(NamedTuple):
@@ -49,8 +50,8 @@ class Deliveries:
     def answer(self, method: bytes, steps: list[str], query: dict[str, str], body: bytes) -> bytes | None:
         match method, steps:
             case b"GET", ["webhook_deliveries"]:
-                found = (each for each in reversed(self._ended.items()) if _wanted(*each[1], query))
-                return ok(listing([_row(name, *each) for name, each in found], query))
+                found = [each for each in reversed(self._ended.items()) if _wanted(*each[1], query)]
+                return page(found, lambda each: _row(each[0], *each[1]), query)
             case b"GET", ["webhook_deliveries", name]:
                 if name not in self._ended:
                     raise Refusal("10005")

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from volley.sandbox.moments import moment, read_moment
+from volley.sandbox.paging import page
 from volley.sandbox.pool import SandboxProfile
-from volley.sandbox.replies import listing, ok
 
 STOP_WORDS = frozenset({"STOP", "STOPALL", "STOP ALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT"})
 START_WORDS = frozenset({"START", "UNSTOP"})
@@ -72,7 +72,7 @@ class OptOuts:
         redacted = query.get("redaction_enabled", "").lower() == "true"
         found = [each for people in self.by_profile.values() for each in people.values() if _wanted(each, query)]
         found.sort(key=lambda each: each.created_us)
-        return ok(listing([_row(each, redacted) for each in found], query))
+        return page(found, lambda each: _row(each, redacted), query)
 
 
 def _wanted(each: OptOut, query: Mapping[str, str]) -> bool:

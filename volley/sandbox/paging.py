@@ -17,10 +17,15 @@ _MOST_PAGES = 1_000_000
 
 def page(items: Sequence[T], row: Callable[[T], Row], query: Query) -> bytes:
     """`{"data", "meta"}` by `page[number]` (from 1) and `page[size]` (20, at most 250). Raises Refusal 10033."""
-    number, size = _whole(query, "page[number]", 1, _MOST_PAGES), _whole(query, "page[size]", 20, _MOST)
+    number, size = page_bounds(query, _MOST)
     pages = -(-len(items) // size)
     meta = {"page_number": number, "page_size": size, "total_pages": pages, "total_results": len(items)}
     return ok(orjson.dumps({"data": _rows(items, row, number, size), "meta": meta}))
+
+
+def page_bounds(query: Query, most: int) -> tuple[int, int]:
+    """Number (from 1) and size of the page that is asked for. Raises Refusal 10033."""
+    return _whole(query, "page[number]", 1, _MOST_PAGES), _whole(query, "page[size]", 20, most)
 
 
 def campaign_page(items: Sequence[T], row: Callable[[T], Row], query: Query) -> bytes:

@@ -7,10 +7,11 @@ from decimal import Decimal
 import orjson
 from pydantic import ValidationError
 
+from volley.sandbox.paging import page_bounds
 from volley.sandbox.record_book import Forgery, Line, RecordBook
 from volley.sandbox.record_search import find, tests, value
 from volley.sandbox.records import ATTRIBUTES, Record, row
-from volley.sandbox.replies import Refusal, ok, page_bounds
+from volley.sandbox.replies import Refusal, ok
 
 _MOST = 50
 _SNAPSHOTS = 8

@@ -87,23 +87,3 @@ def http_reply(status: int, body: bytes, headers: bytes = b"", kind: bytes = _JS
 def ok(body: bytes, headers: bytes = b"") -> bytes:
     """200 with JSON: `http_reply` for the path that is taken ten thousand times a second."""
     return b"%b%bcontent-length: %d\r\n\r\n%b" % (_OK, headers, len(body), body)
-
-
-def listing(rows: list[dict[str, object]], query: dict[str, str]) -> bytes:
-    """One page of `rows` as `{"data", "meta"}` by `page[number]` (from 1) and `page[size]` (20, at most 250)."""
-    number, size = page_bounds(query, 250)
-    pages = -(-len(rows) // size)
-    meta = {"page_number": number, "page_size": size, "total_pages": pages, "total_results": len(rows)}
-    return orjson.dumps({"data": rows[(number - 1) * size : number * size], "meta": meta})
-
-
-def page_bounds(query: dict[str, str], most: int) -> tuple[int, int]:
-    """Number (from 1) and size of the page that is asked for. Raises Refusal 10033."""
-    return _page(query, "page[number]", 1, 1_000_000), _page(query, "page[size]", 20, most)
-
-
-def _page(query: dict[str, str], name: str, default: int, most: int) -> int:
-    text = query.get(name, str(default))
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= most:
-        raise Refusal("10033", f"{name} must be between 1 and {most}.", parameter=name)
-    return int(text)
