@@ -17,7 +17,7 @@ class Archive:
     """Nothing but the request's body is stored: the answer is made from it again, and the same comes out."""
 
     def __init__(self, config: SandboxConfig, numbers: Numbers) -> None:
-        self.accepted = Accepted(max(config.keep, config.keep_records))
+        self.accepted = Accepted(max(config.keep, config.keep_records), compares=config.remember > 0)
         self.desk = Desk(config, numbers)
         self.payloads = Payloads(config)
         self._keep = config.keep

@@ -135,26 +135,12 @@ def _payload(
 ) -> dict[str, object]:
     """InboundMessagePayload, but for id, encoding, parts and cost; `autoresponse_type` and `is_spam` as seen on the wire."""
     spec = profile.spec
-    return {
+    return _ends(person, number.number) | {
         "record_type": "message",
         "direction": "inbound",
         "type": "MMS" if text.media else "SMS",
         "organization_id": ORGANIZATION_ID,
         "messaging_profile_id": spec.id,
-        "from": {
-            "phone_number": person,
-            "carrier": carrier_of(person),
-            "line_type": "Wireless",
-            "status": "received",
-        },
-        "to": [
-            {
-                "phone_number": number.number,
-                "carrier": "Telnyx",
-                "line_type": "Wireless",
-                "status": "webhook_delivered",
-            }
-        ],
         "cc": [],
         "text": text.text,
         "num_chars": len(text.text),
@@ -173,3 +159,9 @@ def _payload(
         "errors": [],
         "is_spam": False,
     }
+
+
+def _ends(person: str, number: str) -> dict[str, object]:
+    whose = {"phone_number": person, "carrier": carrier_of(person), "line_type": "Wireless"}
+    ours = {"phone_number": number, "carrier": "Telnyx", "line_type": "Wireless"}
+    return {"from": whose | {"status": "received"}, "to": [ours | {"status": "webhook_delivered"}]}

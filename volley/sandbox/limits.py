@@ -36,30 +36,30 @@ class Queues:
 
     def enter(self, sender: Bucket | None, now_us: int, parts: int) -> int:
         """Microseconds that the message waits: the longer of both queues. Both or neither are charged. Raises Refusal 40318."""
-        return self._enter(self._account, sender, now_us, parts)
+        if sender is None and self._account is None:
+            return 0
+        return _enter(self._account, sender, now_us, parts)
 
     def enter_mms(self, index: int, sender: Bucket | None, now_us: int) -> int:
         """The same for an MMS of the sender with this index; it is as fast as `sender`, its bucket for SMS."""
         if sender is None:
-            return self._enter(self._account_mms, None, now_us, 1)
+            return _enter(self._account_mms, None, now_us, 1)
         bucket = self._mms.get(index)
         if bucket is None or bucket.cost_us != sender.cost_us:
             bucket = self._mms[index] = Bucket(1e6 / sender.cost_us, sender.cap_us / 1e6)
-        return self._enter(self._account_mms, bucket, now_us, 1)
+        return _enter(self._account_mms, bucket, now_us, 1)
 
-    @staticmethod
-    def _enter(account: Bucket | None, sender: Bucket | None, now_us: int, parts: int) -> int:
-        if sender is None and account is None:
-            return 0
-        wait = 0
-        if account is not None:
-            wait = account.wait_us(now_us, parts)
-        if sender is not None:
-            wait = max(wait, sender.wait_us(now_us, parts))
-            sender.charge(now_us, parts)
-        if account is not None:
-            account.charge(now_us, parts)
-        return wait
+
+def _enter(account: Bucket | None, sender: Bucket | None, now_us: int, parts: int) -> int:
+    wait = 0
+    if account is not None:
+        wait = account.wait_us(now_us, parts)
+    if sender is not None:
+        wait = max(wait, sender.wait_us(now_us, parts))
+        sender.charge(now_us, parts)
+    if account is not None:
+        account.charge(now_us, parts)
+    return wait
 
 
 class RequestLimit:

@@ -10,7 +10,7 @@ from pathlib import Path
 import uvloop
 
 from volley.errors import UnusableInput, VolleyError
-from volley.sandbox.config import API_KEY, DEFAULT_POOL, Pool, ReceiptSpec, SandboxConfig, parse
+from volley.sandbox.config import API_KEY, DEFAULT_POOL, Pool, ProfileSpec, ReceiptSpec, SandboxConfig, parse
 from volley.sandbox.server import serve
 from volley.sender import SenderType, sender_type
 
@@ -41,6 +41,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--key", action="append", help=f"an API key that is let in (default {API_KEY})")
     parser.add_argument("--pool", action="append", metavar="TYPE=COUNT@RATE", help="e.g. long_code=20@0.1; repeatable")
     parser.add_argument("--account-rate", type=float, default=0.0, help="parts/s, 0 without limit")
+    parser.add_argument("--account-mms-rate", type=float, default=0.0, help="MMS/s, 0 without limit")
+    parser.add_argument(
+        "--webhook-url", default="", help="the profile's: for texts that come in, and for messages without their own"
+    )
+    parser.add_argument("--webhook-failover-url", default="")
+    parser.add_argument("--schedule-min-s", type=float, default=300.0, help="how far ahead send_at must be")
+    parser.add_argument(
+        "--cancel-min-s", type=float, default=60.0, help="how far ahead a message must be to be cancelled"
+    )
+    parser.add_argument("--records-lag-s", type=float, default=0.0, help="how late detail records are")
     parser.add_argument("--latency-ms", type=float, nargs=2, default=(0.0, 0.0), metavar=("FROM", "TO"))
     parser.add_argument("--receipts", choices=("on", "off", "defer"), default="on")
     parser.add_argument("--idempotency", choices=("honoured", "ignored"), default="honoured")
@@ -57,14 +67,26 @@ def _config(options: argparse.Namespace) -> SandboxConfig:
         host=options.host,
         port=options.port,
         api_keys=tuple(options.key or [API_KEY]),
-        pool=pool_of(options.pool or []),
+        profiles=(_profile(options),),
         account_rate=options.account_rate,
+        account_mms_rate=options.account_mms_rate,
+        schedule_min_s=options.schedule_min_s,
+        cancel_min_s=options.cancel_min_s,
+        records_lag_s=options.records_lag_s,
         latency_ms=tuple(options.latency_ms),
         receipts=dataclasses.replace(ReceiptSpec(), mode=options.receipts),
         idempotency=options.idempotency,
         log=options.log,
         fsync=options.fsync,
         seed=options.seed,
+    )
+
+
+def _profile(options: argparse.Namespace) -> ProfileSpec:
+    return ProfileSpec(
+        pool=pool_of(options.pool or []),
+        webhook_url=options.webhook_url,
+        webhook_failover_url=options.webhook_failover_url,
     )
 
 

@@ -53,6 +53,7 @@ class Sends:
         spend: Spend,
     ) -> None:
         self._archive = archive
+        self._check = archive.desk.check
         self._faults = faults
         self._receipts = receipts
         self._queues = queues
@@ -125,7 +126,7 @@ class Sends:
 
     def _accept(self, send: Send) -> tuple[int, bytes]:
         entry = send.entry
-        draft = self._archive.desk.check(send.body, send.endpoint)
+        draft = self._check(send.body, send.endpoint)
         profile, parts, odd = draft.profile, draft.content.parts, draft.odd
         if self._blocked and draft.to in self._blocked.get(profile.spec.id, ()):
             raise Refusal("40300", pointer="/to")

@@ -65,7 +65,7 @@ class Receiver:
         """The first `count` webhooks of a kind, in the order in which they came."""
 
         def found() -> list[Hook]:
-            return [hook for hook in self.hooks if kind in ("", hook.kind)]
+            return [hook for hook in self.hooks if not kind or hook.kind == kind]
 
         await until(lambda: len(found()) >= count)
         return found()
@@ -73,7 +73,7 @@ class Receiver:
 
 async def until(true: Callable[[], object]) -> None:
     """Returns once it is true; fails the test if that takes too long."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             if true():
                 return
