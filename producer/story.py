@@ -1,13 +1,16 @@
 """The whole story of one message: what the ledger has, where it waits now, and why its sender was the one."""
 
 from collections.abc import Callable, Iterator
+from time import time_ns
 
 from producer.documents import moment
+from volley.campaign import Campaign
 from volley.ledger.documents import Document
 from volley.ledger.reader import Reader, hot_states
 from volley.message import parse_message_id
 from volley.outbox.outbox import Outbox
 from volley.outbox.whereabouts import Wait, pinned_sender, wait_of
+from volley.sender import is_carrier_pool
 from volley.state import STATUS, State
 
 NO_REDIS = "Redis, which knows, cannot be asked"
@@ -19,12 +22,12 @@ _RESOLVES = (
 async def whole_story(reader: Reader, outbox: Outbox | None, message_id: str) -> Document:
     """`Reader.message_story` with `waits` (None where it is over) and `sender_why`, there and at each attempt."""
     document = await reader.message_story(message_id, hot_states(outbox) if outbox else None)
-    named = (await reader.campaign(document["campaign_id"])).sender
+    campaign = await reader.campaign(document["campaign_id"])
     pinned = await _pinned(document, outbox) if outbox else None
-    why = _explain(named, pinned, asked=outbox is not None)
+    why = _explain(campaign, pinned, asked=outbox is not None)
     for attempt in _attempts(document):
         attempt["sender_why"] = why(attempt["from"])
-    return document | {"sender_why": why(document["from"]), "waits": await _waits(document, outbox)}
+    return document | {"sender_why": why(document["from"]), "waits": await _waits(document, campaign, outbox)}
 
 
 def _attempts(document: Document) -> Iterator[Document]:
@@ -36,14 +39,14 @@ async def _pinned(document: Document, outbox: Outbox) -> str | None:
     return await pinned_sender(outbox, document["profile"], int(to[1:])) if to else None
 
 
-def _explain(named: str | None, pinned: str | None, *, asked: bool) -> Callable[[str | None], str | None]:
+def _explain(campaign: Campaign, pinned: str | None, *, asked: bool) -> Callable[[str | None], str | None]:
     """Why a sender was the one. Pins tell who a person's sender is, not since which message: more is not claimed."""
 
     def why(sender: str | None) -> str | None:
         if sender is None:
             return None
-        if sender == named:
-            return "named by the campaign"
+        if campaign.sender is not None:
+            return _named(campaign.sender, sender)
         if not asked:
             return f"pinned to this person, or the pool's choice: {NO_REDIS}"
         if pinned == sender:
@@ -55,7 +58,15 @@ def _explain(named: str | None, pinned: str | None, *, asked: bool) -> Callable[
     return why
 
 
-async def _waits(document: Document, outbox: Outbox | None) -> Document | None:
+def _named(named: str, sender: str) -> str:
+    if is_carrier_pool(named):
+        return "chosen by the carrier from its own pool, as the campaign wished"
+    return (
+        "named by the campaign" if sender == named else f"the fallback of {named}, which may not send to this country"
+    )
+
+
+async def _waits(document: Document, campaign: Campaign, outbox: Outbox | None) -> Document | None:
     status = document["status"]
     if status == STATUS[State.READY]:
         if outbox is None:
@@ -64,9 +75,15 @@ async def _waits(document: Document, outbox: Outbox | None) -> Document | None:
     why = {
         STATUS[State.SENDING]: "it is being sent now",
         STATUS[State.UNKNOWN]: f"{_unknown(document)}; {_RESOLVES}",
-        STATUS[State.SUBMITTED]: "the carrier has it; its last receipt has not come yet",
+        STATUS[State.SUBMITTED]: _taken(campaign),
     }.get(status)
     return {"state": status, "why": why} if why else None
+
+
+def _taken(campaign: Campaign) -> str:
+    if campaign.send_at_us > time_ns() // 1000:
+        return f"the carrier keeps it until {moment(campaign.send_at_us)}, as the campaign wished"
+    return "the carrier has it; its last receipt has not come yet"
 
 
 def _document(wait: Wait) -> Document:

@@ -14,6 +14,7 @@ import pytest
 from producer.overview import one_campaign
 from producer.request import PushRequest, PushResult
 from producer.schedule import MARGIN_US
+from producer.story import whole_story
 from producer.withdrawal import Withdrawal, withdraw_all
 from tests.flow.sending.conftest import GB, US, Scene
 from volley.embedded import EmbeddedValkey
@@ -71,6 +72,13 @@ async def test_all_of_it_is_posted_now_with_its_moment(scene: Scene, kind: Sende
     )
     assert [arrival.result for arrival in scene.sandbox.arrivals()] == ["scheduled"]
     assert (await scene.export(campaign_id))[f"+{GB}"]["status"] == "submitted"
+
+
+async def test_the_story_of_a_message_tells_until_when_the_carrier_keeps_it(scene: Scene) -> None:
+    await scene.sync("long_code")
+    campaign_id = await scene.sent(await scene.push([US], send_at=ahead(60)))
+    story = await whole_story(scene.reader, scene.outbox, f"{campaign_id}-0-0")
+    assert "the carrier keeps it until 20" in story["waits"]["why"]
 
 
 async def test_it_expires_while_the_carrier_would_still_schedule_it(scene: Scene) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from producer.request import PushRequest
+from producer.story import whole_story
 from tests.flow.sending.conftest import CA, DE, GB, US, Opening, Scene
 from volley.errors import RefusedByPolicy, UnusableInput
 from volley.profile import ProfileFacts
@@ -50,6 +51,8 @@ async def test_countries_that_refuse_the_id_are_served_by_the_number_that_was_gi
     assert {line["from"] for to, line in lines.items() if to.startswith("+1")} == {number}
     assert {line["from"] for to, line in lines.items() if not to.startswith("+1")} == {name}
     assert {line["status"] for line in lines.values()} == {"submitted"}
+    story = await whole_story(scene.reader, scene.outbox, lines[f"+{US}"]["message_id"])
+    assert story["sender_why"] == f"the fallback of {name}, which may not send to this country"
     assert [scene.wire.of(to).path for to in (US, GB)] == ["/messages", "/messages/alphanumeric_sender_id"]
 
 
