@@ -123,7 +123,7 @@ local function pinned(p, value, ref, today, pin_days)
   if today - day > pin_days then return nil end
   local idx = int((value - day) / 100000)
   local s = sender_of(idx)
-  if s and s.active and s.p == p and may_serve(s, ref) then return idx, day end
+  if s and s.active and s.p == p and not s.loose and may_serve(s, ref) then return idx, day end
 end
 
 -- The active sender that a person is pinned to; nil when there is none.
@@ -146,7 +146,8 @@ end
 -- Whose lane a message belongs in now: its campaign's sender, the pinned one, or its class.
 local function owner_of(c, ref, k, today, pin_days)
   if c.sd ~= '' then return 's' .. named_for(c, ref) end
-  local idx = not classes_of(c.p).loose and pin_of(c.p, ref, today, pin_days)
+  local list = class_lists[c.p] -- not read for those who are pinned; the first who is not tells whether anybody is
+  local idx = not (list and list.loose) and pin_of(c.p, ref, today, pin_days)
   if idx then return 's' .. idx end
   return 'c' .. c.p .. '.' .. class_of(c.p, ref, k)
 end

@@ -129,7 +129,6 @@ local function serve(s, line, i, limit, stop, alone)
   local c, done = camp_of(line.ids[i]), false
   local lane = buffer_of(line, c.id, s.own_line == line and s.reach or want)
   while lane.at - lane.from < lane.size do
-    if c.mm and mms_full(limit) then return done or nil end
     local moment = moment_of(s, c)
     if moment > limit or skips > 4 * want then return done end
     lane.at = lane.at + 1
