@@ -135,7 +135,9 @@ def webhook(profile: Profile, settings: Settings) -> Verdict:
     check = f"profile {profile.id}: webhooks"
     if profile.webhook_api_version != "2":
         return failed(
-            check, f"come in API version {profile.webhook_api_version}, which Volley does not read", "set it to 2 in the portal"
+            check,
+            f"come in API version {profile.webhook_api_version}, which Volley does not read",
+            "set it to 2 in the portal",
         )
     if not settings.public_url:
         return ok(check, "API version 2; VOLLEY_PUBLIC_URL is not set, so none is expected")

@@ -57,6 +57,9 @@ async def _redis(settings: Settings, outbox: Outbox) -> AsyncIterator[Verdict]:
         relaxed = settings.durability == "relaxed"
         for verdict in await work.check(outbox, settings.account, relaxed=relaxed):
             yield verdict
+        came = await webhooks.received(outbox, settings)
+        if came is not None:
+            yield came
         yield await books.lag(outbox)
         yield probe.earlier(await probe.remembered(outbox), time.time_ns() // 1000)
     except (RedisError, TryAgainLater) as error:

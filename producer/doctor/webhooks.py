@@ -1,25 +1,32 @@
-"""The way back: whether the carrier's webhooks would reach us, and whether we would refuse those of others."""
+"""The way back: whether the carrier's webhooks would reach us, whether we would refuse those of others, and what came so far."""
 
 import time
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from producer.doctor.verdict import Verdict, failed, ok
+from producer.doctor.verdict import Verdict, failed, ok, warning
+from volley.outbox.outbox import Outbox
+from volley.outbox.webhooks import counts
 from volley.settings import Settings
 
 _TIMEOUT_S = 5.0
 _FORGED = b'{"data":{"id":"volley-doctor","event_type":"message.finalized"}}'
+_GOOD = frozenset({"applied", "heard", "inbound", "ignored", "spend_limits"})
+_OUR_OWN = 20
+"""So many refused ones may be those of doctors."""
+_DAY_US = 86_400_000_000
 _HOW_TO = "see that volley serve runs, and the proxy before it: docs/how-to/webhooks-behind-a-proxy.md"
 
 
 async def check(settings: Settings) -> list[Verdict]:
     """Two lines for each address that the carrier is told."""
     found: list[Verdict] = []
-    for name, url in (("webhooks", settings.public_url), ("failover", settings.public_failover_url)):
-        if url:
-            async with ClientSession(timeout=ClientTimeout(total=_TIMEOUT_S)) as session:
-                found.append(await healthy(session, name, url))
-                found.append(await refuses(session, name, f"{url}/webhooks/telnyx/{settings.account}"))
+    own = f"webhooks/telnyx/{settings.account}"
+    addresses = (("webhooks", settings.public_url, own), ("failover", settings.public_failover_url, f"{own}/failover"))
+    async with ClientSession(timeout=ClientTimeout(total=_TIMEOUT_S)) as session:
+        for name, url, path in addresses:
+            if url:
+                found += [await healthy(session, name, url), await refuses(session, name, f"{url}/{path}")]
     return found
 
 
@@ -51,8 +58,43 @@ async def refuses(session: ClientSession, name: str, url: str) -> Verdict:
         return ok(check, "a webhook without the carrier's signature is refused")
     if status == 404:
         return failed(
-            check, f"no such address for account {url.rpartition('/')[2]}", "see VOLLEY_ACCOUNT of volley serve"
+            check,
+            "there is no such address: volley serve may work for another account",
+            "see VOLLEY_ACCOUNT of volley serve",
         )
     if status < 300:
         return failed(check, f"a forged webhook was taken (HTTP {status}): that is not volley serve", _HOW_TO)
     return failed(check, f"webhooks are answered {status}", _HOW_TO)
+
+
+async def received(outbox: Outbox, settings: Settings) -> Verdict | None:
+    """What came so far, and when last; None where nothing is to come."""
+    if not settings.public_url:
+        return None
+    taken = any(view.counts["submitted"] for view in await outbox.campaigns())
+    return judge(await counts(outbox.redis, outbox.keys), taken=taken, now_us=time.time_ns() // 1000)
+
+
+def judge(came: dict[str, tuple[int, int]], *, taken: bool, now_us: int) -> Verdict:
+    """`came`: name → (how many, when last); `taken`: the carrier has taken messages of ours."""
+    check = "webhooks: received"
+    good = {name: when for name, (_, when) in came.items() if name in _GOOD}
+    refused = came.get("refused", (0, 0))[0]
+    if not good:
+        if refused > _OUR_OWN:
+            todo = "compare TELNYX_PUBLIC_KEY with the portal's, and this machine's clock"
+            return warning(check, f"all of {refused} were refused: their signature did not fit", todo)
+        if taken:
+            return warning(check, "none, though the carrier has taken messages", _HOW_TO)
+        return ok(check, "none yet")
+    found = f"the last one {_ago(now_us - max(good.values()))}"
+    spare, when_us = came.get("failover", (0, 0))
+    if spare and now_us - when_us < _DAY_US:
+        todo = "see whether VOLLEY_PUBLIC_URL was away: its proxy's log"
+        return warning(check, f"{found}; {spare} came to the failover address, {_ago(now_us - when_us)} the last", todo)
+    return ok(check, found)
+
+
+def _ago(us: int) -> str:
+    minutes = us / 60e6
+    return f"{minutes:.0f} min ago" if minutes < 120 else f"{minutes / 60:.0f} h ago"

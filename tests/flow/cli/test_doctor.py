@@ -93,7 +93,7 @@ def test_a_healthy_system_is_said_to_be_so(clinic: World) -> None:
     looked = {
         "settings", "secret", "public key", "public address", "API key", "carrier", "clock", f"profile {PROFILE_ID}",
         f"profile {PROFILE_ID}: webhooks", f"profile {PROFILE_ID}: sync", f"profile {PROFILE_ID}: numbers",
-        "webhooks: reachable", "webhooks: verified", "Redis", "Redis version", "Redis eviction", "Redis persistence",
+        "webhooks: reachable", "webhooks: verified", "webhooks: received", "Redis", "Redis version", "Redis eviction", "Redis persistence",
         "Redis memory", "Redis replication", "Redis clock", "Redis barrier", "workers", "queues", "unknown messages",
         "ledger", "ledger lag", "disk", "idempotency",
     }  # fmt: skip
@@ -186,7 +186,9 @@ def test_an_address_at_which_nobody_or_somebody_else_listens_is_told(clinic: Wor
 def test_a_failover_address_is_looked_at_as_well(clinic: World) -> None:
     away = f"http://127.0.0.1:{free_port()}"
     lines = examine(clinic, VOLLEY_PUBLIC_FAILOVER_URL=away)
-    assert lines["failover: reachable"]["state"] == "failed"
+    assert lines["failover: reachable"]["state"] == lines["failover: verified"]["state"] == "failed"
+    own = examine(clinic, VOLLEY_PUBLIC_FAILOVER_URL=clinic.settings["VOLLEY_PUBLIC_URL"])
+    assert own["failover: reachable"]["state"] == own["failover: verified"]["state"] == "ok"
     assert lines["webhooks: reachable"]["state"] == "ok"
 
 

@@ -160,6 +160,20 @@ async def test_a_record_that_may_answer_an_unknown_message_names_it_and_resolves
     assert [(await desk.row(push, i))["status"] for i in range(3)] == ["unknown"] * 3
 
 
+async def test_an_answer_that_came_too_late_to_count_is_made_good_by_its_record(
+    desk: Desk, books: Books, push: Push
+) -> None:
+    await desk.feed.sealed(push)
+    await desk.feed.moves(push, "?", 0, why="reap", at=20)
+    await desk.feed.attempts(push.attempt(0), states="-")
+    await desk.recorder.catch_up()
+    assert (await desk.row(push, 0))["status"] == "unknown"
+    books.add(push, 0)
+    outcome = await desk.reconcile()
+    assert (outcome.counts["filled"], outcome.differences) == (1, 0)
+    assert (await desk.row(push, 0))["status"] == "delivered"
+
+
 async def test_one_message_under_two_ids_is_reported(desk: Desk, books: Books, push: Push) -> None:
     await desk.feed.sealed(push)
     await desk.feed.attempts(push.attempt(0, carrier_id="first"), push.attempt(0, 2, carrier_id="second"))
