@@ -1,0 +1,135 @@
+"""A carrier, a Valkey and `volley serve`, each a process; the carrier's webhooks go to serve, and so do those signed here."""
+
+import asyncio
+import json
+import sqlite3
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import redis
+
+from tests.flow.cli.conftest import World, make_world, wait_until
+from volley.embedded import EmbeddedValkey
+from volley.sandbox.config import API_KEY, PROFILE_ID, ProfileSpec, SandboxConfig, dump
+from volley.sandbox.signing import Signer
+
+SIGNER = Signer(1)
+QUIET_PROFILE = "5a4db0c5-0000-4000-8000-000000000002"
+"""Its people are heard by the carrier only: it has no webhook URL."""
+
+
+@dataclass
+class House:
+    """What runs, and words for it."""
+
+    world: World
+    valkey: EmbeddedValkey
+    carrier: str
+    serve: subprocess.Popen[str]
+
+    @property
+    def url(self) -> str:
+        return self.world.settings["VOLLEY_PUBLIC_URL"]
+
+    def numbers(self, profile: str = PROFILE_ID) -> list[str]:
+        found = self.world.json("numbers", "list", "--profile", profile)
+        return [each["number"] for each in found["numbers"]]  # type: ignore[attr-defined]
+
+    def says(self, text: str, person: str, to: str, **more: object) -> None:
+        """A person texts one of our numbers, at the carrier."""
+        self.control("inbound", {"from": person, "to": to, "text": text} | more)
+
+    def control(self, path: str, body: object) -> None:
+        request = urllib.request.Request(f"{self.carrier}/_sandbox/{path}", json.dumps(body).encode())
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert answer.status == 200
+
+    def post(self, body: bytes, headers: dict[str, str] | None = None, path: str = "default") -> int:
+        """A webhook, signed unless headers are given; the status of its answer."""
+        given = SIGNER.headers(body) if headers is None else headers
+        try:
+            request = urllib.request.Request(f"{self.url}/webhooks/telnyx/{path}", body, given)
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    def health(self) -> dict[str, Any]:
+        with urllib.request.urlopen(f"{self.url}/healthz", timeout=10) as answer:
+            found: dict[str, Any] = json.loads(answer.read())
+            return found
+
+    def count(self, name: str) -> int:
+        return int(self.health()["webhooks"].get(name, 0))
+
+    def rests(self) -> dict[str, str]:
+        """Name → why it rests."""
+        return {each["name"]: each["reason"] for each in self.world.json("status")["rests"]}  # type: ignore[attr-defined]
+
+    def opted_out(self, profile: str = PROFILE_ID) -> list[str]:
+        found = self.world.json("optouts", "list", "--profile", profile)["numbers"]
+        return list(found)  # type: ignore[call-overload]
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with sqlite3.connect(self.world.folder / "home" / "ledger.db", timeout=10) as db:
+            return db.execute(query).fetchall()
+
+    def fingerprint(self) -> dict[str, object]:
+        """All of Redis but what counts webhooks and says who is alive."""
+        with redis.Redis.from_url(self.valkey.url) as client:
+            names = [name for name in client.keys("*") if b":webhooks" not in name and b":worker" not in name]
+            return {name.decode("latin-1"): client.dump(name) for name in sorted(names)}
+
+
+def event(name: str, kind: str, payload: dict[str, Any], occurred_at: str = "2026-01-01T00:00:00.000Z") -> bytes:
+    data = {"record_type": "event", "event_type": kind, "id": name, "occurred_at": occurred_at, "payload": payload}
+    return json.dumps({"data": data, "meta": {"attempt": 1}}).encode()
+
+
+@contextmanager
+def sandbox(config: SandboxConfig) -> Iterator[str]:
+    command = [sys.executable, "-m", "volley.sandbox", "--config", dump(config)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield str(json.loads(process.stdout.readline())["url"])
+        process.terminate()
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    valkey = EmbeddedValkey(tmp_path_factory.mktemp("valkey"))
+    asyncio.run(valkey.start())
+    own = {"TELNYX_API_KEY": API_KEY, "TELNYX_PUBLIC_KEY": SIGNER.public_key, "VOLLEY_SECRET": "a secret of this house"}
+    world = make_world(tmp_path_factory.mktemp("house"), VOLLEY_REDIS_URL=valkey.url, **own)
+    hook = f"{world.settings['VOLLEY_PUBLIC_URL']}/webhooks/telnyx/default"
+    pool = (("long_code", 4, 0.0), ("toll_free", 1, 0.0))
+    loud = ProfileSpec(
+        pool=pool, webhook_url=hook, webhook_failover_url=f"{hook}/failover",
+        daily_spend_limit="5", daily_spend_limit_enabled=True,
+    )  # fmt: skip
+    profiles = (loud, ProfileSpec(id=QUIET_PROFILE, pool=(("long_code", 2, 0.0),)))
+    with sandbox(SandboxConfig(profiles=profiles)) as carrier:
+        world.settings["TELNYX_BASE_URL"] = carrier
+        serve = world.start("serve")
+        found = House(world, valkey, carrier.removesuffix("/v2"), serve)
+        wait_until(lambda: _is_up(found))
+        for profile in (PROFILE_ID, QUIET_PROFILE):
+            done = world.run("numbers", "sync", "--profile", profile)
+            assert done.returncode == 0, done.stderr
+        yield found
+        world.end()
+    asyncio.run(valkey.stop())
+
+
+def _is_up(house: House) -> bool:
+    try:
+        return bool(house.health())
+    except OSError:
+        return False
