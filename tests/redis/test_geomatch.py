@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 
 from tests.redis.conftest import PROFILE, Rig, chunk_of, people
+from tests.redis.test_pacing import drain, worst_excess
 from tests.redis.test_pool_scripts import evict, senders_of
 from tests.redis.test_routes import british, sent, spin
 from volley.outbox.views import pins
@@ -38,6 +39,17 @@ async def test_those_of_no_area_are_shared_out_by_weight_and_within_it_by_rate(r
     assert {name: round(16 * n / 1600) for name, n in lanes.items()} == {
         "long_code@202": 3, "long_code@415": 9, "toll_free": 4,
     }  # fmt: skip
+
+
+async def test_of_very_many_areas_none_is_forgotten_and_none_too_fast(rig: Rig) -> None:
+    areas = range(201, 351)
+    await rig.sync([local(area, rate=8) for area in areas], geomatch=True)
+    await rig.rate("a", 10_000)
+    await rig.push(*(chunk_of(british(500, 500 * k)) for k in range(6)))
+    found, paced_s = await drain(rig, 1.5)
+    assert len(found) >= 0.98 * 8 * len(areas) * paced_s - len(areas)
+    for one in range(1, len(areas) + 1):
+        assert worst_excess([s for s in found if s.sender == one], 8) <= 0
 
 
 async def test_without_geomatch_an_area_means_nothing(rig: Rig) -> None:

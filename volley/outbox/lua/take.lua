@@ -9,6 +9,7 @@
 -- at most rate × (W + 0.3 s) + one message in any window W.
 local token, want = ARGV[1], tonumber(ARGV[2])
 local credit, life = tonumber(ARGV[5]), tonumber(ARGV[6])
+local FEW_CLASSES = 8
 local TURN_US = 10000 -- a sender goes on for this long before the next one's turn, where nobody competes
 local bound, low, pin_days = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
 learn_moves(ARGV[7])
@@ -199,8 +200,11 @@ local function candidates(pr, limit)
       local busy = K.busy .. pr .. ':' .. p
       add(call('ZRANGEBYSCORE', busy, '-inf', int(limit), 'WITHSCORES', 'LIMIT', 0, want), busy)
       local classes = call('SMEMBERS', K.shared .. pr .. ':' .. p)
+      local before, from = #list, #classes > FEW_CLASSES and now % #classes or 0
       for j = 1, #classes do
-        local class = classes[j]
+        -- of very many classes a take looks at some, beginning anywhere: its cost is that of what it grants
+        if j > FEW_CLASSES and #list - before > 2 * want then break end
+        local class = classes[(from + j - 1) % #classes + 1]
         local free = call('ZRANGEBYSCORE', K.pool .. class, '-inf', int(limit), 'WITHSCORES', 'LIMIT', 0, want)
         add(free, nil, class)
         -- the profile has no such class any more: what waits in its lane moves
