@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Row, Select, and_, func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql import ColumnElement
 
@@ -101,14 +102,14 @@ class Bills:
         found: list[Unknown] = []
         for page in pages(recipients):
             where = (messages.c.rank == _UNKNOWN, messages.c.carrier_id == "", messages.c.recipient.in_(page))
-            query: Select[tuple[object, ...]] = select(*_COLUMNS[:3], messages.c.sender, *columns).where(*where)
+            query = select(*_COLUMNS[:3], messages.c.sender, *columns).where(*where)
             async with self._engine.connect() as connection:
                 rows = (await connection.execute(query)).all()
                 await self._learn(connection, rows)
             found += [self._unknown(row) for row in rows]
         return found
 
-    def _unknown(self, row: Row[tuple[object, ...]]) -> Unknown:
+    def _unknown(self, row: Any) -> Unknown:
         profile, _, _, created_us = self._campaigns[row.campaign_id]
         # without an attempt on record its worker died: it was sent at some time before it was reaped
         earliest = row.sent_us if row.sent_us else created_us
@@ -122,11 +123,11 @@ class Bills:
             latest_us=latest + _OTHER_CLOCK_US,
         )
 
-    async def _ours(self, connection: AsyncConnection, rows: Sequence[Row[tuple[object, ...]]]) -> list[Ours]:
+    async def _ours(self, connection: AsyncConnection, rows: Sequence[Any]) -> list[Ours]:
         await self._learn(connection, rows)
         return [self._one(row) for row in rows]
 
-    def _one(self, row: Row[tuple[object, ...]]) -> Ours:
+    def _one(self, row: Any) -> Ours:
         profile, currency, send_at_us, _ = self._campaigns[row.campaign_id]
         submitted_us = _known(row.submitted_us)
         return Ours(
@@ -143,7 +144,7 @@ class Bills:
             due_us=max(submitted_us, send_at_us),
         )
 
-    async def _learn(self, connection: AsyncConnection, rows: Sequence[Row[tuple[object, ...]]]) -> None:
+    async def _learn(self, connection: AsyncConnection, rows: Sequence[Any]) -> None:
         new = sorted({row.campaign_id for row in rows} - self._campaigns.keys())
         for page in pages(new):
             query = select(campaigns.c.id, campaigns.c.facts).where(campaigns.c.id.in_(page))
