@@ -100,8 +100,7 @@ class Assigner:
         leaving = {move.sender.name for move in moves if not (target and move.sender.shape == "alphanumeric")}
         pool = [view.sender for view in await self.outbox.senders()]
         out = [sender for sender in pool if sender.number in leaving and sender.profile != target]
-        if await self.outbox.withdraw([sender.number for sender in out]):
-            await asyncio.sleep(_GRANTS_LAST_S)
+        await take_out(self.outbox, [sender.number for sender in out])
         return list(dict.fromkeys(sender.profile for sender in out))
 
     async def _sync(self, outbox: Outbox, profile: str) -> dict[str, Any]:
@@ -110,6 +109,12 @@ class Assigner:
             return (await sync(self.settings, outbox, profile)).as_json()
         except VolleyError as error:
             return {"profile": profile, "problem": str(error)}
+
+
+async def take_out(outbox: Outbox, numbers: Sequence[str]) -> None:
+    """Once this returns nothing more goes out from these senders."""
+    if await outbox.withdraw(numbers):
+        await asyncio.sleep(_GRANTS_LAST_S)
 
 
 def _fallback(names: Names, given: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from producer.assignments import take_out
 from producer.profiles import counts
 from producer.sync import sync
 from volley.carrier import profiles_api
@@ -45,7 +46,7 @@ class Removal:
     async def _delete(self, profile_id: str) -> None:
         pool = [] if self.outbox is None else await self.outbox.senders(profile_id)
         if self.outbox is not None:
-            await self.outbox.withdraw([view.sender.number for view in pool])
+            await take_out(self.outbox, [view.sender.number for view in pool])
         try:
             await profiles_api.delete(self.api, profile_id)
         except VolleyError:

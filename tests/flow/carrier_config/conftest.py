@@ -13,11 +13,14 @@ from typing import Any
 import aiohttp
 import orjson
 import pytest
+import redis.asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from tests.openapi import validate_answer, validate_request
 from volley.carrier.api import TelnyxApi
+from volley.embedded import EmbeddedValkey
+from volley.outbox.outbox import Outbox
 from volley.sandbox.config import API_KEY, ProfileSpec, SandboxConfig
 from volley.sandbox.process import SandboxProcess
 
@@ -150,3 +153,20 @@ async def office(tmp_path: Path) -> AsyncIterator[Office]:
     finally:
         await made.sandbox.stop()
     assert made.wrong == []
+
+
+class Pooled:
+    """An office whose settings name a Redis."""
+
+    def __init__(self, office: Office, url: str, client: redis.asyncio.Redis) -> None:
+        office.settings["VOLLEY_REDIS_URL"] = url
+        self.outbox = Outbox(client, "default")
+
+    async def active(self, profile: str) -> set[str]:
+        senders = [view.sender for view in await self.outbox.senders(profile)]
+        return {sender.number for sender in senders if sender.active and sender.type != "carrier_pool"}
+
+
+@pytest.fixture
+def pooled(office: Office, valkey: EmbeddedValkey, db: redis.asyncio.Redis) -> Pooled:
+    return Pooled(office, valkey.url, db)

@@ -2,12 +2,7 @@
 
 import json
 
-import pytest
-import redis.asyncio
-
-from tests.flow.carrier_config.conftest import NEWS, SHOP, Office
-from volley.embedded import EmbeddedValkey
-from volley.outbox.outbox import Outbox
+from tests.flow.carrier_config.conftest import NEWS, SHOP, Office, Pooled
 
 LONG_CODES = [f"+1{area}5550100" for area in (201, 202, 203, 205)]
 TOLL_FREE = ["+18005550100", "+18335550100"]
@@ -178,23 +173,6 @@ async def test_a_carrier_that_is_away_has_been_asked_for_nothing(office: Office)
     await office.sandbox.stop()
     done = await office.volley("numbers", "unassign", LONG_CODES[0], TELNYX_BASE_URL=office.sandbox.url)
     assert (done.returncode, "cannot be reached" in done.stderr) == (75, True)
-
-
-class Pooled:
-    """An office whose settings name a Redis."""
-
-    def __init__(self, office: Office, url: str, client: redis.asyncio.Redis) -> None:
-        office.settings["VOLLEY_REDIS_URL"] = url
-        self.outbox = Outbox(client, "default")
-
-    async def active(self, profile: str) -> set[str]:
-        senders = [view.sender for view in await self.outbox.senders(profile)]
-        return {sender.number for sender in senders if sender.active and sender.type != "carrier_pool"}
-
-
-@pytest.fixture
-def pooled(office: Office, valkey: EmbeddedValkey, db: redis.asyncio.Redis) -> Pooled:
-    return Pooled(office, valkey.url, db)
 
 
 async def test_the_pool_follows_what_is_assigned_and_unassigned(office: Office, pooled: Pooled) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.flow.carrier_config.conftest import NEWS, SHOP, Office
+from tests.flow.carrier_config.conftest import NEWS, SHOP, Office, Pooled
 
 WISHES = [
     *("--name", "Spring sale", "--destination", "us", "--destination", "DE,CA", "--disabled"),
@@ -114,6 +114,20 @@ async def test_a_profile_is_deleted_only_on_a_yes_and_its_numbers_stay(office: O
     assert sum(place is None for place in places.values()) == 10
     again = await office.volley("profiles", "delete", SHOP, "--yes")
     assert (again.returncode, "no messaging profile" in again.stderr) == (2, True)
+
+
+async def test_a_deleted_profile_has_no_pool_and_one_that_the_carrier_keeps_has_it_back(
+    office: Office, pooled: Pooled
+) -> None:
+    await office.json("numbers", "sync", "--profile", SHOP)
+    whole = await pooled.active(SHOP)
+    office.refuse = "DELETE"
+    kept = await office.volley("profiles", "delete", SHOP, "--yes")
+    assert (kept.returncode, "the carrier refused" in kept.stderr) == (2, True)
+    assert await pooled.active(SHOP) == whole
+    office.refuse = ""
+    await office.json("profiles", "delete", SHOP, "--yes")
+    assert await pooled.active(SHOP) == set()
 
 
 IMPOSSIBLE = [
