@@ -73,6 +73,8 @@ class PushRequest:
             (self.text or self.template or "").encode()
         except UnicodeEncodeError:
             raise UnusableInput("the text is not UTF-8: check the terminal's locale, or read it from a file") from None
+        if "\0" in (self.text or self.template or ""):
+            raise UnusableInput("the text holds a NUL character: remove it")
         self._check_ranges()
         self._check_sender()
         check_media(self.media, self.subject)

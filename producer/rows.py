@@ -170,8 +170,6 @@ def _constant(text: str, count: Callable[[str], Counted]) -> Callable[[str], Cou
         raise UnusableInput("the text is empty, and the carrier takes no empty text")
     if counted.parts > MAX_PARTS:
         raise UnusableInput(f"the text has {counted.parts} parts, the carrier takes {MAX_PARTS}: shorten it")
-    if "\0" in text:
-        raise UnusableInput("the text holds a NUL character: remove it")
     return lambda _text: counted
 
 

@@ -144,7 +144,7 @@ def _told(withdrawn: dict[str, int]) -> Iterator[str]:
     words = {
         "cancelled": "were cancelled at the carrier",
         "too_late": "could not be cancelled any more and go as they were scheduled",
-        "unrecorded": "are with the carrier and not in the ledger yet: see that volley serve runs, then cancel again",
+        "unrecorded": "are with the carrier, and the ledger has no id of them yet: see that volley serve runs, then cancel again",
         "unknown": "are unknown: those that the carrier has may still go",
     }
     return (f"{withdrawn[name]} messages {said}" for name, said in words.items() if withdrawn.get(name))
