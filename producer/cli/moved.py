@@ -98,4 +98,5 @@ def _tell(found: Assignment) -> None:
         if "problem" in synced:
             note(f"pool of {synced['profile']}: {synced['problem']}")
         else:
-            say(f"pool of {synced['profile']}: {synced['usable']} of {synced['numbers']} can send")
+            why = f" (volley numbers doctor --profile {synced['profile']} says why)" if synced["not_ready"] else ""
+            say(f"pool of {synced['profile']}: {synced['usable']} of {synced['numbers']} can send{why}")
