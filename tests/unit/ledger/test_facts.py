@@ -5,6 +5,7 @@ import pytest
 from volley.ledger.facts import Entry, Facts, NewerEntry
 from volley.ledger.paging import pages
 from volley.outbox.events import MOVE, NOBODY, AttemptRecord, pack
+from volley.sender import carrier_pool
 
 RECORD = AttemptRecord(
     "0123456789abcdef", 0, 7, 1, 12025550107, None, "+12025559001", "GSM-7", 1, -1, 10, 0, 12,
@@ -65,3 +66,13 @@ def test_an_unknown_kind_is_an_error():
 def test_pages_leave_nothing_out():
     assert [list(page) for page in pages(range(5), 2)] == [[0, 1], [2, 3], [4]]
     assert list(pages([])) == []
+
+
+def test_the_carriers_pool_is_nobodys_number_so_that_a_receipt_may_still_name_it():
+    unknown = RECORD._replace(sender=carrier_pool("p"), outcome="perhaps_sent")
+    lost = MOVE.pack(b"0123456789abcdef", 0, 7, b"?", 3, 1)
+    facts = Facts()
+    facts.add(entry(k=b"attempts", p=pack([unknown]), m=b"?"), {}.get)
+    facts.add(entry(k=b"moves", p=lost, w=b"reap", t=b"5"), {3: carrier_pool("p")}.get)
+    assert [(row["sender"], row["sender_attempt"]) for row in facts.messages] == [(None, -1)] * 2
+    assert facts.attempts[0]["sender"] == carrier_pool("p")
