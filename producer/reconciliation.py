@@ -205,5 +205,8 @@ def _cut(since_us: int, until_us: int, size_us: int) -> list[tuple[int, int]]:
 def as_json(outcome: Outcome) -> dict[str, Any]:
     """Every count, also those that are zero."""
     names = ("records", "matched", "filled", "to_fill", *KINDS, "likely_answers", "too_early", "found_elsewhere")
-    counts = {name: outcome.counts[name] for name in (*names, "not_recorded_yet", "inbound")}
+    counts = {_WORDS.get(name, name): outcome.counts[name] for name in (*names, "not_recorded_yet", "inbound")}
     return counts | {"sums": outcome.sums.as_json()}
+
+
+_WORDS = {"parts": "parts_differ", "cost": "cost_differs", "status": "status_differs"}

@@ -77,7 +77,7 @@ def test_a_bill_that_is_wrong_ends_with_one_and_a_file_has_every_line(books: Boo
     finally:
         books.ask("DELETE", "/_sandbox/records")
     lines = [json.loads(line) for line in (books.world.folder / "differences.jsonl").read_text().splitlines()]
-    assert (code, answer["missing_at_carrier"], answer["cost"]) == (1, 1, 1)
+    assert (code, answer["missing_at_carrier"], answer["cost_differs"]) == (1, 1, 1)
     assert sorted((line["kind"], line["carrier_id"]) for line in lines) == [
         ("cost", second),
         ("missing_at_carrier", first),

@@ -105,11 +105,17 @@ class Desk:
     found: list[Difference] = field(default_factory=list)
 
     async def reconcile(
-        self, *, fix: bool = True, profile: str | None = None, grace_us: int = HOUR, largest: int = LARGEST
+        self,
+        *,
+        fix: bool = True,
+        profile: str | None = None,
+        grace_us: int = HOUR,
+        largest: int = LARGEST,
+        behind_us: int = 0,
     ) -> Outcome:
         await self.recorder.catch_up()
         now = T0 + 24 * HOUR
-        period = Period(T0 - 2 * HOUR, T0 + 22 * HOUR, now, grace_us, now)
+        period = Period(T0 - 2 * HOUR, T0 + 22 * HOUR, now, grace_us, now - behind_us)
         self.found.clear()
         async with TelnyxApi("KEY", self.url) as api:
             work = Reconciliation(

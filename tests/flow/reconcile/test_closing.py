@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from dataclasses import replace
 
+import pytest
 from sqlalchemy import func, select
 
 from producer.closing import close_stuck, keep_closing
@@ -11,6 +12,7 @@ from tests.flow.ledger.conftest import T0, Push
 from tests.flow.reconcile.conftest import HOUR, Books, Desk
 from tests.flow.worker.conftest import eventually
 from volley.embedded import free_port
+from volley.errors import TryAgainLater
 from volley.ledger.schema import receipts
 from volley.ledger.stuck import stuck
 from volley.outbox.connect import client
@@ -100,6 +102,15 @@ async def test_closing_twice_before_the_recorder_came_by_is_the_same_as_once(des
     async with desk.engine.connect() as connection:
         assert await connection.scalar(select(func.count()).select_from(receipts)) == 1
     assert (await desk.row(push, 0))["status_us"] == (await desk.row(push, 0))["submitted_us"] + 72 * HOUR
+
+
+async def test_a_recorder_that_stands_still_is_not_buried(desk: Desk, push: Push) -> None:
+    await taken(desk, push, 0)
+    for _ in range(501):
+        await desk.feed.receipts(push.receipt(0))
+    with pytest.raises(TryAgainLater, match="the ledger is behind"):
+        await close_stuck(desk.outbox, desk.engine, HOURS, patience_s=0)
+    assert await desk.feed.length() == 501
 
 
 async def test_serve_closes_again_and_again_and_outlives_what_goes_wrong(desk: Desk, push: Push) -> None:

@@ -174,6 +174,14 @@ async def test_an_answer_that_came_too_late_to_count_is_made_good_by_its_record(
     assert (await desk.row(push, 0))["status"] == "delivered"
 
 
+async def test_records_newer_than_the_ledger_are_nobodys_yet(desk: Desk, books: Books, push: Push) -> None:
+    await sent(desk, push, 0)
+    books.add(push, 0)
+    books.add(push, 1)
+    outcome = await desk.reconcile(behind_us=24 * HOUR)
+    assert (outcome.counts["matched"], outcome.counts["not_recorded_yet"], outcome.differences) == (1, 1, 0)
+
+
 async def test_one_message_under_two_ids_is_reported(desk: Desk, books: Books, push: Push) -> None:
     await desk.feed.sealed(push)
     await desk.feed.attempts(push.attempt(0, carrier_id="first"), push.attempt(0, 2, carrier_id="second"))

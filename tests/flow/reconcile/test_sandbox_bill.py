@@ -20,8 +20,10 @@ from volley.embedded import EmbeddedValkey
 from volley.ledger.engine import open_ledger, upgrade
 from volley.ledger.recorder import Recorder
 from volley.ledger.schema import messages, receipts
+from volley.message import parse_message_id
 from volley.money import micros
 from volley.sandbox.config import API_KEY, PROFILE_ID, ReceiptSpec
+from volley.sandbox.fault_rule import FaultRule
 from volley.settings import Settings
 
 N = 120
@@ -155,3 +157,24 @@ async def test_what_is_wrong_with_a_bill_is_told_line_by_line(office: Office, tm
         ("missing_here", foreign["uuid"]),
     }
     assert answer["differences"] == found
+
+
+async def test_messages_whose_answer_was_lost_are_named_beside_their_records_and_stay_unknown(
+    world: World, engine: AsyncEngine
+) -> None:
+    await world.begin(receipts=ReceiptSpec(mode="off", sent_after_s=0.01, done_after_s=(0.02, 0.05)))
+    await world.fail(FaultRule(kind="lost", first=5))
+    office = Office(world, engine)
+    await world.worker()
+    counts = await world.until(await world.push(people(40)))
+    assert counts == {"submitted": 35, "unknown": 5}
+    await asyncio.sleep(1.1)
+    async with office.recording():
+        pass
+    answer = await office.reconcile()
+    assert (answer["matched"], answer["missing_here"], answer["likely_answers"]) == (35, 5, 5)
+    for each in answer["differences"]:
+        place = parse_message_id(each["likely_answer"])
+        assert each["to"] == f"+{people(40)[place.offset]}"
+        assert each["only_candidate"]
+    assert await office.statuses() == {"delivered": 35, "unknown": 5}
