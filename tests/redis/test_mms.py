@@ -92,6 +92,18 @@ async def test_mms_that_waited_go_when_their_bucket_is_free(rig: Rig) -> None:
     await rig.check(*campaigns)
 
 
+async def test_mms_are_not_planned_ahead_while_they_wait(rig: Rig) -> None:
+    """Idle senders ask for planning; here it would not help them."""
+    await rig.pool(3)
+    await rig.rate("m", 1000)
+    chunks = [chunk_of(people(5)), chunk_of(people(5, 10))]
+    campaign = await rig.push(*chunks, plan=False, media=MEDIA)
+    await rig.plan(campaign, 0, chunks[0])
+    assert (await rig.take()).hungry == [campaign.id], "the bucket is free"
+    await fill(rig)
+    assert (await rig.take()).hungry == []
+
+
 async def test_a_campaign_with_its_own_limit_keeps_it_until_it_is_taken_away(rig: Rig) -> None:
     await rig.sync([sender(n, group="CX") for n in range(2)])
     await rig.outbox.set_rates(Decimal(1000), {}, mms=Decimal(15), campaigns={"CX": Decimal("0.5")})

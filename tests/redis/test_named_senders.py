@@ -107,6 +107,7 @@ async def test_people_whose_sender_lost_its_weight_move_to_others(rig: Rig) -> N
     assert await senders_of(rig, 60) == {1, 2}
     campaign = await rig.push(chunk_of(people(60)))
     await rig.sync([sender(0), sender(1, type="short_code")], {"long_code": 1})
+    assert "s2" in await rig.outbox.chores.evicted(), "it need not be free first"
     await rig.check(campaign)
     await evict(rig)
     await rig.check(campaign)
