@@ -2,11 +2,12 @@
 
 from time import time_ns
 
-from producer import documents
+from producer import documents, returns
 from producer.documents import Document
 from producer.standstill import reasons, surprises
 from volley.errors import TryAgainLater, UnusableInput
 from volley.ledger.stream import LedgerStream
+from volley.outbox import webhooks
 from volley.outbox.outbox import Outbox
 from volley.settings import Settings
 
@@ -62,15 +63,20 @@ async def status(outbox: Outbox, account: str, *, relaxed: bool) -> Document:
     live = [view for view in views if view.waiting or view.in_flight]
     profiles = {each.profile: each for each in await outbox.profiles()}
     workers, rests = await outbox.workers(), await outbox.rests()
+    hooks = await webhooks.counts(outbox.redis, outbox.keys)
     document: Document = {
         "queues": [documents.queue(each, live, now_us) for each in profiles.values()],
         "campaigns": [documents.campaign(view, profiles[view.campaign.profile]) for view in live],
         "workers": [documents.worker(each) for each in workers],
         "rests": [documents.rest(each, account) for each in rests],
-        "notes": reasons(
-            live, len(workers), await outbox.ledger_length(), outbox.ledger_bound, rests, list(profiles.values())
-        )
-        + list(surprises(workers)),
+        "notes": [
+            *reasons(
+                live, len(workers), await outbox.ledger_length(), outbox.ledger_bound, rests, [*profiles.values()]
+            ),
+            *surprises(workers),
+            *returns.amiss(hooks, now_us),
+        ],
+        "webhooks": returns.document(hooks),
         "unknown": sum(view.counts["unknown"] for view in views),
         "ledger_lag_seconds": round(await LedgerStream(outbox.redis, outbox.keys.ledger, "status").lag_seconds(), 3),
     }

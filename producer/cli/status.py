@@ -59,6 +59,9 @@ def show(document: dict[str, Any]) -> None:
         table(("worker", "host", "pid", "in flight", "rate"), workers, title="workers")
     elif not document["campaigns"]:
         say("\nno worker is running: start volley worker, or volley up")
+    if document["webhooks"]:
+        told = [(name, each["count"], each["last"]) for name, each in document["webhooks"].items()]
+        table(("what", "how many", "last"), told, title="webhooks")
     facts(
         [("unknown", document["unknown"]), ("ledger behind by", span(document["ledger_lag_seconds"]))], title="ledger"
     )
