@@ -42,7 +42,7 @@ class NumberRoom:
         return None
 
     def _wanted(self, query: Query) -> list[SandboxNumber]:
-        found = [each for each in self._listed(query) if each.is_phone and each.capable]
+        found = [each for each in self._listed(query) if each.listed]
         if (exact := query.get("filter[phone_number]")) is not None:
             named = set(exact.replace(" ", "+").split(","))
             found = [each for each in found if each.number in named]

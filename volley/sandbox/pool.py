@@ -42,8 +42,9 @@ _TAGS = {kind: ("sandbox", kind) for kind in get_args(SenderType)}
 class SandboxNumber:
     """One sender. Whoever changes one calls `Numbers.refresh`.
 
-    `flaw` is the code that refuses every send with it as `from`. `template` is its answer to a send, filled in by payload.py
-    at the first one. `fallback` is what an alphanumeric ID sends from to the US. Moments are 0 for what was there at the start.
+    `flaw` is the code that refuses every send with it as `from`; `listed`: it is in the list of phone numbers. `template` is its
+    answer to a send, filled in by payload.py. `fallback` is what an alphanumeric ID sends from to the US. Moments are 0 for what
+    was there at the start.
     """
 
     index: int
@@ -66,6 +67,7 @@ class SandboxNumber:
     fallback: str = ""
     updated_us: int = 0
     flaw: Flaw = ""
+    listed: bool = True
     template: bytes = b""
 
     @property
@@ -141,19 +143,19 @@ class SandboxProfile:
     turns: dict[SenderType, int] = field(default_factory=dict)
     given: dict[SenderType, int] = field(default_factory=dict)
     autoresponses: dict[str, dict[str, object]] = field(default_factory=dict)
-    _usable: list[SandboxNumber] | None = None
+    _usable: dict[SenderType, list[SandboxNumber]] | None = None
 
     def choose(self, to: str) -> SandboxNumber:
         """A number for a send without `from`: sticky, area code, then the weights of the types, each type in turn."""
         settings = self.spec.number_pool
         if settings is None:
             raise Refusal("40321")
-        usable = self._choices(settings)
+        rows = self._rows(settings)
         pinned = self.pins.get(to)
-        if settings.sticky_sender and pinned in usable:
+        if settings.sticky_sender and pinned is not None and pinned.profile is self and _may(pinned, settings):
             return pinned
-        near = [each for each in usable if each.number[:5] == to[:5]] if settings.geomatch and to[:2] == "+1" else []
-        chosen = self._next(near or usable, settings)
+        near = _near(rows, to) if settings.geomatch and to[:2] == "+1" else {}
+        chosen = self._next(near or rows, settings)
         if settings.sticky_sender:
             self.pins[to] = chosen
         return chosen
@@ -162,28 +164,40 @@ class SandboxProfile:
         """Something about the profile or one of its numbers has changed."""
         self._usable = None
 
-    def _choices(self, settings: NumberPool) -> list[SandboxNumber]:
-        """Raises Refusal 40321 where there are none."""
+    def _rows(self, settings: NumberPool) -> dict[SenderType, list[SandboxNumber]]:
+        """The numbers that may be chosen, by type. Raises Refusal 40321 where there are none."""
         if self._usable is None:
-            may = ("",) if settings.skip_unhealthy else ("", "40315")
-            self._usable = [each for each in self.members.values() if _weight(each, settings) > 0 and each.flaw in may]
+            self._usable = {}
+            for each in self.members.values():
+                if _may(each, settings):
+                    self._usable.setdefault(each.type, []).append(each)
         if not self._usable:
             raise Refusal("40321")
         return self._usable
 
-    def _next(self, usable: list[SandboxNumber], settings: NumberPool) -> SandboxNumber:
-        weights = {each.type: _weight(each, settings) for each in usable}
-        kind = min(weights, key=lambda each: (self.given.get(each, 0) + 1) / weights[each])
+    def _next(self, rows: dict[SenderType, list[SandboxNumber]], settings: NumberPool) -> SandboxNumber:
+        kind = min(rows, key=lambda each: (self.given.get(each, 0) + 1) / _weight(each, settings))
         self.given[kind] = self.given.get(kind, 0) + 1
-        row = [each for each in usable if each.type == kind]
         turn = self.turns.get(kind, 0)
         self.turns[kind] = turn + 1
-        return row[turn % len(row)]
+        return rows[kind][turn % len(rows[kind])]
 
 
-def _weight(number: SandboxNumber, settings: NumberPool) -> float:
+def _near(rows: dict[SenderType, list[SandboxNumber]], to: str) -> dict[SenderType, list[SandboxNumber]]:
+    """Those of the recipient's area code."""
+    near = {kind: [each for each in row if each.number[:5] == to[:5]] for kind, row in rows.items()}
+    return {kind: row for kind, row in near.items() if row}
+
+
+def _may(number: SandboxNumber, settings: NumberPool) -> bool:
+    return _weight(number.type, settings) > 0 and (
+        not number.flaw or (number.flaw == "40315" and not settings.skip_unhealthy)
+    )
+
+
+def _weight(kind: SenderType, settings: NumberPool) -> float:
     """Short codes and alphanumeric IDs are in no pool."""
-    return {"long_code": settings.long_code_weight, "toll_free": settings.toll_free_weight}.get(number.type, 0)
+    return {"long_code": settings.long_code_weight, "toll_free": settings.toll_free_weight}.get(kind, 0)
 
 
 class Numbers:
@@ -218,7 +232,7 @@ class Numbers:
     def phone(self, number_id: str) -> SandboxNumber | None:
         """A long code or toll-free number by its id or its number, where it is capable of messaging."""
         found = self.by_id.get(number_id) or self.by_number.get(number_id)
-        return found if found is not None and found.is_phone and found.capable else None
+        return found if found is not None and found.listed else None
 
     def add(
         self, kind: SenderType, name: str, profile: SandboxProfile | None, rate: float, country: str = "US"
@@ -238,6 +252,7 @@ class Numbers:
     def refresh(self, number: SandboxNumber) -> None:
         """Something about it or its profile has changed: what was made for speed is made again."""
         number.flaw = _flaw(number, self._verified_only)
+        number.listed = number.is_phone and number.capable
         number.template = b""
         profile = number.profile_if_plain
         if profile is None:
