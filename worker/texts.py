@@ -22,7 +22,7 @@ CAMPAIGNS = 256
 
 
 class Voice(NamedTuple):
-    """A campaign, the renderer of its rows, and what its POSTs by one sender share: texts and, below them, MMS."""
+    """A campaign, the renderer of its rows, and by sender what its POSTs have in common: those of texts, those of MMS."""
 
     campaign: Campaign
     render: Render
@@ -58,6 +58,7 @@ class Texts:
         self._most = chunks
         self._chunks: OrderedDict[tuple[str, int], Chunk] = OrderedDict()
         self._voices: OrderedDict[str, Voice] = OrderedDict()
+        self._plain: dict[tuple[str, str], dict[int, Form]] = {}
 
     async def fetch(self, grants: Iterable[Grant]) -> Held:
         """The texts of these grants, for the caller to hold: others may push them out here. Redis errors pass through."""
@@ -91,7 +92,15 @@ class Texts:
         view = await self._outbox.campaign(name)
         if view is None:
             raise VolleyError(f"campaign {name} has messages but no record: restore it, or cancel it")
-        return Voice(view.campaign, renderer(view.campaign.template, view.campaign.columns), {}, {})
+        return Voice(
+            view.campaign, renderer(view.campaign.template, view.campaign.columns), self._forms(view.campaign), {}
+        )
+
+    def _forms(self, campaign: Campaign) -> dict[int, Form]:
+        """Of texts. Campaigns that differ in nothing but their texts share them: there may be many, with many senders."""
+        if campaign.media or campaign.send_at_us:
+            return {}
+        return self._plain.setdefault((campaign.profile, campaign.encoding), {})
 
     async def chunk(self, campaign: str, index: int) -> Chunk | None:
         """One chunk, for planning; it will be wanted again soon."""

@@ -1,5 +1,8 @@
 """Each kind of sender at the wire: the endpoint that it takes, the fields that arrive, and what is recorded of it."""
 
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
 import pytest
 from pydantic import SecretStr
 
@@ -112,3 +115,26 @@ async def test_without_a_failover_address_no_message_names_one(opening: Opening)
     await scene.sync("long_code")
     await scene.sent(await scene.push([DE]))
     assert "webhook_failover_url" not in scene.wire.posts[0].body
+
+
+async def test_campaigns_in_one_worker_keep_their_fields_apart(scene: Scene) -> None:
+    await scene.sync("long_code", mms=True)
+    media = {"media": ("https://cdn.example.com/a.jpg",), "media_check": False}
+    later = datetime.now(UTC) + timedelta(hours=1)
+    wishes: dict[int, dict[str, Any]] = {
+        US: {},
+        US + 1: {"encoding": "ucs2"},
+        US + 2: media,
+        US + 3: {"send_at": later},
+    }
+    sender = scene.pool["long_code"][0]
+    results = [await scene.push([to], sender=sender, **fields) for to, fields in wishes.items()]
+    results += [await scene.push([to + 10], sender=sender, **fields) for to, fields in wishes.items()]
+    async with scene.working():
+        for result in results:
+            await scene.until_settled(result.campaign_id or "")
+    common = {"from", "messaging_profile_id", "to"}
+    own = [{"text"}, {"text", "encoding"}, {"media_urls"}, {"text", "send_at"}]
+    for to, fields in zip(wishes, own, strict=True):
+        for person in (to, to + 10):
+            assert set(scene.wire.of(person).body) == common | fields
