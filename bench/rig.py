@@ -27,7 +27,7 @@ from volley.outbox.outbox import Outbox
 from volley.outbox.queue import Queue, pool
 from volley.sandbox.arrivals import Arrival, read
 from volley.sandbox.config import API_KEY, PROFILE_ID, ReceiptSpec, SandboxConfig
-from volley.sandbox.pool import Numbers
+from volley.sandbox.numbers import Numbers
 from volley.sandbox.process import SandboxProcess
 from volley.sender import Sender
 

@@ -8,8 +8,9 @@ from volley.sandbox.accepted import Accepted, Taken
 from volley.sandbox.config import SandboxConfig
 from volley.sandbox.draft import Desk, Draft
 from volley.sandbox.life import Life, life, odd_life, payload_at
+from volley.sandbox.numbers import Numbers
 from volley.sandbox.payload import Payloads
-from volley.sandbox.pool import Numbers, SandboxNumber, SandboxProfile
+from volley.sandbox.pool import SandboxNumber, SandboxProfile
 from volley.sandbox.replies import Refusal
 
 

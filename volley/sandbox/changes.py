@@ -4,7 +4,8 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import replace
 
-from volley.sandbox.pool import Numbers, SandboxNumber, SandboxProfile
+from volley.sandbox.numbers import Numbers
+from volley.sandbox.pool import SandboxNumber, SandboxProfile
 from volley.sandbox.profile_spec import ProfileSpec
 from volley.sandbox.replies import Refusal
 

@@ -10,7 +10,7 @@ from volley.sandbox.campaign_room import CampaignRoom
 from volley.sandbox.changes import Changes
 from volley.sandbox.config import SandboxConfig
 from volley.sandbox.number_room import NumberRoom
-from volley.sandbox.pool import Numbers
+from volley.sandbox.numbers import Numbers
 from volley.sandbox.profile_room import ProfileRoom
 from volley.sandbox.short_code_room import ShortCodeRoom
 from volley.sandbox.toll_free_room import TollFreeRoom

@@ -11,7 +11,8 @@ from volley.sandbox.config import SandboxConfig
 from volley.sandbox.endpoints import MESSAGES, Endpoint
 from volley.sandbox.media import MediaDesk, as_text
 from volley.sandbox.moments import read_moment
-from volley.sandbox.pool import Numbers, SandboxNumber, SandboxProfile
+from volley.sandbox.numbers import Numbers
+from volley.sandbox.pool import SandboxNumber, SandboxProfile
 from volley.sandbox.replies import Refusal
 from volley.text.parts import MAX_PARTS, NotEncodable, measure
 from volley.text.smart import smart

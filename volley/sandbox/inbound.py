@@ -11,9 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from volley.sandbox.config import ORGANIZATION_ID, SandboxConfig
 from volley.sandbox.deliveries import Event
 from volley.sandbox.moments import moment
+from volley.sandbox.numbers import Numbers
 from volley.sandbox.optouts import OptOuts
 from volley.sandbox.payload import carrier_of, cost_of, tags
-from volley.sandbox.pool import Numbers, SandboxNumber, SandboxProfile
+from volley.sandbox.pool import SandboxNumber, SandboxProfile
 from volley.sandbox.replies import Refusal, ok
 from volley.sandbox.webhooks import Courier, event_data
 from volley.text.parts import MAX_PARTS, measure

@@ -6,8 +6,9 @@ import orjson
 from pydantic import ValidationError
 
 from volley.sandbox.number_spec import NumberChange
+from volley.sandbox.numbers import Numbers
 from volley.sandbox.paging import Query, Row
-from volley.sandbox.pool import Numbers, SandboxNumber
+from volley.sandbox.pool import SandboxNumber
 from volley.sandbox.replies import Refusal, ok
 from volley.sandbox.rows import number_row
 

@@ -30,8 +30,8 @@ from volley.sandbox.limits import Queues
 from volley.sandbox.message_room import MessageRoom
 from volley.sandbox.messages import Sends
 from volley.sandbox.number_control import NumberControl
+from volley.sandbox.numbers import Numbers
 from volley.sandbox.optouts import OptOuts
-from volley.sandbox.pool import Numbers
 from volley.sandbox.receipts import Receipts
 from volley.sandbox.record_book import RecordBook
 from volley.sandbox.record_room import RecordControl, RecordRoom

@@ -5,7 +5,7 @@ import pytest
 from volley.sandbox.config import NumberPool, ProfileSpec, SandboxConfig
 from volley.sandbox.draft import Desk
 from volley.sandbox.endpoints import ENDPOINTS, MESSAGES, Endpoint
-from volley.sandbox.pool import Numbers
+from volley.sandbox.numbers import Numbers
 from volley.sandbox.replies import ERRORS, Refusal
 
 OTHER = "5a4db0c5-0000-4000-8000-000000000002"
