@@ -1,5 +1,6 @@
 """A real stream, a real SQLite file, and a carrier that serves detail records in the shape of its API description."""
 
+from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -39,7 +40,7 @@ class Books:
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     asked: list[dict[str, str]] = field(default_factory=list)
-    largest_page: int = 0
+    exchanges: deque[tuple[str, dict[str, Any]]] = field(default_factory=lambda: deque(maxlen=4))
     shift: Any = None
     heeds_time: bool = True
 
@@ -78,9 +79,9 @@ class Books:
         assert size <= 50
         found = sorted((row for row in self.rows if self._matches(row, query)), key=lambda row: row["created_at"])
         page = found[(number - 1) * size : number * size]
-        self.largest_page = max(self.largest_page, len(page))
         meta = {"page_number": number, "page_size": size, "total_pages": -(-len(found) // size)}
-        return web.json_response({"data": page, "meta": meta | {"total_results": len(found)}})
+        self.exchanges.append((request.path_qs, {"data": page, "meta": meta | {"total_results": len(found)}}))
+        return web.json_response(self.exchanges[-1][1])
 
     def _matches(self, row: dict[str, Any], query: dict[str, str]) -> bool:
         if "filter[uuid]" in query:

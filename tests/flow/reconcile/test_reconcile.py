@@ -7,6 +7,7 @@ import pytest
 
 from tests.flow.ledger.conftest import Push
 from tests.flow.reconcile.conftest import HOUR, SECOND, Books, Desk
+from tests.openapi import validate_answer, validate_request
 from volley.errors import UnusableInput
 
 
@@ -266,3 +267,15 @@ async def test_an_hour_in_which_the_carrier_has_nothing_is_read_in_small_slices_
     assert outcome.counts["missing_at_carrier"] == 600
     asked = [query for query in books.asked if "filter[uuid]" in query]
     assert len(asked) == 500
+
+
+async def test_what_is_asked_and_what_it_is_tried_on_are_of_telnyx_api_description(
+    desk: Desk, books: Books, push: Push
+) -> None:
+    await sent(desk, push, 0, 1)
+    books.add(push, 0)
+    await desk.reconcile(profile="profile-1")
+    assert any("filter[uuid]" in query for query in books.asked)
+    for question, answer in books.exchanges:
+        validate_request("GET", question)
+        validate_answer("GET", question, 200, answer)
