@@ -51,6 +51,7 @@ class Asked:
     method: str
     path: str
     body: dict[str, Any]
+    key: str = ""
 
 
 @dataclass
@@ -73,7 +74,9 @@ class Wire:
     async def pass_on(self, request: web.BaseRequest) -> web.Response:
         raw = await request.read()
         path = request.path_qs.removeprefix("/v2")
-        self.asked.append(Asked(request.method, path, orjson.loads(raw) if raw else {}))
+        self.asked.append(
+            Asked(request.method, path, orjson.loads(raw) if raw else {}, request.headers.get("Idempotency-Key", ""))
+        )
         waiting = self.refusals.get(request.method)
         if waiting:
             status, document = waiting.pop(0)

@@ -138,3 +138,16 @@ async def test_campaigns_in_one_worker_keep_their_fields_apart(scene: Scene) -> 
     for to, fields in zip(wishes, own, strict=True):
         for person in (to, to + 10):
             assert set(scene.wire.of(person).body) == common | fields
+
+
+@pytest.mark.parametrize(("kind", "to"), [("long_code", US), ("alphanumeric", GB), ("carrier_pool", US)])
+async def test_another_try_takes_the_same_path_with_the_same_bytes(scene: Scene, kind: SenderType, to: int) -> None:
+    await scene.sync("long_code", "alphanumeric", "carrier_pool")
+    scene.wire.refusals["POST"] = [(429, {"errors": [{"code": "10011", "title": "Too many requests"}]})]
+    how: dict[str, Any] = {"carrier_pool": True} if kind == "carrier_pool" else {"sender": scene.pool[kind][0]}
+    campaign_id = await scene.sent(await scene.push([to], **how))
+    first, second = scene.wire.posts
+    assert (first.path, first.body) == (second.path, second.body)
+    assert first.key
+    assert second.key
+    assert (await scene.export(campaign_id))[f"+{to}"]["status"] == "submitted"

@@ -17,6 +17,7 @@ from producer.schedule import MARGIN_US
 from producer.story import whole_story
 from producer.withdrawal import Withdrawal, withdraw_all
 from tests.flow.sending.conftest import GB, US, Scene
+from tests.openapi import validate_request
 from volley.embedded import EmbeddedValkey
 from volley.errors import TryAgainLater, UnusableInput
 from volley.outbox.views import CampaignView
@@ -132,6 +133,9 @@ async def test_a_cancel_cancels_what_waits_here_and_what_the_carrier_keeps(scene
     await scene.sync("long_code")
     campaign_id = await scene.sent(await scene.push(PEOPLE, send_at=ahead(60)))
     assert await withdrawn(scene, campaign_id) == Withdrawal(cancelled=6)
+    for each in scene.wire.asked[len(PEOPLE) :]:
+        assert each.method == "DELETE"
+        validate_request("DELETE", each.path)
     lines = await scene.export(campaign_id)
     document = await one_campaign(scene.outbox, scene.settings, campaign_id)
     assert (document["state"], document["send_at"] is not None) == ("cancelled", True)
