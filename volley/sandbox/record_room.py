@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from volley.sandbox.paging import page_bounds
 from volley.sandbox.record_book import Forgery, Line, RecordBook
-from volley.sandbox.record_search import find, tests, value
+from volley.sandbox.record_search import filters, find, value
 from volley.sandbox.records import ATTRIBUTES, Record, row
 from volley.sandbox.replies import Refusal, ok
 
@@ -52,7 +52,7 @@ class RecordRoom:
         name = orjson.dumps({key: text for key, text in query.items() if not key.startswith("page")}).decode()
         at_us, found = self._snapshots.get(name, (0, []))
         if number == 1 or now_us - at_us > _SNAPSHOT_US:
-            found = find(self._book.lines(now_us), tests(query, now_us), order, now_us)
+            found = find(self._book.lines(now_us), filters(query, now_us), order, now_us)
             self._snapshots.pop(name, None)
             self._snapshots[name] = now_us, found
             if len(self._snapshots) > _SNAPSHOTS:
@@ -62,8 +62,7 @@ class RecordRoom:
     def _report(self, query: Query) -> bytes:
         now_us = time.time_ns() // 1000
         number, size = page_bounds(query, 250)
-        filters = _report_filters(query)
-        found = find(self._book.lines(now_us), tests(filters, now_us), "-created_at", now_us)
+        found = find(self._book.lines(now_us), filters(_report_filters(query), now_us), "-created_at", now_us)
         return _page(
             [_report_row(each, now_us) for each in found[(number - 1) * size : number * size]], found, number, size
         )
@@ -103,14 +102,14 @@ def _shown(line: Line, now_us: int) -> dict[str, object]:
 
 def _report_filters(query: Mapping[str, str]) -> Query:
     """The parameters of a report as the filters of a search."""
-    filters = {f"filter[{_NAMES.get(name, name)}]": query[name] for name in _REPORT if query.get(name)}
+    asked = {f"filter[{_NAMES.get(name, name)}]": query[name] for name in _REPORT if query.get(name)}
     for name in ("filter[direction]", "filter[status]"):
-        if name in filters:
-            filters[name] = filters[name].lower()
+        if name in asked:
+            asked[name] = asked[name].lower()
     for name, operator in (("start_date", "gte"), ("end_date", "lt")):
         if query.get(name):
-            filters[f"filter[created_at][{operator}]"] = query[name]
-    return filters
+            asked[f"filter[created_at][{operator}]"] = query[name]
+    return asked
 
 
 def _report_row(line: Line, now_us: int) -> dict[str, object]:

@@ -18,7 +18,7 @@ _OPERATORS = frozenset({"eq", "gte", "gt", "lte", "lt", "contains", "starts_with
 Test = Callable[[Line, int], bool]
 
 
-def tests(query: Mapping[str, str], now_us: int) -> list[Test]:
+def filters(query: Mapping[str, str], now_us: int) -> list[Test]:
     """One for each filter of the query. Raises Refusal for an attribute, an operator or a range that there is not."""
     return [_test(name, now_us, found[1], found[2], query[name]) for name in query if (found := _FILTER(name))]
 
