@@ -1,5 +1,7 @@
 """Documents about campaigns: counts that add up, rates and times that are not invented."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -110,6 +112,13 @@ def test_a_campaign_with_a_sender_of_its_own_is_as_fast_as_that_one() -> None:
     assert documents.campaign(view(ready=50, sender="+12125550199"), profile())["eta_seconds"] is None
 
 
+def test_mms_are_no_faster_than_the_accounts_mms() -> None:
+    mms = view(ready=50)
+    mms = replace(mms, campaign=replace(mms.campaign, media=("https://example.com/a.jpg",)))
+    assert documents.campaign(mms, replace(profile(), mms_limit=5.0))["eta_seconds"] == 20.0
+    assert documents.campaign(view(ready=50), replace(profile(), mms_limit=5.0))["eta_seconds"] == 2.0
+
+
 def test_what_is_paused_has_no_rate_and_no_eta_and_what_is_over_nothing_to_wait_for() -> None:
     told = documents.campaign(view(ready=50, submitted=9, first_us=NOW - 1, last_us=NOW, state="paused"), profile(9.0))
     assert (told["rate"], told["eta_seconds"]) == (0.0, None)
@@ -145,3 +154,10 @@ def test_why_nothing_moves_is_told_the_widest_first_and_not_in_endless_lists() -
 def test_while_all_goes_well_there_is_nothing_to_say() -> None:
     assert standstill.reasons([view(ready=5)], 1, 200, 200, []) == []
     assert standstill.reasons([], 0, 0, 200, []) == [], "no work, so nobody is missed"
+
+
+def test_people_whom_no_sender_may_serve_and_mms_that_rest_are_told_of() -> None:
+    rest = RestView("mms", "", 4_102_444_800_000_000, "full")
+    said = standstill.reasons([view(ready=5)], 1, 0, 200, [rest], [profile(), replace(profile(), unserved=7)])
+    assert said[0] == "MMS of the account rests until 2100-01-01 00:00:00 UTC: full"
+    assert [line.startswith("no sender of p1 may send to the countries of 7 messages") for line in said[1:]] == [True]

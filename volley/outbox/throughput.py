@@ -22,7 +22,8 @@ def effective(weights: Mapping[str, int], senders: Iterable[Sender], limits: Ite
     """
     shares: Counter[str] = Counter()
     for name, weight in (weights or {ANY: 1}).items():
-        shares[label(name)] += weight
+        if weight:
+            shares[label(name)] += weight
     total = sum(shares.values())
     made: Counter[str] = Counter()
     for sender in senders:

@@ -33,6 +33,23 @@ def test_account_and_profile_are_never_outrun() -> None:
     assert effective({}, pool(20, 4), [Decimal(50), Decimal("0.5")]) == Decimal("0.5")
 
 
+def test_classes_by_reach_and_area_are_as_fast_as_their_types() -> None:
+    shares = {"any": 1, "any~CA+US": 5, "any~CA+US@415": 4, "kept": 0}
+    assert effective(shares, pool(20, 4)) == 82
+    weighted = {"long_code@212": 1, "long_code@415": 3, "toll_free~CA+US": 4}
+    assert effective(weighted, pool(20, 4)) == effective({"long_code": 1, "toll_free": 1}, pool(20, 4))
+
+
+def test_who_serves_only_what_names_it_makes_a_pool_no_faster() -> None:
+    others = [
+        Sender("1", "long_code", "p", rate_milli=9000, kept=True),
+        Sender("ACME", "alphanumeric", "p", rate_milli=9000),
+        Sender("pool:p", "carrier_pool", "p", rate_milli=9000),
+    ]
+    assert effective({"any": 1}, [*pool(20, 4), *others]) == 82
+    assert effective({}, others[2:]) == 9, "a push that names it has its rate"
+
+
 @given(st.integers(1, 100), st.integers(1, 100), st.integers(1, 50), st.integers(1, 50))
 def test_each_class_is_done_with_its_share_in_that_time_and_one_just_so(w1: int, w2: int, slow: int, fast: int) -> None:
     rate = float(effective({"long_code": w1, "toll_free": w2}, pool(slow, fast)))
