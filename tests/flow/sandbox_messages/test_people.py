@@ -94,3 +94,16 @@ async def test_a_text_to_a_number_without_a_profile_is_refused(opened: Any) -> N
     body = {"from": PERSON, "to": world.sandbox.senders[-1], "text": "hello"}
     async with world.http.post(f"{world.sandbox.root}/_sandbox/inbound", json=body) as answer:
         assert answer.status == 400
+
+
+async def test_a_profile_s_own_words_count_too(opened: Any) -> None:
+    world = await opened()
+    configs = world.client.messaging_profiles.autoresp_configs
+    for op, word in (("stop", "BASTA"), ("start", "Ancora")):
+        await configs.create(
+            PROFILE_ID, country_code="*", keywords=[word], op=op, resp_text="So it shall be done, friend."
+        )
+    stopped, blocked = (await world.says("basta"))[0], [each.to async for each in world.client.messaging_optouts.list()]
+    started, free = (await world.says("ANCORA"))[0], [each.to async for each in world.client.messaging_optouts.list()]
+    assert (stopped["autoresponse_type"], blocked) == ("STOP", [PERSON])
+    assert (started["autoresponse_type"], free) == ("START", [])
