@@ -34,7 +34,7 @@ DIRECTORY: tuple[Key, ...] = (
     Key("shared", "pr:p", "set of class lane owners that have work", "empties itself"),
     Key("active", "pr", "set of profiles that have work", "empties itself"),
     Key("pool", "c<p>.<class>", "zset sender → free at µs; all that may send", "permanent: senders"),
-    Key("sender", "", "hash sender index → rate profile class state group", "permanent: senders"),
+    Key("sender", "", "hash sender index → rate profile class state+flags group", "permanent: senders"),
     Key("senderinfo", "", "hash number → JSON with its index", "permanent: senders"),
     Key("numbers", "", "hash sender index → number", "permanent: senders"),
     Key("profile", "", "hash profile id → profile index", "permanent: profiles"),
