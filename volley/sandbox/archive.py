@@ -1,9 +1,11 @@
 """Messages that were accepted, shown again: for GET /v2/messages/{id}, replayed answers, webhooks and detail records."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import orjson
 
+from volley.numbers import country
 from volley.sandbox.accepted import Accepted, Taken
 from volley.sandbox.config import SandboxConfig
 from volley.sandbox.draft import Desk, Draft
@@ -25,6 +27,7 @@ class Archive:
         self._numbers = numbers
         self._receipts = config.receipts
         self._seed = config.seed
+        self._registered_only = config.registered_only
         self._homes: dict[int, list[tuple[int, SandboxProfile]]] = {}
 
     def add(self, draft: Draft, wall_us: int, wait_us: int, body: bytes) -> tuple[Taken, bytes]:
@@ -62,6 +65,17 @@ class Archive:
         return (Decimal(price.rate) + Decimal(price.carrier_fee)) * taken.parts
 
     def life(self, taken: Taken) -> Life:
+        found = self._life(taken)
+        if self._registered_only and found.sent_us is not None and self._unregistered(taken):
+            return replace(found, done_us=found.done_us or found.sent_us, end="delivery_failed", code="40010")
+        return found
+
+    def _unregistered(self, taken: Taken) -> bool:
+        """Whether it went to the US from a long code in no campaign."""
+        to = str(orjson.loads(taken.body)["to"])
+        return not self.number(taken).registered and to.startswith("+1") and country(int(to)) == "US"
+
+    def _life(self, taken: Taken) -> Life:
         odd = taken.odd
         if odd is None or not odd.send_at_us:
             return life(self._receipts, self._seed, taken.place, taken.wall_us, taken.wait_us)

@@ -90,8 +90,9 @@ class SandboxConfig:
     appear `records_lag_s` after a message leaves its queue.
     `spare` numbers belong to no profile; `unhealthy` are indexes into the numbers made, in order, and so are the keys of `states`.
     `beyond_fiction` makes numbers outside of the ranges reserved for fiction once those are used up: for long lists, never for sends.
-    An order for many numbers takes `bulk_s` seconds, a campaign assignment `campaign_s`. `verified_only`: toll-free numbers that are
-    not verified are refused (40329). `clock_skew_s`: how far the Date of its answers is ahead of the true time.
+    An order for many numbers takes `bulk_s` seconds, a campaign assignment `campaign_s`. `verified_only`: toll-free numbers that
+    are not verified are refused (40329). `registered_only`: what long codes without a 10DLC campaign send to the US fails (40010).
+    `clock_skew_s`: how far the Date of its answers is ahead of the true time.
     """
 
     host: str = "127.0.0.1"
@@ -106,6 +107,7 @@ class SandboxConfig:
     bulk_s: float = 0.2
     campaign_s: float = 0.0
     verified_only: bool = False
+    registered_only: bool = False
     account_rate: float = 0.0
     account_mms_rate: float = 0.0
     queue_cap_s: float = 14_400.0

@@ -23,6 +23,7 @@ _LATE_ERRORS = {
     "40004": ("Rejected by destination", "The recipient server is rejecting the message for an unknown reason."),
     "40006": ("Recipient server unavailable", "The recipient server is not available or not accepting connections."),
     "40008": ("Undeliverable message", "The recipient carrier did not accept the message."),
+    "40010": ("Not 10DLC registered", "The sending number is not registered to a 10DLC campaign."),
     "40012": ("Invalid destination", "The destination carrier rejected the destination number."),
     "40014": ("Message expired in queue", "The message was not sent before its validity ended."),
     "40015": ("Blocked as spam - internal", "The message was flagged by an internal spam filter."),

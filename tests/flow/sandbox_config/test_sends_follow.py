@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.flow.sandbox_config.conftest import NOBODY, PROFILE_ID, TO, Open, World
-from volley.sandbox.config import ProfileSpec, SandboxConfig, dump, parse
+from volley.sandbox.config import ProfileSpec, ReceiptSpec, SandboxConfig, dump, parse
 from volley.sandbox.number_spec import NumberChange
 
 PROFILE = f"/messaging_profiles/{PROFILE_ID}"
@@ -47,6 +47,7 @@ async def test_an_unassigned_number_sends_no_more_and_leaves_the_pool(world: Wor
     order = {"messaging_profile_id": "", "numbers": numbers}
     await world.ask("POST", "/messaging_numbers_bulk_updates", order)
     assert await world.send(messaging_profile_id=PROFILE_ID) == "40321"
+    assert await world.send(numbers[3]) == "40305"
     await world.ask("PATCH", f"/phone_numbers/{numbers[0]}/messaging", {"messaging_profile_id": PROFILE_ID})
     assert (await sent(world, messaging_profile_id=PROFILE_ID))["from"]["phone_number"] == numbers[0]
 
@@ -98,6 +99,24 @@ async def test_an_unverified_toll_free_number_is_refused_where_the_config_says_s
     assert await strict.send(number) == ""
     await strict.control(number, registration=None)
     assert await strict.send(number) == "40329"
+
+
+async def test_what_an_unregistered_long_code_sends_to_the_us_fails_where_the_config_says_so(opened: Open) -> None:
+    at_once = ReceiptSpec(sent_after_s=0, done_after_s=(0, 0))
+    world = await opened(registered_only=True, receipts=at_once)
+    number = world.sandbox.senders[0]
+
+    async def end(to: str) -> tuple[str, list[str]]:
+        made = await sent(world, **{"from": number, "to": to})
+        shown = (await world.ask("GET", f"/messages/{made['id']}")).data
+        return shown["to"][0]["status"], [error["code"] for error in shown["errors"]]
+
+    assert await end(TO) == ("delivered", [])
+    await world.control(number, registration="PENDING_ASSIGNMENT")
+    assert await end(TO) == ("delivery_failed", ["40010"])
+    assert await end("+447700900123") == ("delivered", [])
+    await world.control(number, registration="ASSIGNED")
+    assert await end(TO) == ("delivered", [])
 
 
 async def test_a_number_is_what_the_control_makes_of_it(world: World) -> None:
