@@ -2,9 +2,12 @@
 
 import json
 
-from producer.carrier_numbers import Filter, listed
+import pytest
+
+from producer.carrier_numbers import Filter, listed, one
 from tests.flow.carrier_config.conftest import NEWS, SHOP, Office, Pooled
 from volley.carrier.api import TelnyxApi
+from volley.errors import UnusableInput
 from volley.sandbox.config import API_KEY
 
 LONG_CODES = [f"+1{area}5550100" for area in (201, 202, 203, 205)]
@@ -39,6 +42,16 @@ async def test_the_list_is_filtered(office: Office) -> None:
     assert [json.loads(line)["number"] for line in lines.stdout.splitlines()] == TOLL_FREE[:1]
 
 
+NOWHERE = {
+    ELSEWHERE: "no messaging number of this account",
+    "99999": "no short code",
+    "Nobody": "no alphanumeric ID",
+    ELSEWHERE[1:]: f"is written [+]{ELSEWHERE[1:]}",
+    "5a4db0c5-0000-4000-8000-0000000000ff": "nothing with the id",
+    "what?": "is no sender",
+}
+
+
 async def test_one_sender_is_shown_with_every_field_by_name_or_id(office: Office) -> None:
     shown = await office.json("numbers", "show", TOLL_FREE[0])
     fields = shown["carrier"]
@@ -47,21 +60,16 @@ async def test_one_sender_is_shown_with_every_field_by_name_or_id(office: Office
     assert fields["features"]["sms"]["domestic_two_way"] is True
     assert fields["health"]["success_ratio"] == 0.94
     assert fields["eligible_messaging_products"] == ["A2P"]
-    for name in ("55501", "Sandbox 01"):
-        assert (await office.json("numbers", "show", name))["number"] == name
     by_id = await office.json("numbers", "show", fields["id"])
     assert by_id == shown
-    for name, says in (
-        (ELSEWHERE, "no messaging number of this account"),
-        ("99999", "no short code"),
-        ("Nobody", "no alphanumeric ID"),
-        (ELSEWHERE[1:], f"is written {ELSEWHERE}"),
-        ("5a4db0c5-0000-4000-8000-0000000000ff", "nothing with the id"),
-        ("what?", "is no sender"),
-    ):
-        done = await office.volley("numbers", "show", name)
-        assert (done.returncode, done.stdout) == (2, "")
-        assert says in done.stderr
+    async with TelnyxApi(API_KEY, office.url) as api:
+        for name in ("55501", "Sandbox 01"):
+            assert (await one(api, None, name))["number"] == name
+        for name, says in NOWHERE.items():
+            with pytest.raises(UnusableInput, match=says):
+                await one(api, None, name)
+    done = await office.volley("numbers", "show", ELSEWHERE)
+    assert (done.returncode, done.stdout) == (2, "")
 
 
 async def test_one_number_is_assigned_by_one_request(office: Office) -> None:
