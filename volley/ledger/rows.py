@@ -162,7 +162,12 @@ def message_of_attempt(record: AttemptRecord, rank: int) -> Row:
     }
     row |= _sender(record.sender, record.attempt)
     if rank >= 0:
-        row |= {"rank": rank, "status_us": at_us, "error_code": record.error_code, "error_text": record.error_text}
+        row |= {
+            "rank": rank,
+            "status_us": at_us,
+            "error_code": record.error_code,
+            "error_text": record.error_text or None,
+        }
     if rank == SUBMITTED:
         row["submitted_us"] = at_us
     return row | _carrier_facts(record, COST_RANK_ANSWER, at_us, record.carrier_encoding, record.carrier_parts)
@@ -188,7 +193,7 @@ def message_of_receipt(record: ReceiptRecord) -> Row:
         "rank": rank,
         "status_us": record.occurred_us,
         "error_code": record.error_code,
-        "error_text": record.error_text,
+        "error_text": record.error_text or None,
         "carrier_id": record.carrier_id,
         "submitted_us": record.occurred_us,
     }

@@ -207,3 +207,14 @@ async def test_of_two_changes_at_one_moment_the_same_one_stays_in_any_order(reco
         await feed.campaign(push, state, at=2)
         await recorder.catch_up()
     assert "('state', 'resumed')" in (await dump(engine))["campaigns"][0]
+
+
+@pytest.mark.parametrize("receipt_first", [True, False])
+async def test_a_move_and_a_receipt_of_one_moment_leave_the_same_row(recorder, feed, engine, push, receipt_first):
+    writes = [feed.receipts(push.receipt(0, 1, "sent")), feed.moves(push, "a", 0, why="reap", at=1)]
+    for write in writes if receipt_first else reversed(writes):
+        await write
+        await recorder.catch_up()
+    async with engine.connect() as connection:
+        row = (await connection.execute(select(schema.messages))).one()
+    assert (row.status, row.error_text) == ("submitted", None)

@@ -74,7 +74,7 @@ async def test_what_the_carrier_says_later_still_counts(desk: Desk, push: Push) 
     rows = [await desk.row(push, i) for i in range(3)]
     assert [row["status"] for row in rows] == ["delivered", "undelivered", "unconfirmed"]
     assert [row["error_code"] for row in rows] == ["", "40008", ""]
-    assert rows[0]["error_text"] == ""
+    assert rows[0]["error_text"] is None
 
 
 async def test_a_record_that_comes_later_has_the_last_word(desk: Desk, books: Books, push: Push) -> None:
