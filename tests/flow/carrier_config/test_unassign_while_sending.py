@@ -12,7 +12,7 @@ from volley.sandbox.arrivals import read
 from volley.sandbox.config import API_KEY, PROFILE_ID
 
 SETTINGS = 'sticky = "always"\n'
-RATES = "[rates]\naccount = 100000\nlong_code = 100\n"
+RATES = "[rates]\naccount = 100000\nlong_code = 15\n"
 
 
 async def command(world: World, *words: str) -> subprocess.CompletedProcess[str]:
@@ -44,16 +44,16 @@ async def test_a_number_that_is_unassigned_sends_nothing_more_and_its_messages_l
     await world.until(await world.push(people(60)))
     gone = world.numbers[0]
     assert any(number == gone for number in (await world.pinned()).values())
-    campaign = await world.push(people(400))
-    await world.until(campaign, left=385)
+    campaign = await world.push(people(500))
+    await world.until(campaign, left=485)
     await command(world, "unassign", gone)
     before = sent_from(world)
     assert before[gone] > 0
     assert (await world.view(campaign)).waiting > 0
-    assert await world.until(campaign) == {"submitted": 400}
+    assert await world.until(campaign) == {"submitted": 500}
     assert sent_from(world)[gone] == before[gone]
-    assert world.reached() == {person: 2 if person in people(60) else 1 for person in people(400)}
-    assert sent_from(world).total() == len(world.arrivals()) == 460
+    assert world.reached() == {person: 2 if person in people(60) else 1 for person in people(500)}
+    assert sent_from(world).total() == len(world.arrivals()) == 560
     theirs = [person for person, number in (await world.pinned()).items() if number == gone][:20]
     await world.until(await world.push(theirs))
     assert sent_from(world)[gone] == before[gone]
