@@ -1,4 +1,6 @@
-"""What a part of a text, or a whole MMS, is expected to cost, from a table of dated rates. Estimates only: the carrier's own figures replace them.
+"""What a part of a text, or a whole MMS, is expected to cost, from a table of dated rates.
+
+Estimates only: the carrier's own figures replace them.
 
 The table that comes with Volley holds PLACEHOLDER figures; operators copy it, enter their contract's rates and name the
 copy in the setting `prices`. Rows are never changed once they were in force: a new rate is a new row with its own
