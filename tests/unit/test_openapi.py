@@ -2,10 +2,15 @@
 
 import pytest
 
-from tests.openapi import validate_answer, validate_request, validate_schema
+from tests.openapi import needs_reference, validate_answer, validate_request, validate_schema
 
 META = {"page_number": 1, "page_size": 20, "total_pages": 0, "total_results": 0}
 PROFILE = "16fd2706-8baf-433b-82eb-8c7fada847da"
+
+
+@pytest.fixture(autouse=True)
+def _reference() -> None:
+    needs_reference()
 
 
 def test_real_paths_and_templates_find_the_same_answer() -> None:

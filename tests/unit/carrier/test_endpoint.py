@@ -6,7 +6,7 @@ from typing import Any, get_args
 import orjson
 import pytest
 
-from tests.openapi import validate_request
+from tests.openapi import needs_reference, validate_request
 from volley.campaign import Campaign, Encoding
 from volley.carrier.endpoint import ENDPOINTS, Endpoint, Endpoints, form
 from volley.carrier.telnyx import written
@@ -64,6 +64,7 @@ def test_an_encoding_is_never_dropped_for_the_sake_of_an_endpoint(endpoints: End
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("endpoints", get_args(Endpoints))
 def test_every_body_is_one_that_telnyxs_schema_knows(kind: SenderType, endpoints: Endpoints) -> None:
+    needs_reference()
     media = {"media": ("https://example.com/a.jpg",), "subject": "A"}
     contents: list[dict[str, Any]] = [{}] if kind == "alphanumeric" else [{}, media]
     for content, encoding, at in product(contents, get_args(Encoding), (0, LATER)):
