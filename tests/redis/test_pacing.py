@@ -120,6 +120,25 @@ async def test_urgent_and_bulk_together_are_not_too_fast(rig: Rig) -> None:
         assert worst_excess([s for s in sent if s.sender == one], 100) <= 0
 
 
+@pytest.mark.parametrize("what", ["MMS", "a slow sender", "a registered campaign"])
+async def test_urgent_messages_that_wait_for_something_else_take_nothing_of_the_account_from_the_rest(
+    rig: Rig, what: str
+) -> None:
+    """Granted far ahead of the account, each would take with it all that lies between."""
+    slow, group = what == "a slow sender", "CX" if what == "a registered campaign" else ""
+    await rig.sync([sender(0, 5 if slow else 1000, group=group), sender(1), sender(2)])
+    for bucket, rate in {"a": 200, "m": 5, "gCX": 5}.items():
+        await rig.rate(bucket, rate)
+    asked: dict[str, Any] = {"media": ("https://a.b/c",)} if what == "MMS" else {"sender": sender(0).number}
+    urgent = await rig.push(chunk_of(people(100)), priority="urgent", **asked)
+    bulk = await rig.push(*(chunk_of(people(300, 1000 + 300 * k)) for k in range(2)), sender=sender(1).number)
+    sent, paced_s = await drain(rig, 1.5)
+    assert worst_excess(sent, 200) <= 0
+    assert len(sent) >= 0.98 * 200 * paced_s - 1
+    assert len([s for s in sent if s.campaign == urgent.id]) >= 0.98 * 5 * paced_s - 1
+    await rig.check(urgent, bulk)
+
+
 async def test_many_workers_together_are_not_too_fast(rig: Rig) -> None:
     await rig.pool(4, rate=100, account=250)
     await rig.push(*(chunk_of(people(400, 400 * k)) for k in range(2)))

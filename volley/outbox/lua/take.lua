@@ -8,7 +8,7 @@
 -- for another loses nothing. The worker puts it on the wire within (300 ms - credit) of its moment: so the carrier sees
 -- at most rate × (W + 0.3 s) + one message in any window W.
 local token, want = ARGV[1], tonumber(ARGV[2])
-local credit, life = tonumber(ARGV[5]), tonumber(ARGV[6])
+local life = tonumber(ARGV[6])
 local FEW_CLASSES = 8
 local TURN_US = 10000 -- a sender goes on for this long before the next one's turn, where nobody competes
 local bound, low, pin_days = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
@@ -29,8 +29,6 @@ for i = 1, #due do
   local open = c and (c.st == 'r' or c.st == 'p') and chunk and state_of(chunk, off) == '.'
   if open then requeue(c, ref, k, today, pin_days, true) end
 end
-
-local account = bucket_of('a')
 
 -- grants ------------------------------------------------------------------------------------------------------------
 local granted, skips, records, ids, ordinals = 0, 0, {}, {}, {}
@@ -131,7 +129,7 @@ local function serve(s, line, i, limit, stop, alone)
   local lane = buffer_of(line, c.id, s.own_line == line and s.reach or want)
   while lane.at - lane.from < lane.size do
     local moment = moment_of(s, c)
-    if moment > limit or skips > 4 * want then return done end
+    if too_far(moment, limit) or skips > 4 * want then return done end
     lane.at = lane.at + 1
     c.dln = c.dln - 1
     if grant(c, s, lane.refs[lane.at - lane.from], moment) then
@@ -235,7 +233,7 @@ local function pass(pr, limit)
     local s = list[#list]
     list[#list] = nil
     local group = s.group_bucket
-    if group and group.tat > limit then
+    if group and too_far(group.tat, limit) then
       s.tat, s.moved = group.tat, true -- not looked at again before its group is free
     else
       local stop = #list > 0 and min(limit, max(list[#list].tat, now - credit) + TURN_US) or limit

@@ -13,8 +13,15 @@ local function bucket_of(name)
   return b
 end
 
--- Whether the account's MMS are free only after `limit`.
-local function mms_full(limit) return bucket_of('m').tat > limit end
+local account, credit = bucket_of('a'), tonumber(ARGV[5])
+
+-- Whether a moment is after `limit`, or so far beyond the account that it would lose the time between: an urgent message that
+-- waits for its sender or for MMS must not take from the account what others may use meanwhile.
+local function too_far(moment, limit)
+  return moment > limit or (moment > now + credit and moment > account.tat + credit)
+end
+
+local function mms_full(limit) return too_far(bucket_of('m').tat, limit) end
 
 local function charge(b, earliest, parts)
   b.tat = (b.tat > earliest and b.tat or earliest) + ceil(parts * b.cost)
