@@ -165,3 +165,14 @@ async def test_the_class_is_the_one_that_lua_chose(rig: Rig) -> None:
     found = [(await ask(rig, campaign, 0, offset)).lane for offset in range(len(numbers))]
     assert set(found) == set(kinds)
     assert class_of("any 1", 12025550000, 7) == "any"
+
+
+async def test_a_sender_that_does_not_serve_every_country_is_in_the_pool_all_the_same(rig: Rig) -> None:
+    await rig.sync([sender(0, 0.1, reach="US"), sender(1, 0.1, type="alphanumeric")], sticky=True)
+    await rig.rate("a", 1000)
+    for number in (sender(0).number, sender(1).number):
+        campaign = await rig.push(chunk_of(people(2)), sender=number)
+        await rig.take_all(1)
+        wait = await ask(rig, campaign, 0, (await rig.states(campaign)).index("."))
+        assert "in the pool" not in wait.why
+        assert "at its rate, the next sender is free at" in wait.why

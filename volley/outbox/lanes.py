@@ -155,7 +155,7 @@ async def _sender(outbox: Outbox, message: Waiting, index: str) -> tuple[str, in
     if record is None:
         return "", None
     _rate, profile, class_, state, *group = record.decode().split(" ", 4)
-    if state != "a" or int(profile) != message.profile:
+    if state[0] != "a" or int(profile) != message.profile:
         return "".join(group), None
     score = await outbox.redis.zscore(outbox.keys.of("pool", f"c{profile}.{class_}"), index)
     return "".join(group), None if score is None else int(score)
