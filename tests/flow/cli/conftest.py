@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.sandboxes import sandbox_process
 from volley.embedded import free_port
 from volley.sandbox.config import API_KEY, PROFILE_ID
 from volley.sandbox.signing import Signer
@@ -81,22 +82,8 @@ class World:
 @pytest.fixture(scope="session")
 def carrier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Settings of a running sandbox, whose one profile has long codes and toll-free numbers."""
-    command = [
-        sys.executable,
-        "-m",
-        "volley.sandbox",
-        "--port",
-        "0",
-        "--pool",
-        "long_code=20@0",
-        "--pool",
-        "toll_free=4@0",
-    ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        url = json.loads(process.stdout.readline())["url"]
+    with sandbox_process("--pool", "long_code=20@0", "--pool", "toll_free=4@0") as url:
         yield {"TELNYX_API_KEY": API_KEY, "TELNYX_BASE_URL": url, "TELNYX_PUBLIC_KEY": Signer(1).public_key}
-        process.terminate()
 
 
 @pytest.fixture(scope="session")
@@ -125,8 +112,10 @@ def world(tmp_path: Path, carrier: dict[str, str]) -> Iterator[World]:
 def town(tmp_path_factory: pytest.TempPathFactory, carrier: dict[str, str]) -> Iterator[World]:
     """`volley up` runs, and the pool is known."""
     made = make_world(tmp_path_factory.mktemp("town"), **carrier)
-    made.start("up")
-    wait_until(lambda: made.run("status").returncode == 0)
-    assert made.run("numbers", "sync", "--profile", PROFILE_ID).returncode == 0
-    yield made
-    made.end()
+    try:
+        made.start("up")
+        wait_until(lambda: made.run("status").returncode == 0)
+        assert made.run("numbers", "sync", "--profile", PROFILE_ID).returncode == 0
+        yield made
+    finally:
+        made.end()

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +13,7 @@ import pytest
 import redis
 
 from tests.flow.cli.conftest import World, make_world, wait_until
+from tests.sandboxes import sandbox_process
 from volley.embedded import EmbeddedValkey, free_port
 from volley.outbox.keys import Keys
 from volley.sandbox.config import API_KEY, PROFILE_ID
@@ -230,13 +229,8 @@ def test_settings_that_cannot_be_used_are_the_only_line(tmp_path: Path, carrier:
 
 @contextmanager
 def another_carrier(**config: object) -> Iterator[dict[str, str]]:
-    command = [sys.executable, "-m", "volley.sandbox", "--port", "0", "--config", json.dumps(config)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield {"TELNYX_API_KEY": API_KEY, "TELNYX_BASE_URL": json.loads(process.stdout.readline())["url"]}
-        finally:
-            process.terminate()
+    with sandbox_process("--config", json.dumps(config)) as url:
+        yield {"TELNYX_API_KEY": API_KEY, "TELNYX_BASE_URL": url}
 
 
 @pytest.mark.parametrize(("heeds", "verdict"), [("honoured", "honours"), ("ignored", "ignores")])

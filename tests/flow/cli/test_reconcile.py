@@ -1,8 +1,6 @@
 """`volley reconcile` as people run it, beside `volley up` and a carrier that nobody else uses."""
 
 import json
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.flow.cli.conftest import World, make_world, wait_until
+from tests.sandboxes import sandbox_process
 from volley.sandbox.config import API_KEY, PROFILE_ID
 from volley.sandbox.signing import Signer
 
@@ -44,21 +43,19 @@ class Books:
 @pytest.fixture(scope="module")
 def books(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Books]:
     """A campaign was sent and all its receipts have come by webhook."""
-    command = [sys.executable, "-m", "volley.sandbox", "--port", "0", "--pool", "long_code=8@0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        url = json.loads(process.stdout.readline())["url"]
+    with sandbox_process("--pool", "long_code=8@0") as url:
         own = {"TELNYX_API_KEY": API_KEY, "TELNYX_BASE_URL": url, "TELNYX_PUBLIC_KEY": Signer(1).public_key}
         world = make_world(tmp_path_factory.mktemp("books"), **own)
-        world.start("up")
-        wait_until(lambda: world.run("status").returncode == 0)
-        assert world.run("numbers", "sync", "--profile", PROFILE_ID).returncode == 0
-        words = ("send", "-", "--profile", PROFILE_ID, "--text", "hello", "--yes", "--wait")
-        campaign = world.json(*words, stdin=CSV)["campaign_id"]
-        wait_until(lambda: world.json("campaigns", "show", str(campaign))["counts"]["delivered"] == N)  # type: ignore[index]
-        yield Books(world, url.removesuffix("/v2"))
-        world.end()
-        process.terminate()
+        try:
+            world.start("up")
+            wait_until(lambda: world.run("status").returncode == 0)
+            assert world.run("numbers", "sync", "--profile", PROFILE_ID).returncode == 0
+            words = ("send", "-", "--profile", PROFILE_ID, "--text", "hello", "--yes", "--wait")
+            campaign = world.json(*words, stdin=CSV)["campaign_id"]
+            wait_until(lambda: world.json("campaigns", "show", str(campaign))["counts"]["delivered"] == N)  # type: ignore[index]
+            yield Books(world, url.removesuffix("/v2"))
+        finally:
+            world.end()
 
 
 def test_a_bill_that_is_right_is_said_to_be(books: Books) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import json
 import sqlite3
 import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import pytest
 import redis
 
 from tests.flow.cli.conftest import World, make_world, wait_until
+from tests.sandboxes import sandbox_process
 from volley.embedded import EmbeddedValkey
 from volley.sandbox.config import API_KEY, PROFILE_ID, ProfileSpec, SandboxConfig, dump
 from volley.sandbox.signing import Signer
@@ -95,11 +95,8 @@ def event(name: str, kind: str, payload: dict[str, Any], occurred_at: str = "202
 
 @contextmanager
 def sandbox(config: SandboxConfig) -> Iterator[str]:
-    command = [sys.executable, "-m", "volley.sandbox", "--config", dump(config)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield str(json.loads(process.stdout.readline())["url"])
-        process.terminate()
+    with sandbox_process("--config", dump(config)) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
