@@ -41,15 +41,16 @@ def states(lines: Lines, state: str) -> dict[str, str]:
 def clinic(tmp_path_factory: pytest.TempPathFactory, carrier: dict[str, str]) -> Iterator[World]:
     """`volley up` with a pool whose profile sends its webhooks here."""
     made = make_world(tmp_path_factory.mktemp("clinic"), **carrier)
-    made.start("up")
-    wait_until(lambda: made.run("status").returncode == 0)
-    assert made.run("numbers", "sync", "--profile", PROFILE_ID).returncode == 0
-    url = f"{made.settings['VOLLEY_PUBLIC_URL']}/webhooks/telnyx/default"
-    change(carrier, webhook_url=url)
-    wait_until(made.workers)
-    yield made
-    change(carrier, webhook_url="")
-    made.end()
+    try:
+        made.start("up")
+        wait_until(lambda: made.run("status").returncode == 0)
+        assert made.run("numbers", "sync", "--profile", PROFILE_ID).returncode == 0
+        change(carrier, webhook_url=f"{made.settings['VOLLEY_PUBLIC_URL']}/webhooks/telnyx/default")
+        wait_until(made.workers)
+        yield made
+    finally:
+        change(carrier, webhook_url="")
+        made.end()
 
 
 def change(carrier: dict[str, str], **fields: object) -> None:
