@@ -11,7 +11,7 @@ from volley.ledger.answers import record_inbound
 from volley.ledger.facts import Facts
 from volley.ledger.merge import Upserts
 from volley.ledger.paging import pages
-from volley.ledger.rows import Place, Row, message_of_chunk, receipt_row
+from volley.ledger.rows import NAMELESS, Place, Row, message_of_chunk, receipt_row
 from volley.ledger.schema import carrier_ids, chunks, messages, receipts
 from volley.outbox import chunks as blobs
 from volley.outbox.events import ReceiptRecord
@@ -31,7 +31,8 @@ async def apply(connection: AsyncConnection, upserts: Upserts, facts: Facts) -> 
     await _write(connection, upserts.attempts, facts.attempts)
     await _write(connection, upserts.moves, facts.moves)
     await _write(connection, upserts.receipts, [receipt_row(record) for record in facts.receipts])
-    await _write(connection, upserts.messages, facts.messages)
+    await _write(connection, upserts.messages, [row for row in facts.messages if row["taken_us"] != NAMELESS])
+    await _write(connection, upserts.nameless, [row for row in facts.messages if row["taken_us"] == NAMELESS])
     await _write(connection, upserts.quarantine, facts.unreadable)
     await _complete(connection, upserts, facts)
     return await record_inbound(connection, upserts.inbound, facts)

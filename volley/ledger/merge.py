@@ -21,10 +21,11 @@ class Register(NamedTuple):
     payload: tuple[str, ...] = ()
 
 
+PERSON = Register(("taken_us",), ("recipient", "country", "reference", "encoding", "parts", "estimated_micros"))
 MESSAGE = (
     Register(("rank", "status_us", "error_code"), ("error_text",)),
     Register(("attempts",)),
-    Register(("taken_us",), ("recipient", "country", "reference", "encoding", "parts", "estimated_micros")),
+    PERSON,
     Register(("sender_attempt", "sender")),
     Register(("carrier_id",)),
     Register(("parts_us", "carrier_parts"), ("carrier_encoding",)),
@@ -49,6 +50,9 @@ class Upserts:
     def __init__(self, dialect: str) -> None:
         self._dialect = dialect
         self.messages = self._merging(schema.messages, MESSAGE, _LATEST, _EARLIEST)
+        # a row that names nobody (taken_us -1) never wins PERSON: unnamed, its columns cost their index nothing
+        nameless = [register for register in MESSAGE if register is not PERSON]
+        self.nameless = self._merging(schema.messages, nameless, _LATEST, _EARLIEST)
         self.campaigns = self._merging(schema.campaigns, CAMPAIGN)
         self.attempts = self._merging(schema.attempts, ATTEMPT)
         self.campaign_events = self._once(schema.campaign_events)

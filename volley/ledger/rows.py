@@ -15,13 +15,16 @@ Place = tuple[str, int, int]
 Step = tuple[int, str, str | None, int]
 """One move: offset, new state byte, sender, attempt (0: none)."""
 
+NAMELESS = -1
+"""`taken_us` of a row that does not know who its message is for."""
+
 NOTHING: Row = {
     "rank": 0,
     "status_us": -1,
     "error_code": "",
     "error_text": None,
     "attempts": 0,
-    "taken_us": -1,
+    "taken_us": NAMELESS,
     "recipient": None,
     "country": None,
     "reference": None,

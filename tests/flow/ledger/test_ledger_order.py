@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, select
+from sqlalchemy import delete, event, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from volley.ledger import schema
@@ -218,3 +218,15 @@ async def test_a_move_and_a_receipt_of_one_moment_leave_the_same_row(recorder, f
     async with engine.connect() as connection:
         row = (await connection.execute(select(schema.messages))).one()
     assert (row.status, row.error_text) == ("submitted", None)
+
+
+async def test_a_receipt_leaves_the_index_of_people_alone(recorder, feed, engine, push):
+    await feed.attempts(push.attempt(0))
+    await recorder.catch_up()
+    said: list[str] = []
+    event.listen(engine.sync_engine, "before_cursor_execute", lambda *args: said.append(args[2]))
+    await feed.receipts(push.receipt(0))
+    await recorder.catch_up()
+    changed = [each.partition("DO UPDATE SET")[2] for each in said if each.startswith("INSERT INTO messages ")]
+    # SQLite writes an index again for every column that is set, whatever its value becomes
+    assert len(changed) == 1 and "rank =" in changed[0] and "recipient =" not in changed[0]

@@ -5,16 +5,21 @@ import sys
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import TextClause, text
+from sqlalchemy import Connection, TextClause, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateTable
 
 from volley.errors import UnusableInput, VolleyError
-from volley.ledger.engine import open_ledger, upgrade
+from volley.ledger import engine as ledger_engine
+from volley.ledger.engine import open_ledger, upgrade, writing
 from volley.ledger.merge import Upserts
-from volley.ledger.schema import metadata
+from volley.ledger.ranks import SUBMITTED
+from volley.ledger.rows import message_of_attempt
+from volley.ledger.schema import messages, metadata
 
 _UPGRADE = """
 import asyncio, sys
@@ -42,6 +47,30 @@ async def test_an_upgrade_of_what_is_up_to_date_changes_nothing(engine):
     await upgrade(engine)
     async with engine.connect() as connection:
         assert list(await connection.exec_driver_sql("SELECT sql FROM sqlite_master")) == before
+
+
+async def test_what_the_first_release_recorded_is_there_after_the_upgrade(tmp_path: Path, push):
+    engine = open_ledger(f"sqlite+aiosqlite:///{tmp_path}/first.db")
+    async with writing(engine) as connection:
+        await connection.run_sync(_as_first_released)
+        rows = [message_of_attempt(push.attempt(i), SUBMITTED) for i in range(3)]
+        await connection.execute(Upserts("sqlite").messages, rows)
+        before = (await connection.execute(select(messages))).all()
+    await upgrade(engine)
+    async with engine.connect() as connection:
+        assert (await connection.execute(select(messages))).all() == before
+        found = await connection.scalars(select(messages.c.offset).where(messages.c.recipient == rows[1]["recipient"]))
+        assert [*found] == [1]
+        found = await connection.exec_driver_sql("PRAGMA integrity_check")
+        assert found.scalar() == "ok"
+    await engine.dispose()
+
+
+def _as_first_released(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(ledger_engine.__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "0001")
 
 
 def test_processes_that_upgrade_at_once_do_not_collide(tmp_path: Path):
