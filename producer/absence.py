@@ -18,7 +18,8 @@ def _why(known: list[Sender], profile: str, name: str, region: str | None) -> st
     if is_alphanumeric(name) and not keeps_rules(name):
         return f"can be no alphanumeric sender ID, which has {RULES}: register one that keeps these rules, then {sync}"
     spelled = {name, _spelled(name, region)}
-    held = next((each for each in known if each.number in spelled), None)
+    alike = [each for each in known if each.number in spelled]
+    held = next((each for each in alike if each.profile == profile), next(iter(alike), None))
     if held is not None and held.profile != profile:
         return f"is not in the pool of {profile} but in that of {held.profile}: push with that profile, or move the sender and {sync}"
     if held is not None and not held.active:

@@ -18,6 +18,7 @@ from volley.carrier.bulk_api import Order
 from volley.errors import UnusableInput, VolleyError
 from volley.numbers import NotSendable, country, parse
 from volley.outbox.outbox import Outbox
+from volley.sender import Sender
 from volley.settings import Settings
 
 _GRANTS_LAST_S = 0.7
@@ -97,10 +98,15 @@ class Assigner:
         """Takes what is to leave a profile out of our pool; answers the profiles that lose something."""
         if self.outbox is None:
             return []
-        leaving = {move.sender.name for move in moves if not (target and move.sender.shape == "alphanumeric")}
+        leaving = {move.sender.name for move in moves if move.sender.shape != "alphanumeric"}
+        ids = set() if target else {(move.sender.name, move.at) for move in moves}
         pool = [view.sender for view in await self.outbox.senders()]
-        out = [sender for sender in pool if sender.number in leaving and sender.profile != target]
-        await take_out(self.outbox, [sender.number for sender in out])
+        out = [
+            sender
+            for sender in pool
+            if (sender.number in leaving and sender.profile != target) or (sender.number, sender.profile) in ids
+        ]
+        await take_out(self.outbox, out)
         return list(dict.fromkeys(sender.profile for sender in out))
 
     async def _sync(self, outbox: Outbox, profile: str) -> dict[str, Any]:
@@ -111,9 +117,9 @@ class Assigner:
             return {"profile": profile, "problem": str(error)}
 
 
-async def take_out(outbox: Outbox, numbers: Sequence[str]) -> None:
+async def take_out(outbox: Outbox, senders: Sequence[Sender]) -> None:
     """Once this returns nothing more goes out from these senders."""
-    if await outbox.withdraw(numbers):
+    if await outbox.withdraw(senders):
         await asyncio.sleep(_GRANTS_LAST_S)
 
 

@@ -67,7 +67,7 @@ def document(row: Number | ShortCode | AlphanumericId) -> Document:
 
 async def one(api: TelnyxApi, outbox: Outbox | None, word: str) -> Document:
     """A sender by its name or by the carrier's id: `carrier` has every field of the carrier, `pool` ours, None where it is not in
-    it. An alphanumeric ID that several profiles have is a list.
+    it. Of an alphanumeric ID that several profiles have both are lists.
 
     Raises:
         UnusableInput: there is no such sender in this account.
@@ -76,13 +76,16 @@ async def one(api: TelnyxApi, outbox: Outbox | None, word: str) -> Document:
     found = [document(row) for row in rows]
     views = [] if outbox is None else await outbox.senders(count_pins=True)
     pool = [documents.sender(view) for view in views if view.sender.number == found[0]["number"]]
-    carrier = found[0] if len(found) == 1 else found
     return {
         "number": found[0]["number"],
         "type": found[0]["type"],
-        "carrier": carrier,
-        "pool": pool[0] if pool else None,
+        "carrier": _bare(found),
+        "pool": _bare(pool),
     }
+
+
+def _bare(documents: list[Document]) -> Document | list[Document] | None:
+    return documents if len(documents) > 1 else next(iter(documents), None)
 
 
 def _is_id(word: str) -> bool:

@@ -46,7 +46,7 @@ class Removal:
     async def _delete(self, profile_id: str) -> None:
         pool = [] if self.outbox is None else await self.outbox.senders(profile_id)
         if self.outbox is not None:
-            await take_out(self.outbox, [view.sender.number for view in pool])
+            await take_out(self.outbox, [view.sender for view in pool])
         try:
             await profiles_api.delete(self.api, profile_id)
         except VolleyError:

@@ -131,10 +131,14 @@ def show(
     if as_json:
         emit(found)
         return
-    several = found["carrier"] if isinstance(found["carrier"], list) else [found["carrier"]]
-    for document in several:
+    for document in _each(found["carrier"]):
         facts(flat(document))
     if found["pool"] is None:
         note("it is in no pool of ours: volley numbers sync --profile ID brings a profile's numbers into one")
-    else:
-        facts(((name, "-" if value is None else value) for name, value in found["pool"].items()), title="our pool")
+        return
+    for document in _each(found["pool"]):
+        facts(((name, "-" if value is None else value) for name, value in document.items()), title="our pool")
+
+
+def _each(found: Any) -> list[dict[str, Any]]:
+    return found if isinstance(found, list) else [found]

@@ -100,10 +100,10 @@ def as_json(found: Probed | None) -> dict[str, Any] | None:
 
 
 async def _profile(outbox: Outbox, sender: str) -> str:
-    held = await outbox.redis.hget(outbox.keys.of("senderinfo"), sender)
+    held = next((view.sender for view in await outbox.senders() if view.sender.number == sender), None)
     if held is None:
         raise UnusableInput(f"--from {sender}: no sender of a pool; volley numbers list shows them")
-    return str(orjson.loads(held)["profile"])
+    return held.profile
 
 
 def _said(outcome: Outcome) -> str:

@@ -65,7 +65,7 @@ async def test_a_withdrawn_sender_sends_nothing_until_a_sync_and_its_people_move
     await rig.take_all(30)
     campaign = await rig.push(chunk_of(people(30)))
     await rest(rig, "s2", 3600, evicts=True)
-    assert await rig.outbox.withdraw([sender(0).number, sender(1).number, "+12025550000"]) == 1
+    assert await rig.outbox.withdraw([sender(0), sender(1), sender(7)]) == 1
     await evict(rig, most=7)
     await rig.check(campaign)
     assert await senders_of(rig, 30) == {3}

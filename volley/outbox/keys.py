@@ -5,7 +5,10 @@ Ids that are appended: `cid` campaign id · `k` chunk index · `p` profile index
 · `pr` priority, u or b.
 """
 
+import re
 from typing import NamedTuple
+
+_LETTER = re.compile("[A-Za-z]")
 
 
 class Key(NamedTuple):
@@ -35,7 +38,7 @@ DIRECTORY: tuple[Key, ...] = (
     Key("active", "pr", "set of profiles that have work", "empties itself"),
     Key("pool", "c<p>.<class>", "zset sender → free at µs; all that may send", "permanent: senders"),
     Key("sender", "", "hash sender index → rate profile class state+flags group", "permanent: senders"),
-    Key("senderinfo", "", "hash number → JSON with its index", "permanent: senders"),
+    Key("senderinfo", "", "hash number, or alphanumeric ID@profile → JSON with its index", "permanent: senders"),
     Key("numbers", "", "hash sender index → number", "permanent: senders"),
     Key("profile", "", "hash profile id → profile index", "permanent: profiles"),
     Key("profileinfo", "", "hash profile id → JSON of its facts", "permanent: profiles"),
@@ -89,6 +92,11 @@ DIRECTORY: tuple[Key, ...] = (
 PIN_BUCKETS = 16384
 """Some 60 people a bucket at a million, packed in some 23 bytes each. Packing ends at 512 people a bucket (8 million a profile,
 then 100 bytes a pin); below 20,000 people the buckets weigh more than the pins, and nobody minds."""
+
+
+def sender_field(number: str, profile: str) -> str:
+    """A sender's field in `senderinfo`, as lua/lib.lua's field_of: an alphanumeric ID is a sender of its own in each profile."""
+    return f"{number}@{profile}" if _LETTER.search(number) else number
 
 
 class Keys:

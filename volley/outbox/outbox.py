@@ -232,10 +232,11 @@ class Outbox:
             _, _, joined, left = await self.scripts.durable("sync", *arguments)
         return int(joined), int(left)
 
-    async def withdraw(self, numbers: Sequence[str]) -> int:
+    async def withdraw(self, senders: Sequence[Sender]) -> int:
         """Grants these senders nothing more; what waits for them moves to others. How many could send. A sync undoes it."""
         with reaching():
-            return int(await self.scripts.durable("withdraw", *numbers)) if numbers else 0
+            named = [word for sender in senders for word in (sender.number, sender.profile)]
+            return int(await self.scripts.durable("withdraw", *named)) if named else 0
 
     async def facts(self, profile: str) -> ProfileFacts | None:
         """What the last sync read of a profile; None where none has."""
@@ -267,7 +268,8 @@ class Outbox:
     async def rest(
         self, seconds: float, reason: str, *, profile: str | None = None, number: str | None = None, mms: bool = False
     ) -> bool:
-        """Grants nothing for so long: to one profile, one sender, the account's MMS, or else the whole account.
+        """Grants nothing for so long: to one sender (an alphanumeric ID with its profile), one profile, the account's MMS, or
+        else the whole account.
 
         False where it changes nothing: it rests longer already, or is not known.
         """

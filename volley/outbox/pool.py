@@ -22,8 +22,9 @@ async def members(client: Redis, keys: Keys) -> dict[int, Member]:
     numbers = await client.hgetall(keys.of("numbers"))
     records = await client.hgetall(keys.of("sender"))
     held = await client.hgetall(keys.of("senderinfo"))
-    types: dict[bytes, SenderType] = {number: orjson.loads(info)["type"] for number, info in held.items()}
+    known = map(orjson.loads, held.values())
+    types: dict[int, SenderType] = {info["index"]: info["type"] for info in known}
     return {
-        int(index): Member(number.decode(), int(records[index].split(b" ")[1]), types.get(number, "long_code"))
+        int(index): Member(number.decode(), int(records[index].split(b" ")[1]), types.get(int(index), "long_code"))
         for index, number in numbers.items()
     }

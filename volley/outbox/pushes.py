@@ -7,7 +7,7 @@ import orjson
 from volley.campaign import Campaign
 from volley.errors import UnusableInput
 from volley.outbox.client import Redis
-from volley.outbox.keys import Keys
+from volley.outbox.keys import Keys, sender_field
 from volley.prefixes import by_prefix
 
 
@@ -53,7 +53,7 @@ async def _index(client: Redis, keys: Keys, what: str, number: str | None, profi
     """A sender's index; '' where none is named."""
     if number is None:
         return ""
-    info = await client.hget(keys.of("senderinfo"), number)
+    info = await client.hget(keys.of("senderinfo"), sender_field(number, profile))
     held = {} if info is None else orjson.loads(info)
     if held.get("profile") != profile:
         raise UnusableInput(

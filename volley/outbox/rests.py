@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import orjson
 
 from volley.outbox.client import Redis
-from volley.outbox.keys import Keys
+from volley.outbox.keys import Keys, sender_field
 
 _WHAT = {"a": "account", "m": "mms", "p": "profile", "g": "group", "s": "sender"}
 
@@ -42,9 +42,11 @@ def _rank(what: str) -> int:
 
 
 async def bucket(client: Redis, keys: Keys, profile: str | None, number: str | None, mms: bool) -> str | None:
-    """The bucket of a profile, of a number, of the account's MMS, or of the account; None for one that is not known."""
+    """The bucket of a number (an alphanumeric ID is that of the profile), else of a profile, of the account's MMS, or of the
+    account; None for one that is not known.
+    """
     if number is not None:
-        info = await client.hget(keys.of("senderinfo"), number)
+        info = await client.hget(keys.of("senderinfo"), sender_field(number, profile or ""))
         return None if info is None else f"s{orjson.loads(info)['index']}"
     if profile is not None:
         index = await client.hget(keys.of("profile"), profile)

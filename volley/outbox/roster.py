@@ -26,7 +26,12 @@ def roster(
     for sender in senders:
         home = dealing.homes[sender.number]
         yield from (sender.number, str(sender.rate_milli), home.name, home.state)
-        yield from (sender.group, orjson.dumps({"index": 0, **asdict(sender)}))
+        yield from (sender.group or _shared(sender), orjson.dumps({"index": 0, **asdict(sender)}))
+
+
+def _shared(sender: Sender) -> str:
+    """An alphanumeric ID has one rate at the carrier, on however many profiles: sync.lua gives this bucket that rate."""
+    return f"@{sender.number}" if sender.type == "alphanumeric" else ""
 
 
 async def set_rates(
@@ -46,7 +51,7 @@ async def set_rates(
     rates |= {f"g{name}": rate for name, rate in (campaigns or {}).items()}
     over = "p" if campaigns is None else "pg"
     held = [bucket.decode() for bucket in await client.hgetall(keys.of("rates"))]
-    gone = [bucket for bucket in held if bucket[0] in over and bucket not in rates]
+    gone = [bucket for bucket in held if bucket[0] in over and not bucket.startswith("g@") and bucket not in rates]
     if gone:
         await client.hdel(keys.of("rates"), *gone)
     await client.hset(keys.of("rates"), mapping={bucket: int(rate * 1000) for bucket, rate in rates.items()})

@@ -177,6 +177,9 @@ local function sender_of(idx)
   return s or nil
 end
 
+-- A sender's field in senderinfo. A number is in one profile; an alphanumeric ID may be in several, a sender in each.
+local function field_of(number, profile) return number:find('%a') and number .. '@' .. profile or number end
+
 -- What stands in the hash of senders; `state` a: in the pool, x: not.
 local function save_sender(s, state)
   call('HSET', K.sender, s.idx,

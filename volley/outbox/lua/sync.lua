@@ -21,7 +21,8 @@ end
 local joined, left = 0, 0
 for i = 5, #ARGV, 6 do
   local number, rate, class, state, group, info = unpack(ARGV, i, i + 5)
-  local held = call('HGET', K.senderinfo, number)
+  local field = field_of(number, profile)
+  local held = call('HGET', K.senderinfo, field)
   local idx = known[number] or (held and tostring(cjson.decode(held).index))
   if not idx then
     idx = tostring(call('HINCRBY', K.sequence, 'sender', 1))
@@ -38,7 +39,9 @@ for i = 5, #ARGV, 6 do
   if before and (before.home ~= home or not active) then leave_pool(before) end
   known[number] = nil
   call('HSET', K.numbers, idx, number)
-  call('HSET', K.senderinfo, number, (info:gsub('"index":0', '"index":' .. idx, 1)))
+  if field ~= number then call('HDEL', K.senderinfo, number) end -- as earlier releases kept it
+  call('HSET', K.senderinfo, field, (info:gsub('"index":0', '"index":' .. idx, 1)))
+  if sub(group, 1, 1) == '@' then call('HSET', K.rates, 'g' .. group, rate) end
   call('HSET', K.sender, idx, rate .. ' ' .. p .. ' ' .. class .. ' ' .. state .. ' ' .. group)
   senders[idx] = nil -- read it as it is now
   local s = sender_of(idx)
@@ -51,9 +54,10 @@ for number, idx in pairs(known) do
   local s = sender_of(idx)
   leave_pool(s)
   save_sender(s, 'x')
-  local info, was = call('HGET', K.senderinfo, number):gsub('"active":true', '"active":false', 1)
+  local field = field_of(number, profile)
+  local info, was = (call('HGET', K.senderinfo, field) or ''):gsub('"active":true', '"active":false', 1)
   info = info:gsub('"reason":""', '"reason":"it is no longer in the profile"', 1)
-  call('HSET', K.senderinfo, number, info)
+  if info ~= '' then call('HSET', K.senderinfo, field, info) end
   call('HDEL', K.stops, 's' .. idx)
   left = left + was
 end
