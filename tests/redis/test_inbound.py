@@ -82,9 +82,27 @@ async def test_a_word_is_for_one_profile(rig: Rig) -> None:
 
 async def test_a_text_for_a_profile_that_nobody_synced_is_kept_and_counted(rig: Rig) -> None:
     said = Said(text(words="STOP", keyword="stop"), Word("nobody's", ADA, "stop", 1))
-    assert await hear(rig.outbox, [said]) == Heard(0, 0, 1)
+    assert await hear(rig.outbox, [said]) == Heard(1, 0, 1)
     [(_, fields)] = await rig.redis.xrange(rig.keys.ledger)  # type: ignore[attr-defined]
     assert (fields[b"k"], unpack(fields[b"p"])) == (b"inbound", [said.record])
+
+
+async def test_what_people_said_to_a_profile_counts_from_its_first_sync_on(rig: Rig) -> None:
+    await rig.pool()
+    for keyword, at in (("start", 5), ("stop", 6), ("start", 4)):
+        assert (await hear(rig.outbox, [word(keyword, at, OTHER_PROFILE)])).unknown == 1
+    assert await rig.outbox.profile_index(OTHER_PROFILE) is None
+    await rig.sync([], profile=OTHER_PROFILE)
+    assert await rig.outbox.opted_out(OTHER_PROFILE, [ADA]) == {ADA}
+    assert not await out(rig)
+    await hear(rig.outbox, [word("start", await rig.now_us(), OTHER_PROFILE)])
+    assert await rig.outbox.opted_out(OTHER_PROFILE, [ADA]) == set()
+    assert sorted(await rig.redis.hkeys(rig.keys.of("sequence"))) == [b"profile", b"sender"]
+
+
+async def test_a_word_for_no_profile_at_all_is_counted_and_no_more(rig: Rig) -> None:
+    assert await hear(rig.outbox, [word("stop", 1, "")]) == Heard(0, 0, 1)
+    assert await rig.redis.keys(rig.keys.of("optout", "*")) == []
 
 
 async def test_words_alone_leave_nothing_in_the_ledger(rig: Rig) -> None:

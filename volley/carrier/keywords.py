@@ -12,12 +12,14 @@ STOP_WORDS = frozenset({"stop", "stopall", "stop all", "unsubscribe", "cancel", 
 START_WORDS = frozenset({"start", "unstop"})
 _CARRIER_STOPS = STOP_WORDS | {"optout"}
 _CARRIER_STARTS = START_WORDS | {"optin"}
+_MARKS = " .,;:!?…'\"‘’“”()*-"
+"""Around a STOP they change nothing for the person who wrote it. A START is to be the carrier's own, or its block stays."""
 
 
 def keyword(text: str, autoresponse: str = "") -> Keyword:
     """What a message asks for; `autoresponse` is the carrier's word for it. In doubt between the two it is `stop`."""
     said, carrier = _plain(text), _plain(autoresponse).replace("_", "").replace("-", "").replace("opt ", "opt")
-    if said in STOP_WORDS or carrier in _CARRIER_STOPS:
+    if said.strip(_MARKS) in STOP_WORDS or carrier in _CARRIER_STOPS:
         return "stop"
     return "start" if said in START_WORDS or carrier in _CARRIER_STARTS else ""
 

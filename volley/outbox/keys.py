@@ -76,7 +76,12 @@ DIRECTORY: tuple[Key, ...] = (
     Key("workers", "", "zset worker → last seen µs", "swept after an hour"),
     Key("worker", "worker", "hash: host, pid, started, in flight, rate", "15 s"),
     Key("ledger", "", "stream", "until the recorder has committed it"),
-    Key("sequence", "", "hash: last sender and profile index given out", "permanent: two fields"),
+    Key(
+        "sequence",
+        "",
+        "hash: last sender and profile index given out, p:<profile id> → one that its first sync will give it",
+        "permanent: two fields, and profiles",
+    ),
     Key("heard", "", "zset message that a receipt told of while it was being sent → µs", "an hour"),
     Key("said", "", "zset profile index:recipient → µs of their last STOP or START", "8 days"),
     Key("inbound", "", "stream: texts that people sent us, one JSON field each", "inbound_bound entries"),

@@ -6,7 +6,24 @@ from volley.carrier.keywords import is_start, keyword
 
 
 @pytest.mark.parametrize(
-    "text", ["STOP", "stop", " Stop\n", "STOPALL", "Stop  All", "unsubscribe", "CANCEL", "End", "quit", "\u00a0STOP\t"]
+    "text",
+    [
+        "STOP",
+        "stop",
+        " Stop\n",
+        "STOPALL",
+        "Stop  All",
+        "unsubscribe",
+        "CANCEL",
+        "End",
+        "quit",
+        "\u00a0STOP\t",
+        "Stop.",
+        "STOP!!",
+        "“stop”",
+        " stop . ",
+        "(Stop all)",
+    ],
 )
 def test_a_stop_word_alone_is_a_stop(text: str) -> None:
     assert keyword(text) == "stop"
@@ -18,7 +35,20 @@ def test_a_start_word_alone_is_a_start(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "please stop", "STOP it", "nonstop", "the end", "stop. start", "restart", "YES", "stop " * 300]
+    "text",
+    [
+        "",
+        "please stop",
+        "STOP it",
+        "nonstop",
+        "the end",
+        "stop. start",
+        "restart",
+        "YES",
+        "start.",
+        "...",
+        "stop " * 300,
+    ],
 )
 def test_a_word_in_a_sentence_is_none(text: str) -> None:
     assert keyword(text) == ""

@@ -1,4 +1,5 @@
--- inbound: what people said. STOP and START count in the order in which they were said, not in that of their arrival.
+-- inbound: what people said. STOP and START count in the order in which they were said, not in that of their arrival, and
+-- from its first sync on for a profile that nobody has synced.
 -- ARGV: payload for the ledger ('' for none), how long a word is remembered µs,
 -- then for each: profile id, recipient, stop | start | '' (no such word), moment µs
 -- Returns: {people added to opt-outs, people removed, those for profiles that nobody has synced}
@@ -16,9 +17,9 @@ local function hear(profile, recipient, word, at)
   local p = call('HGET', K.profile, profile)
   if not p then
     unknown = unknown + 1
-    return
+    if word ~= '' and profile ~= '' then p = index_of(profile) end
   end
-  if word == '' then return end
+  if word == '' or not p then return end
   local who = p .. ':' .. recipient
   if not counts(word, at, call('ZSCORE', K.said, who)) then return end
   call('ZADD', K.said, int(at), who)

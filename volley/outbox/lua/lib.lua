@@ -36,6 +36,16 @@ local function clock()
   return t[1] * 1000000 + t[2]
 end
 
+-- The index of a profile that is not known yet: what its people said before its first sync waits under it.
+local function index_of(profile)
+  local p = call('HGET', K.sequence, 'p:' .. profile)
+  if not p then
+    p = tostring(call('HINCRBY', K.sequence, 'profile', 1))
+    call('HSET', K.sequence, 'p:' .. profile, p)
+  end
+  return p
+end
+
 -- campaigns ---------------------------------------------------------------------------------------------------------
 local camps = {}
 

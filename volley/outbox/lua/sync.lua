@@ -6,10 +6,10 @@
 local profile, now = ARGV[1], clock()
 local p = call('HGET', K.profile, profile)
 if not p then
-  p = call('HINCRBY', K.sequence, 'profile', 1)
+  p = index_of(profile)
   call('HSET', K.profile, profile, p)
+  call('HDEL', K.sequence, 'p:' .. profile)
 end
-p = tostring(p)
 
 local known = {} -- number → index, of this profile
 local all = call('HGETALL', K.numbers)
