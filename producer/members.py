@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from volley.carrier.alphanumeric_api import alphanumeric_ids
 from volley.carrier.api import TelnyxApi
-from volley.carrier.capability import Subject
+from volley.carrier.capability import Subject, home_country
 from volley.carrier.edge import Number, Profile
 from volley.carrier.numbers_api import numbers
 from volley.carrier.profiles_api import profile as read_profile
 from volley.carrier.readiness import Readiness, Rules, judge
-from volley.carrier.registrations import Registrations, registrations
+from volley.carrier.registrations import Registrations, registrations_among
 from volley.carrier.short_codes_api import short_codes
 from volley.settings import Settings
 
@@ -48,5 +48,7 @@ async def _rows(api: TelnyxApi, profile_id: str) -> list[Subject]:
 
 
 async def _registrations(api: TelnyxApi, rows: list[Subject]) -> Registrations:
-    kinds = {row.kind for row in rows if isinstance(row, Number)}
-    return await registrations(api, campaigns="long_code" in kinds, toll_free="toll_free" in kinds)
+    held = [row for row in rows if isinstance(row, Number)]
+    long_codes = [row.phone_number for row in held if row.kind == "long_code" and home_country(row) == "US"]
+    toll_free = [row.phone_number for row in held if row.kind == "toll_free"]
+    return await registrations_among(api, long_codes, toll_free)

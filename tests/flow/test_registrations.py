@@ -9,7 +9,14 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from volley.carrier.api import TelnyxApi
-from volley.carrier.registrations import Assignment, Registrations, Verified, registrations, registrations_of
+from volley.carrier.registrations import (
+    Assignment,
+    Registrations,
+    Verified,
+    registrations,
+    registrations_among,
+    registrations_of,
+)
 from volley.errors import TryAgainLater
 
 CAMPAIGNS, TOLL_FREE = "/v2/10dlc/phone_number_campaigns", "/v2/messaging_tollfree/verification/requests"
@@ -81,8 +88,31 @@ async def test_every_page_is_read_however_few_rows_a_page_has() -> None:
 
 async def test_what_nobody_asked_for_is_not_read() -> None:
     async with telnyx() as (carrier, api):
-        assert await registrations(api, campaigns=False, toll_free=False) == UNREAD
+        assert await registrations_among(api, [], []) == UNREAD
     assert not carrier.asked
+
+
+async def test_a_few_numbers_of_a_large_account_are_asked_for_one_by_one() -> None:
+    asked_for = [f"+1312555{place:04d}" for place in (3, 1900, 1901, 1999, 5000)]
+    async with telnyx() as (carrier, api):
+        carrier.campaigns = [assigned(place) for place in range(2000)]
+        carrier.requests = [request("In Progress", f"+1800555{place:04d}") for place in range(500)]
+        carrier.requests.append(request("Verified", "+18005550000"))
+        found = await registrations_among(api, asked_for, ["+18005550000", "+18005559999"])
+    assert found.campaigns is not None
+    assert [number in found.campaigns for number in asked_for] == [True] * 4 + [False]
+    assert found.toll_free is not None
+    assert found.toll_free["+18005550000"] == Verified("verified")
+    assert "+18005559999" not in found.toll_free
+    assert carrier.asked.count(CAMPAIGNS) == 1
+    assert len(carrier.asked) == 1 + 4 + 1 + 2
+
+
+async def test_many_numbers_are_found_in_the_accounts_list_page_by_page() -> None:
+    async with telnyx() as (carrier, api):
+        found = await registrations_among(api, [f"+1312555{place:04d}" for place in range(131)], ["+18005550101"])
+    assert (len(found.campaigns or {}), len(found.toll_free or {})) == (130, 1)
+    assert carrier.asked == [CAMPAIGNS] * 3 + [TOLL_FREE]
 
 
 async def test_one_number_takes_a_few_requests() -> None:
@@ -102,6 +132,7 @@ async def test_what_may_not_be_read_is_unknown(refusal: web.Response) -> None:
     async with telnyx() as (carrier, api):
         carrier.refusal = refusal
         assert await registrations(api) == UNREAD
+        assert await registrations_among(api, ["+13125550007"], ["+18005550101"]) == UNREAD
         assert (await registrations_of(api, "+13125550007")) == UNREAD
 
 

@@ -53,7 +53,7 @@ def _alphanumeric(row: AlphanumericId, refused: tuple[str, ...]) -> Capability:
 
 def _number(row: Number, registrations: Registrations) -> Capability:
     kind, found = _kind(row)
-    sms, home = _feature(row, "sms"), _country(row)
+    sms, home = _feature(row, "sms"), home_country(row)
     if sms is None:
         found.append(finding("short_code_unprovisioned" if kind == "short_code" else "no_sms"))
     reach = _by_country(sms or {}, kind, home)
@@ -104,7 +104,7 @@ def _by_country(sms: Mapping[str, Any], kind: SenderType, country: str) -> str:
     return NOWHERE
 
 
-def _country(row: Number) -> str:
+def home_country(row: Number) -> str:
     known = row.country_code or ""
     return known if known or not _E164.fullmatch(row.phone_number) else country(int(row.phone_number))
 

@@ -1,10 +1,11 @@
-"""Which numbers are registered, read whole: 10DLC campaigns of US long codes, verifications of toll-free numbers.
+"""Which numbers are registered, of the whole account or of some: 10DLC campaigns of US long codes, toll-free verifications.
 
 What this account's key may not read (403, 404) is None, which is something else than "none is registered".
 """
 
+import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
 
 from volley.carrier.api import TelnyxApi
@@ -13,10 +14,13 @@ from volley.carrier.registrations_api import (
     Verification,
     campaign_assignment,
     campaign_assignments,
+    campaign_pages,
+    verification_pages,
     verifications,
 )
 from volley.errors import UnusableInput
 
+_AT_ONCE = 8
 _LONGEST = 160
 _DIGITS = re.compile(r"\+?[0-9][0-9 ().-]{5,}[0-9]")
 _BEST_FIRST = (
@@ -57,11 +61,18 @@ class Registrations:
     toll_free: Mapping[str, Verified] | None = None
 
 
-async def registrations(api: TelnyxApi, *, campaigns: bool = True, toll_free: bool = True) -> Registrations:
-    """Those of the whole account; what is not asked for stays None."""
+async def registrations(api: TelnyxApi) -> Registrations:
+    """Those of the whole account."""
+    return Registrations(await _campaigns(api), await _statuses(verifications(api)))
+
+
+async def registrations_among(api: TelnyxApi, long_codes: Collection[str], toll_free: Collection[str]) -> Registrations:
+    """Those of these numbers (+E.164), and perhaps of others: the account's lists, or number by number, whichever are fewer
+    requests. Of what there is none the list is not read, and is None.
+    """
     return Registrations(
-        campaigns=await _campaigns(api) if campaigns else None,
-        toll_free=await _statuses(verifications(api)) if toll_free else None,
+        campaigns=await _campaigns_among(api, set(long_codes)) if long_codes else None,
+        toll_free=await _statuses(_verifications_among(api, toll_free)) if toll_free else None,
     )
 
 
@@ -75,6 +86,43 @@ async def _campaigns(api: TelnyxApi) -> dict[str, Assignment] | None:
         return {_plus(row.phone_number): _assignment(row) async for row in campaign_assignments(api)}
     except UnusableInput:
         return None
+
+
+async def _campaigns_among(api: TelnyxApi, wanted: set[str]) -> dict[str, Assignment] | None:
+    found: dict[str, Assignment] = {}
+    try:
+        async for rows, left in campaign_pages(api):
+            found |= {_plus(row.phone_number): _assignment(row) for row in rows}
+            missing = wanted - found.keys()
+            if left > len(missing):
+                return found | await _campaigns_by_number(api, missing)
+    except UnusableInput:
+        return None
+    return found
+
+
+async def _campaigns_by_number(api: TelnyxApi, numbers: Collection[str]) -> dict[str, Assignment]:
+    """The list could be read: that a number is not found says that it is in no campaign."""
+    slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(number: str) -> CampaignAssignment | None:
+        async with slots:
+            return await campaign_assignment(api, number)
+
+    rows = await asyncio.gather(*map(one, numbers))
+    return {number: _assignment(row) for number, row in zip(numbers, rows, strict=True) if row is not None}
+
+
+async def _verifications_among(api: TelnyxApi, wanted: Collection[str]) -> AsyncIterator[Verification]:
+    """A number may be in several requests, on several pages: only the whole list, or its own, tells of all."""
+    async for rows, left in verification_pages(api):
+        if left > len(wanted):
+            for number in wanted:
+                async for row in verifications(api, number=number):
+                    yield row
+            return
+        for row in rows:
+            yield row
 
 
 async def _campaign(api: TelnyxApi, number: str) -> dict[str, Assignment] | None:

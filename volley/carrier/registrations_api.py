@@ -1,6 +1,7 @@
 """Who may send to the US: 10DLC campaigns of long codes, verification of toll-free numbers. Both count pages in their own way."""
 
 from collections.abc import AsyncIterator, Mapping
+from math import ceil
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -65,9 +66,18 @@ class Verification(Wire):
 
 async def campaign_assignments(api: TelnyxApi, *, campaign_id: str = "") -> AsyncIterator[CampaignAssignment]:
     """All of the account, newest first, or those of one campaign by its TCR id."""
+    async for rows, _ in campaign_pages(api, campaign_id=campaign_id):
+        for row in rows:
+            yield row
+
+
+async def campaign_pages(
+    api: TelnyxApi, *, campaign_id: str = ""
+) -> AsyncIterator[tuple[list[CampaignAssignment], int]]:
+    """The same page by page, each with how many pages are left."""
     query = {"filter[tcr_campaign_id]": campaign_id} if campaign_id else {}
-    async for row in _records(api, _CAMPAIGNS, query, ("page", "recordsPerPage", "totalRecords"), CampaignAssignment):
-        yield row
+    async for found in _pages(api, _CAMPAIGNS, query, ("page", "recordsPerPage", "totalRecords"), CampaignAssignment):
+        yield found
 
 
 async def campaign_assignment(api: TelnyxApi, number: str) -> CampaignAssignment | None:
@@ -90,9 +100,18 @@ async def leave_campaign(api: TelnyxApi, number: str) -> None:
 
 async def verifications(api: TelnyxApi, *, number: str = "", status: str = "") -> AsyncIterator[Verification]:
     """All of the account, or those for one number (+E.164), or in one state."""
+    async for rows, _ in verification_pages(api, number=number, status=status):
+        for row in rows:
+            yield row
+
+
+async def verification_pages(
+    api: TelnyxApi, *, number: str = "", status: str = ""
+) -> AsyncIterator[tuple[list[Verification], int]]:
+    """The same page by page, each with how many pages are left."""
     query = {name: value for name, value in (("phone_number", number), ("status", status)) if value}
-    async for row in _records(api, _VERIFICATIONS, query, ("page", "page_size", "total_records"), Verification):
-        yield row
+    async for found in _pages(api, _VERIFICATIONS, query, ("page", "page_size", "total_records"), Verification):
+        yield found
 
 
 async def verification(api: TelnyxApi, request_id: str) -> Verification:
@@ -105,9 +124,9 @@ def _bare(document: dict[str, Any]) -> Any:
     return document.get("data", document)
 
 
-async def _records(
+async def _pages(
     api: TelnyxApi, path: str, query: Mapping[str, str], names: tuple[str, str, str], model: type[_Row]
-) -> AsyncIterator[_Row]:
+) -> AsyncIterator[tuple[list[_Row], int]]:
     page, size, total = names
     number, seen = 1, 0
     while True:
@@ -115,10 +134,10 @@ async def _records(
         rows = document.get("records")
         if not isinstance(rows, list) or not rows:
             return
-        for row in rows:
-            yield read(model, row)
         seen += len(rows)
         whole = document.get(total)
-        if seen >= whole if isinstance(whole, int) else len(rows) < PAGE:
+        left = ceil(max(0, whole - seen) / len(rows)) if isinstance(whole, int) else int(len(rows) >= PAGE)
+        yield [read(model, row) for row in rows], left
+        if not left:
             return
         number += 1
