@@ -186,7 +186,7 @@ class Delivery:
             self._watch_the_way(outcome)
         self._settler.add(token, grant, step, record)
         if step.rest is not None:
-            self._settler.rest(bucket_of(step.rest.scope, member.profile_index, grant.sender), step.rest)
+            self._settler.rest(bucket_of(step.rest.scope, member, grant.sender), step.rest)
 
     def _tell_of(self, code: str) -> None:
         self.unknown_codes[code] += 1

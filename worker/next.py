@@ -10,13 +10,13 @@ from volley.state import State
 
 FIRST_DELAY_S = 1.0
 LONGEST_DELAY_S = 60.0
-LONGEST_STOP_S = {"sender": 86_400.0, "profile": 90_000.0, "account": 60.0}
+LONGEST_STOP_S = {"sender": 86_400.0, "group": 90_000.0, "profile": 90_000.0, "account": 60.0}
 """A stop that only a person can end is tried again after this long; an account's soon, as all its messages wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """A sender, profile or account is granted nothing for `seconds`."""
+    """A sender, registered campaign, profile or account is granted nothing for `seconds`."""
 
     scope: Scope
     seconds: float

@@ -13,6 +13,7 @@ from volley.outbox.dispatch import Outcomes
 from volley.outbox.events import AttemptRecord, pack
 from volley.outbox.flights import NO_ATTEMPT, OUTCOME, Grant
 from volley.outbox.outbox import Outbox
+from volley.outbox.pool import Member
 from worker.next import Next, Rest
 
 log = logging.getLogger(__name__)
@@ -121,14 +122,16 @@ class Settler:
             await self._outbox.dispatch.rest(bucket, until_us, reason)
 
 
-def bucket_of(scope: Scope, profile_index: int, sender_index: int) -> str:
-    """The bucket that a scope means for one message."""
+def bucket_of(scope: Scope, member: Member, sender_index: int) -> str:
+    """The bucket that a scope means for a message of one sender."""
     match scope:
         case "account":
             return "a"
         case "profile":
-            return f"p{profile_index}"
-        case "sender":
+            return f"p{member.profile_index}"
+        case "group" if member.group:
+            return f"g{member.group}"
+        case "group" | "sender":
             return f"s{sender_index}"
 
 
@@ -137,4 +140,6 @@ def _in_words(bucket: str) -> str:
     kind, index = bucket[:1], bucket[1:]
     if kind == "a":
         return "the account"
+    if kind == "g":
+        return f"registered campaign {index}"
     return f"{'profile' if kind == 'p' else 'sender'} no. {index}"

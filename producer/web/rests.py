@@ -1,4 +1,5 @@
-"""What a receipt or a spend limit makes rest: a sender, a profile or the account, once a code, not once a receipt."""
+"""What a receipt or a spend limit makes rest: a sender, its registered campaign, a profile or the account; once a code, not
+once a receipt."""
 
 import logging
 import time
@@ -14,7 +15,7 @@ from volley.outbox.outbox import Outbox
 log = logging.getLogger(__name__)
 
 SPEND_LIMIT_CODE = "40333"
-LONGEST_S = {"sender": 86_400.0, "profile": 90_000.0, "account": 60.0}
+LONGEST_S = {"sender": 86_400.0, "group": 90_000.0, "profile": 90_000.0, "account": 60.0}
 """What only a person can mend is tried again after this long."""
 
 _MOST = 10_000
@@ -28,13 +29,13 @@ class _Who:
 
     @property
     def known(self) -> bool:
-        return bool({"sender": self.sender, "profile": self.profile}.get(self.scope, True))
+        return bool({"sender": self.sender, "group": self.sender, "profile": self.profile}.get(self.scope, True))
 
     @property
     def names(self) -> tuple[str | None, str | None]:
         """Profile and sender. A sender's profile counts too: an alphanumeric ID may be on several."""
         match self.scope:
-            case "sender":
+            case "sender" | "group":
                 return self.profile, self.sender
             case "profile":
                 return self.profile, None
@@ -82,7 +83,8 @@ class Rests:
         self._remember(key, until_s, now_s)
         try:
             profile, number = who.names
-            changed = await self._outbox.rest(until_s - now_s, reason, profile=profile, number=number)
+            group = who.scope == "group"
+            changed = await self._outbox.rest(until_s - now_s, reason, profile=profile, number=number, group=group)
         except TryAgainLater:
             del self._until[key]
             raise

@@ -40,6 +40,8 @@ _STOPS: dict[Action, Scope] = {
     "stop_account": "account",
 }
 _DAY_S = 86_400
+_MIDNIGHT_S = {"utc_midnight": 0, "pst_midnight": 8 * 3600}
+"""When a day of theirs begins, in seconds after midnight UTC. PST all year: in summer an hour late, and never early."""
 _MARGIN_S = 60
 _LAG_S = 600
 
@@ -48,7 +50,7 @@ _LAG_S = 600
 class Policy:
     """One row of the table. `where` says when the code comes: as the answer to a POST, or `later` in a receipt.
 
-    `throttle` names what is to slow down; `stop` is seconds, `utc_midnight` or `until_fixed` (by a person).
+    `throttle` names what is to slow down; `stop` is seconds, `utc_midnight`, `pst_midnight` or `until_fixed` (by a person).
     """
 
     code: str
@@ -56,7 +58,7 @@ class Policy:
     where: Literal["post", "later", "provisioning"]
     action: Action
     throttle: Scope | None
-    stop: int | Literal["utc_midnight", "until_fixed"]
+    stop: int | Literal["utc_midnight", "pst_midnight", "until_fixed"]
     meaning: str
     known: bool = True
 
@@ -69,8 +71,8 @@ class Policy:
         """Seconds of rest from `now_s` (since 1970) on; infinity where only a person can end it."""
         if self.stop == "until_fixed":
             return math.inf
-        if self.stop == "utc_midnight":
-            return _to_midnight_s(now_s)
+        if isinstance(self.stop, str):
+            return _to_midnight_s(now_s - _MIDNIGHT_S[self.stop])
         return float(self.stop)
 
 

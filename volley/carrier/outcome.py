@@ -7,7 +7,8 @@ No outcome carries a phone number or a message's text, so all of them may be rec
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-Scope = Literal["sender", "profile", "account"]
+Scope = Literal["sender", "group", "profile", "account"]
+"""`group`: all senders of a registered campaign; where a sender is in none, it alone."""
 
 
 class Accepted(NamedTuple):

@@ -21,6 +21,7 @@ from volley.sender import Sender, SenderType
 from volley.state import MOVES_ARG
 
 _SWEEP_CHUNKS = 20
+_Id = str | None
 
 
 class Sealed(NamedTuple):
@@ -266,15 +267,22 @@ class Outbox:
             await roster.set_rates(self.redis, self.keys, account, profiles, mms, campaigns)
 
     async def rest(
-        self, seconds: float, reason: str, *, profile: str | None = None, number: str | None = None, mms: bool = False
+        self,
+        seconds: float,
+        reason: str,
+        *,
+        profile: _Id = None,
+        number: _Id = None,
+        group: bool = False,
+        mms: bool = False,
     ) -> bool:
-        """Grants nothing for so long: to one sender (an alphanumeric ID with its profile), one profile, the account's MMS, or
-        else the whole account.
+        """Grants nothing for so long: to one sender (an alphanumeric ID with its profile), with `group` all of its registered
+        campaign, one profile, the account's MMS, or else the whole account.
 
         False where it changes nothing: it rests longer already, or is not known.
         """
         with reaching():
-            bucket = await rests.bucket(self.redis, self.keys, profile, number, mms)
+            bucket = await rests.bucket(self.redis, self.keys, profile, number, group=group, mms=mms)
             now_s, micros = await self.redis.time()
             until_us = int(now_s) * 1_000_000 + int(micros) + int(seconds * 1e6)
             return bucket is not None and await self.dispatch.rest(bucket, until_us, reason)

@@ -10,11 +10,14 @@ from volley.sender import SenderType
 
 
 class Member(NamedTuple):
-    """A sender as grants name it. `number` may be carrier_pool(profile), whose `type` is carrier_pool."""
+    """A sender as grants name it. `number` may be carrier_pool(profile), whose `type` is carrier_pool. `group`: its registered
+    campaign.
+    """
 
     number: str
     profile_index: int
     type: SenderType = "long_code"
+    group: str = ""
 
 
 async def members(client: Redis, keys: Keys) -> dict[int, Member]:
@@ -24,7 +27,8 @@ async def members(client: Redis, keys: Keys) -> dict[int, Member]:
     held = await client.hgetall(keys.of("senderinfo"))
     known = map(orjson.loads, held.values())
     types: dict[int, SenderType] = {info["index"]: info["type"] for info in known}
-    return {
-        int(index): Member(number.decode(), int(records[index].split(b" ")[1]), types.get(int(index), "long_code"))
-        for index, number in numbers.items()
-    }
+    found = {}
+    for index, number in numbers.items():
+        _, profile, _, _, group = records[index].decode().split(" ", 4)
+        found[int(index)] = Member(number.decode(), int(profile), types.get(int(index), "long_code"), group)
+    return found

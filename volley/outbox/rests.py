@@ -41,13 +41,18 @@ def _rank(what: str) -> int:
     return list(_WHAT.values()).index(what)
 
 
-async def bucket(client: Redis, keys: Keys, profile: str | None, number: str | None, mms: bool) -> str | None:
-    """The bucket of a number (an alphanumeric ID is that of the profile), else of a profile, of the account's MMS, or of the
-    account; None for one that is not known.
+async def bucket(
+    client: Redis, keys: Keys, profile: str | None, number: str | None, *, group: bool, mms: bool
+) -> str | None:
+    """The bucket of a number (an alphanumeric ID is that of the profile) or with `group` of its registered campaign, if it has
+    one; else of a profile, of the account's MMS, or of the account. None for one that is not known.
     """
     if number is not None:
         info = await client.hget(keys.of("senderinfo"), sender_field(number, profile or ""))
-        return None if info is None else f"s{orjson.loads(info)['index']}"
+        if info is None:
+            return None
+        sender = orjson.loads(info)
+        return f"g{sender['group']}" if group and sender["group"] else f"s{sender['index']}"
     if profile is not None:
         index = await client.hget(keys.of("profile"), profile)
         return None if index is None else f"p{index.decode()}"

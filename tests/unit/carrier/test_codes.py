@@ -9,13 +9,13 @@ from volley.carrier.codes import policy, rows
 EXPECTED: dict[str, str] = {
     "retry": "10011 40004 40006 40008 40011 40014 40016 40018 40318 40333",
     "other_sender": "10001 10010 10038 10039 40013 40100 40305 40306 40307 40308 40315 40320 40325 40326 40329 40330",
-    "stop_sender": "40003 40010 40019",
-    "stop_profile": "10005 10006 40311 40312 40313 40321 40327 40331",
+    "stop_sender": "40003 40010 40019 40020 40321",
+    "stop_profile": "10005 10006 40311 40312 40313 40327 40331",
     "stop_account": "10003 10009 20002 20006 20012 20013 20014 20016 20017 20100 40314",
     "opted_out": "40300",
     "perhaps": "10007 10008 10012 10036 10037",
     "never": "10002 10004 10015 10016 10023 10025 10026 10027 10032 10033 40001 40002 40005 40007 40009 40012 40015"
-    " 40017 40020 40150 40151 40152 40153 40154 40155 40156 40157 40158 40159 40301 40302 40303 40304 40309 40310"
+    " 40017 40150 40151 40152 40153 40154 40155 40156 40157 40158 40159 40301 40302 40303 40304 40309 40310"
     " 40316 40317 40319 40322 40328",
 }
 CASES = [(code, action) for action, codes in EXPECTED.items() for code in codes.split()]
@@ -51,6 +51,8 @@ def test_a_row_is_whole(row: object) -> None:
         ("40318", "sender", 60),
         ("40333", "profile", 43_200 + 60),
         ("40011", "sender", 60),
+        ("40016", "group", 20 * 3600 + 60),
+        ("40018", "group", 60),
     ],
 )
 def test_throttles_name_their_scope_and_time(code: str, scope: str, seconds: float) -> None:
@@ -65,7 +67,8 @@ def test_throttles_name_their_scope_and_time(code: str, scope: str, seconds: flo
         ("20100", 402, "account", 300),
         ("40314", 403, "account", math.inf),
         ("40312", 400, "profile", math.inf),
-        ("40321", 400, "profile", 300),
+        ("40321", 400, "sender", 300),
+        ("40020", 0, "sender", 86_400),
         ("40305", 400, "sender", 3600),
         ("40320", 400, "sender", 600),
         ("40003", 0, "sender", math.inf),
@@ -82,6 +85,12 @@ def test_a_spend_limit_hit_again_just_after_midnight_does_not_cost_the_day() -> 
     midnight = NOON + 43_200
     assert policy("40333", 429).stop_s(midnight - 1) == 61
     assert policy("40333", 429).stop_s(midnight + 5) == 60
+
+
+def test_a_day_at_t_mobile_ends_at_midnight_of_the_pacific() -> None:
+    midnight = NOON - 4 * 3600
+    assert policy("40016", 0).stop_s(midnight - 700) == 760
+    assert policy("40016", 0).stop_s(midnight + 700) == 86_400 - 700 + 60
 
 
 @pytest.mark.parametrize("status", [0, 400, 403, 404, 422])

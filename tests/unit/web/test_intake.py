@@ -109,6 +109,16 @@ async def test_unreadable_bodies_are_kept_in_part_and_so_many_an_hour(intake, ou
     assert tally.counts["unreadable"] == KEPT_AN_HOUR + 5
 
 
+@pytest.mark.parametrize("code", ["40016", "40018"])
+async def test_a_limit_of_a_registered_campaign_rests_all_of_its_senders(outbox, code) -> None:
+    await outbox.sync_senders(PROFILE, [Sender(NUMBER, "long_code", PROFILE, group="CMP1")])
+    found = Rests(outbox, Counter())
+    for _ in range(2):
+        await found.told(receipt(code))
+    assert [(each.what, each.name) for each in await outbox.rests()] == [("group", "CMP1")]
+    assert [member.group for member in (await outbox.dispatch.members()).values()] == ["CMP1"]
+
+
 async def test_while_redis_is_away_a_limit_comes_again_and_a_receipts_rest_is_let_go(outbox) -> None:
     away = Outbox(redis.asyncio.Redis(port=1), "test")
     found = Rests(away, Counter())

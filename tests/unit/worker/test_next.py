@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from volley.carrier.codes import rows
-from volley.carrier.outcome import LATE, Accepted, NotSent, Outcome, PerhapsSent, Refused, Throttled
+from volley.carrier.outcome import LATE, Accepted, NotSent, Outcome, PerhapsSent, Refused, Scope, Throttled
 from volley.outbox.flights import AT_HEAD, NO_ATTEMPT, NOT_SPENT, OTHER_SENDER
+from volley.outbox.pool import Member
 from volley.state import MOVES, State
 from worker.next import LONGEST_STOP_S, Next, after, backoff_s
 from worker.settling import bucket_of
@@ -127,4 +128,7 @@ def test_retries_do_not_march_in_step(one: float, other: float) -> None:
 
 
 def test_a_scope_names_its_bucket() -> None:
-    assert [bucket_of(scope, 7, 9) for scope in ("account", "profile", "sender")] == ["a", "p7", "s9"]
+    registered, alone = Member("+12025559000", 7, group="CMP1"), Member("+12025559001", 7)
+    scopes: tuple[Scope, ...] = ("account", "profile", "group", "sender")
+    assert [bucket_of(scope, registered, 9) for scope in scopes] == ["a", "p7", "gCMP1", "s9"]
+    assert [bucket_of(scope, alone, 9) for scope in scopes] == ["a", "p7", "s9", "s9"]
