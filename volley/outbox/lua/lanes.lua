@@ -101,9 +101,12 @@ local function class_of(p, ref, k)
   end
   if #list == 1 then return list[1][1] end
   local x = (unpack_('>I8', ref, 11) * 7919 + k * 104729) % 1000003 % list.total
-  for i = 1, #list do
-    if x < list[i][2] then return list[i][1] end
+  local first, last = 1, #list
+  while first < last do
+    local mid = floor((first + last) / 2)
+    if x < list[mid][2] then last = mid else first = mid + 1 end
   end
+  return list[first][1]
 end
 
 -- pins --------------------------------------------------------------------------------------------------------------
@@ -156,10 +159,14 @@ end
 -- routes, do not count as planned ahead, and end as everything does.
 local function is_nobody(owner) return byte(owner) == 99 and owner:find('.nobody~', 1, true) end
 
+-- A campaign's place in a line: its start tag, and MMS behind all others, so that a line in which they wait is read no further.
+local BEHIND = 4000000000000000
+local function stands_at(c) return int(c.mm and BEHIND + c.vf or c.vf) end
+
 -- A lane has something again: its campaign stands in line at its owner, and its owner is looked at by take.
 local function mark_ready(c, owner)
   call('SADD', K.lanes .. c.id, owner)
-  call('ZADD', K.ready .. c.pr .. ':' .. owner, 'NX', int(c.vf), c.id)
+  call('ZADD', K.ready .. c.pr .. ':' .. owner, 'NX', stands_at(c), c.id)
   if sub(owner, 1, 1) == 's' then
     local idx = sub(owner, 2)
     local s = sender_of(idx)

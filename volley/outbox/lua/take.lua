@@ -7,8 +7,7 @@
 -- free; each bucket is charged from no earlier than `credit` before that moment, so a late take or a bucket that waited
 -- for another loses nothing. The worker puts it on the wire within (300 ms - credit) of its moment: so the carrier sees
 -- at most rate × (W + 0.3 s) + one message in any window W.
-local token, want = ARGV[1], tonumber(ARGV[2])
-local life = tonumber(ARGV[6])
+local token, life = ARGV[1], tonumber(ARGV[6])
 local FEW_CLASSES = 8
 local TURN_US = 10000 -- a sender goes on for this long before the next one's turn, where nobody competes
 local bound, low, pin_days = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
@@ -126,7 +125,7 @@ end
 -- `stop`. true: granted; false: not now; nil: that lane has none left.
 local function serve(s, line, i, limit, stop, alone)
   local c, done = camp_of(line.ids[i]), false
-  local lane = buffer_of(line, c.id, s.own_line == line and s.reach or want)
+  local lane = buffer_of(line, c.id, s.own_line == line and s.reach or min(want, max(s.reach, 8)))
   while lane.at - lane.from < lane.size do
     local moment = moment_of(s, c)
     if too_far(moment, limit) or skips > 4 * want then return done end
@@ -187,7 +186,7 @@ local function candidates(pr, limit)
           s.reach = min(want, 2 + floor((limit - tat) / s.cost))
           list[#list + 1] = s
         end
-        if own then s.own_line = line_of(pr, 's' .. s.idx); s.busy = pr else s.class_line = line_of(pr, class) end
+        if own then s.own_line = line_of(pr, 's' .. s.idx, limit); s.busy = pr else s.class_line = line_of(pr, class, limit) end
       end
     end
   end
@@ -204,7 +203,9 @@ local function candidates(pr, limit)
         if j > FEW_CLASSES and #list - before > 2 * want then break end
         local class = classes[(from + j - 1) % #classes + 1]
         local free = call('ZRANGEBYSCORE', K.pool .. class, '-inf', int(limit), 'WITHSCORES', 'LIMIT', 0, want)
-        add(free, nil, class)
+        local line = #free > 0 and line_of(pr, class, limit)
+        if line then next_in(line, V[pr], limit) end
+        if line and not line.dry then add(free, nil, class) end
         -- the profile has no such class any more: what waits in its lane moves
         if #free == 0 and not classes_of(p).has[class:match('^c%d+%.(.*)$')] then call('SADD', K.evict, class) end
       end
@@ -259,7 +260,7 @@ end
 for _, line in pairs(lines) do
   for i = 1, #line.ids do
     local c = camp_of(line.ids[i])
-    if c and c.taken then call('ZADD', line.key, 'XX', int(c.vf), c.id) end
+    if c and c.taken then call('ZADD', line.key, 'XX', stands_at(c), c.id) end
   end
   if #line.ids == 0 and call('EXISTS', line.key) == 0 then
     if sub(line.owner, 1, 1) == 's' then
@@ -299,11 +300,16 @@ for _, c in pairs(camps) do
   if c and c.ln + c.dln < low then ask(c) end
 end
 -- with rate left over and a sender idle, planning must run further ahead
+local idle_in = {}
 local function anybody_idle(p)
-  for class in (call('HGET', K.classes, p) or 'any 1'):gmatch('(%S+) [1-9]') do
-    local first = call('ZRANGE', K.pool .. 'c' .. p .. '.' .. class, 0, 0, 'WITHSCORES')
-    if first[2] and tonumber(first[2]) <= now then return true end
+  if idle_in[p] == nil then
+    idle_in[p] = false
+    for class in (call('HGET', K.classes, p) or 'any 1'):gmatch('(%S+) [1-9]') do
+      local first = call('ZRANGE', K.pool .. 'c' .. p .. '.' .. class, 0, 0, 'WITHSCORES')
+      if first[2] and tonumber(first[2]) <= now then idle_in[p] = true; break end
+    end
   end
+  return idle_in[p]
 end
 if granted < want and account.tat <= now then
   local waiting = call('ZRANGE', K.unplanned, 0, 63)

@@ -13,7 +13,7 @@ local function bucket_of(name)
   return b
 end
 
-local account, credit = bucket_of('a'), tonumber(ARGV[5])
+local account, want, credit = bucket_of('a'), tonumber(ARGV[2]), tonumber(ARGV[5])
 
 -- Whether a moment is after `limit`, or so far beyond the account that it would lose the time between: an urgent message that
 -- waits for its sender or for MMS must not take from the account what others may use meanwhile.
@@ -31,22 +31,22 @@ end
 -- whose turn: start-time fair queueing among the campaigns that stand at an owner's lane -------------------------------
 local lines, lanes_read = {}, {}
 
-local function line_of(pr, owner)
+-- The first of them are looked at, and the first MMS, which stand behind all others.
+local function line_of(pr, owner, limit)
   local key = K.ready .. pr .. ':' .. owner
   local line = lines[key]
   if not line then
     line = { key = key, owner = owner, pr = pr, ids = call('ZRANGE', key, 0, 15), lanes = {} }
-    line.more = #line.ids == 16
     lines[key] = line
+    if #line.ids == 16 and not mms_full(limit) then
+      local held = {}
+      for i = 1, 16 do held[line.ids[i]] = true end
+      for _, cid in ipairs(call('ZRANGEBYSCORE', key, int(BEHIND), '+inf', 'LIMIT', 0, 16)) do
+        if not held[cid] then line.ids[#line.ids + 1] = cid end
+      end
+    end
   end
   return line
-end
-
-local function read_on(line)
-  local found = line.more and call('ZRANGE', line.key, #line.ids, #line.ids + 15) or {}
-  for i = 1, #found do line.ids[#line.ids + 1] = found[i] end
-  line.more = #found == 16
-  return #found > 0
 end
 
 local function leave(line, i)
@@ -59,26 +59,25 @@ end
 local function next_in(line, virtual, limit)
   if line.dry then return nil end
   local best, best_tag, i, held = nil, nil, 1, false
-  repeat
-    while i <= #line.ids do
-      local c = camp_of(line.ids[i])
-      if not c or c.st ~= 'r' or (c.x > 0 and now >= c.x) then
-        leave(line, i)
+  while i <= #line.ids do
+    local c = camp_of(line.ids[i])
+    if not c or c.st ~= 'r' or (c.x > 0 and now >= c.x) then
+      leave(line, i)
+    else
+      if c.mm and mms_full(limit) then
+        held = true
       else
-        if c.mm and mms_full(limit) then
-          held = true
-        else
-          local tag = max(virtual, c.vf)
-          if not best or tag < best_tag then best, best_tag = i, tag end
-        end
-        i = i + 1
+        local tag = max(virtual, c.vf)
+        if not best or tag < best_tag then best, best_tag = i, tag end
       end
+      i = i + 1
     end
-  until best or not held or not read_on(line)
+  end
   line.dry = held and not best
   return best, best_tag
 end
 
+-- Reads refs of a lane: few at first, as very many lanes may be read for one message each.
 local function buffer_of(line, cid, n)
   local b = line.lanes[cid]
   if not b then
@@ -88,6 +87,7 @@ local function buffer_of(line, cid, n)
     line.lanes[cid] = b
     lanes_read[#lanes_read + 1] = b
   elseif b.at - b.from >= b.size and b.size == b.n then
+    n = min(want, max(n, 2 * b.n))
     b.from = b.at
     b.refs = call('LRANGE', b.key, b.at, b.at + n - 1)
     b.size, b.n = #b.refs, n

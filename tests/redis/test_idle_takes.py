@@ -1,0 +1,61 @@
+"""A take costs what it grants: the Redis commands of one that grants nothing do not grow with what waits."""
+
+from collections.abc import Awaitable
+
+import redis.asyncio
+
+from tests.redis.conftest import Rig, chunk_of, people, sender
+from tests.redis.test_geomatch import local
+from tests.redis.test_mms import MEDIA, fill
+
+
+async def commands_of(db: redis.asyncio.Redis, act: Awaitable[object]) -> int:
+    async def so_far() -> int:
+        return sum(stat["calls"] for stat in (await db.info("commandstats")).values())
+
+    before = await so_far()
+    await act
+    return await so_far() - before
+
+
+async def test_very_many_campaigns_of_mms_that_wait_are_not_all_looked_at(rig: Rig, db: redis.asyncio.Redis) -> None:
+    await rig.pool(50)
+    await fill(rig)
+    for n in range(200):
+        await rig.push(chunk_of(people(1, 10 * n)), media=MEDIA)
+        await rig.push(chunk_of(people(1, 10 * n)), media=MEDIA, sender=sender(0).number)
+    assert (await rig.take()).grants == []
+    assert await commands_of(db, rig.take()) < 60
+
+
+async def test_an_sms_behind_very_many_mms_that_wait_goes_at_once(rig: Rig) -> None:
+    await rig.pool(50)
+    await fill(rig)
+    for n in range(100):
+        await rig.push(chunk_of(people(1, 10 * n)), media=MEDIA)
+    sms = await rig.push(chunk_of(people(30, 5000)))
+    assert [g.campaign for g in (await rig.take()).grants] == [sms.id] * 30
+
+
+async def test_an_mms_behind_very_many_campaigns_of_sms_has_its_turn(rig: Rig) -> None:
+    await rig.pool(1, rate=200)
+    await rig.rate("m", 200)
+    sms = [await rig.push(chunk_of(people(20, 100 * n)), sender=sender(0).number) for n in range(40)]
+    mms = await rig.push(chunk_of(people(20, 5000)), sender=sender(0).number, media=MEDIA)
+    granted = [g.campaign for flight in await rig.take_all(120) for g in flight.grants]
+    assert mms.id in granted[:41]
+    assert granted.count(mms.id) >= 2
+    await rig.check(*sms, mms)
+
+
+async def test_campaigns_to_be_planned_ask_once_whether_anybody_of_their_profile_is_idle(
+    rig: Rig, db: redis.asyncio.Redis
+) -> None:
+    areas = range(201, 301)
+    await rig.sync([local(area) for area in areas], geomatch=True)
+    await rig.rate("a", 10_000)
+    for index in range(1, len(areas) + 1):
+        await rig.outbox.dispatch.rest(f"s{index}", await rig.now_us() + 50_000_000, "busy")
+    for n in range(40):
+        await rig.push(chunk_of(people(1, 10 * n)), plan=False)
+    assert await commands_of(db, rig.take()) < 300
