@@ -11,11 +11,11 @@ from typing import Any
 from producer.mover import Mover
 from producer.moves import Move, plan
 from producer.named import Names
-from producer.sync import sync
+from producer.sync import EmptyPool, sync
 from volley.carrier import profiles_api
 from volley.carrier.api import TelnyxApi
 from volley.carrier.bulk_api import Order
-from volley.errors import UnusableInput, VolleyError
+from volley.errors import TryAgainLater, UnusableInput, VolleyError
 from volley.numbers import NotSendable, country, parse
 from volley.outbox.outbox import Outbox
 from volley.sender import Sender
@@ -27,7 +27,11 @@ _GRANTS_LAST_S = 0.7
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What became of all. `profile` "" : out of the profile that they were in. `planned` is filled in by a dry run alone."""
+    """What became of all. `profile` "" : out of the profile that they were in. `planned` is filled in by a dry run alone.
+
+    Each of `synced` is what a sync says, or a profile, its `problem`, and whether the pool is as the carrier has it
+    nevertheless (`stored`), or may be after another sync (`try_again`).
+    """
 
     profile: str
     done: list[str] = field(default_factory=list)
@@ -38,8 +42,14 @@ class Assignment:
 
     @property
     def exit_code(self) -> int:
-        """0 all, 3 some, 1 none."""
-        return 0 if not self.failed else 3 if self.done else 1
+        """0 all, 3 some, 1 none; 75 where our pool does not know it yet. A pool that its last sender has left is no failure."""
+        problems = [synced for synced in self.synced if "problem" in synced]
+        if any(each["try_again"] for each in problems):
+            return TryAgainLater.exit_code
+        if self.failed and not self.done:
+            return 1
+        wrong = [each for each in problems if not each["stored"] or each["profile"] == self.profile]
+        return 3 if self.failed or wrong else 0
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -114,7 +124,9 @@ class Assigner:
         try:
             return (await sync(self.settings, outbox, profile)).as_json()
         except VolleyError as error:
-            return {"profile": profile, "problem": str(error)}
+            away, stored = isinstance(error, TryAgainLater), isinstance(error, EmptyPool)
+            again = f"; try again: volley numbers sync --profile {profile}" if away else ""
+            return {"profile": profile, "problem": f"{error}{again}", "try_again": away, "stored": stored}
 
 
 async def take_out(outbox: Outbox, senders: Sequence[Sender]) -> None:

@@ -23,6 +23,10 @@ from volley.sender import Sender, carrier_pool
 from volley.settings import Rates, Settings
 
 
+class EmptyPool(UnusableInput):
+    """No number of the profile can send; our pool of it is stored as just that."""
+
+
 @dataclass(frozen=True, slots=True)
 class Synced:
     """What a sync came to. `rate` is what the usable numbers make together; `allowed` what a push to new people may reach:
@@ -78,7 +82,8 @@ async def sync(settings: Settings, outbox: Outbox, profile_id: str) -> Synced:
     """Reads the pool of a profile and makes Redis hold exactly that.
 
     Raises:
-        UnusableInput: no API key or a refused one, no such profile, or no number in it that can send.
+        EmptyPool: no number in it can send.
+        UnusableInput: no API key or a refused one, or no such profile.
         TryAgainLater: the carrier or Redis is away.
     """
     rates = settings.current.rates
@@ -130,15 +135,15 @@ def _allowed(profile_id: str, usable: Sequence[Sender], rates: Rates, weights: M
     return float(effective(weights, usable, [rates.account, rates.profile.get(profile_id, rates.account)]))
 
 
-def _empty(found: Members) -> UnusableInput:
+def _empty(found: Members) -> EmptyPool:
     profile = found.profile.id
     if not found.judged:
-        return UnusableInput(
+        return EmptyPool(
             f"the pool of profile {profile} is empty: it has no numbers; assign numbers to it (volley numbers assign), then sync again"
         )
     first = next((each.blocking[0] for each in found.judged if each.blocking), None)
     why = f"({first.says}): {first.remedy}" if first else ""
-    return UnusableInput(
+    return EmptyPool(
         f"the pool of profile {profile} is empty: none of its {len(found.judged)} numbers can send {why};"
         f" volley numbers doctor --profile {profile} tells of each"
     )

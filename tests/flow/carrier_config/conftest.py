@@ -88,12 +88,15 @@ class Office:
         self.asked: list[tuple[str, str, Any]] = []
         self.wrong: list[str] = []
         self.refuse = ""
+        self.away_after = ""
         self.url = ""
 
     async def forward(self, request: web.Request) -> web.Response:
         body = await request.read()
         path = request.path_qs
         self.asked.append((request.method, path, orjson.loads(body) if body else None))
+        if self.away_after and self.away_after in [method for method, *_ in self.asked[:-1]]:
+            return web.Response(status=503)
         if request.method == self.refuse:
             return error(403, "10010")
         headers = {"Authorization": request.headers["Authorization"], "Content-Type": "application/json"}

@@ -210,6 +210,24 @@ async def test_the_last_sender_of_a_pool_can_be_taken_out(office: Office, pooled
     assert await pooled.active(NEWS) == set()
 
 
+async def test_a_pool_that_could_not_be_synced_is_no_success(office: Office, pooled: Pooled) -> None:
+    await office.json("numbers", "sync", "--profile", SHOP)
+    office.away_after = "PATCH"
+    found = await office.json("numbers", "assign", SPARE[0], "--profile", SHOP, code=75)
+    assert (found["done"], found["failed"]) == ([SPARE[0]], [])
+    assert "volley numbers sync" in found["synced"][0]["problem"]
+    office.away_after = ""
+    office.asked.clear()
+    await office.json("numbers", "assign", SPARE[0], "--profile", SHOP)
+    assert SPARE[0] in await pooled.active(SHOP)
+
+
+async def test_a_pool_in_which_nothing_assigned_can_send_is_no_success(office: Office, pooled: Pooled) -> None:
+    made = await office.json("profiles", "create", "--name", "Empty", "--destination", "US", "--disabled")
+    found = await office.json("numbers", "assign", SPARE[0], "--profile", made["profile_id"], code=3)
+    assert (found["done"], "is empty" in found["synced"][0]["problem"]) == ([SPARE[0]], True)
+
+
 async def test_what_the_carrier_does_not_let_go_comes_back_into_the_pool(office: Office, pooled: Pooled) -> None:
     await office.json("numbers", "sync", "--profile", SHOP)
     office.refuse = "PATCH"
