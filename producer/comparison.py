@@ -6,7 +6,7 @@ from typing import Any
 
 from volley.carrier.records_api import DetailRecord
 from volley.ledger.bills import Ours
-from volley.ledger.ranks import STATUS_OF, rank_of_receipt
+from volley.ledger.ranks import FINAL, STATUS_OF, rank_of_receipt
 from volley.ledger.rows import COST_FINAL, DETAIL_RECORD
 from volley.money import amount
 from volley.outbox.events import ReceiptRecord
@@ -24,7 +24,7 @@ def differences(record: DetailRecord, ours: Ours) -> list[Difference]:
     if ours.cost_rank == COST_FINAL and record.cost_micros >= 0 and _price(record) != (ours.cost_micros, ours.currency):
         said = f"{money(ours.cost_micros)} {ours.currency}", f"{money(record.cost_micros)} {record.currency}"
         found.append(_difference("cost", record, ours, *(each.strip() for each in said)))
-    if ours.is_final and rank_of_receipt(record.status) < ours.rank:
+    if ours.is_final and FINAL <= rank_of_receipt(record.status) < ours.rank:
         found.append(_difference("status", record, ours, STATUS_OF[ours.rank], record.said))
     if ours.carrier_id not in ("", record.uuid):
         found.append(_difference("doubled", record, ours, ours.carrier_id, record.uuid))

@@ -116,6 +116,8 @@ def _notes(outcome: Outcome, lag_s: float) -> list[str]:
         notes.append(f"{counts['not_recorded_yet']} records are newer than what the ledger has: reconcile again later")
     if counts["too_early"]:
         notes.append(f"{counts['too_early']} messages have no record yet and are too young to be missed (--grace)")
+    if counts["unpriced"]:
+        notes.append(f"{counts['unpriced']} records name no cost: the carrier's sums are without them")
     if counts["likely_answers"]:
         notes.append("records without a message of ours may be those of unknown messages: see likely_answer")
     return notes

@@ -144,6 +144,7 @@ class Reconciliation:
         added = []
         for record, ours in pairs:
             counts["matched"] += 1
+            counts["unpriced"] += record.cost_micros < 0
             for each in differences(record, ours):
                 self._count(each)
             new = adds(record, ours)
@@ -163,6 +164,7 @@ class Reconciliation:
         answers = likely_answers(settled, await self._bills.unknown(sorted(people)))
         likely = {answer.uuid: answer for answer in answers}
         for record in settled:
+            self.outcome.counts["unpriced"] += record.cost_micros < 0
             difference, answer = missing_here(record), likely.get(record.uuid)
             if answer is not None:
                 difference |= {"likely_answer": answer.message_id, "only_candidate": answer.alone}
@@ -205,7 +207,8 @@ def _cut(since_us: int, until_us: int, size_us: int) -> list[tuple[int, int]]:
 def as_json(outcome: Outcome) -> dict[str, Any]:
     """Every count, also those that are zero."""
     names = ("records", "matched", "filled", "to_fill", *KINDS, "likely_answers", "too_early", "found_elsewhere")
-    counts = {_WORDS.get(name, name): outcome.counts[name] for name in (*names, "not_recorded_yet", "inbound")}
+    more = ("not_recorded_yet", "unpriced", "inbound")
+    counts = {_WORDS.get(name, name): outcome.counts[name] for name in (*names, *more)}
     return counts | {"sums": outcome.sums.as_json()}
 
 

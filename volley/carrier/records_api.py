@@ -72,7 +72,7 @@ class DetailRecord:
         return next((moment for moment in known if moment >= 0), 0)
 
 
-class _Wire(BaseModel):
+class Record(BaseModel):
     uuid: str = Field(min_length=1, max_length=128)
     direction: Any = ""
     profile_id: Any = ""
@@ -145,7 +145,7 @@ class DetailRecords:
             "detail_records", {"filter[record_type]": "messaging", "filter[uuid]": uuid, "page[size]": "1"}
         )
         rows = document.get("data")
-        found = [read(_Wire, row).record() for row in rows] if isinstance(rows, list) else []
+        found = [read(Record, row).record() for row in rows] if isinstance(rows, list) else []
         return next((record for record in found if record.uuid == uuid), None)
 
     async def _page(self, since_us: int, until_us: int, number: int) -> tuple[list[DetailRecord], int]:
@@ -164,7 +164,7 @@ class DetailRecords:
         total = meta.get("total_results") if isinstance(meta, dict) else None
         if not isinstance(rows, list) or not isinstance(total, int):
             raise UnusableInput("the carrier's list of detail records has an unexpected shape: update Volley")
-        return [read(_Wire, row).record() for row in rows], total
+        return [read(Record, row).record() for row in rows], total
 
 
 def _inside(records: list[DetailRecord], since_us: int, until_us: int) -> list[DetailRecord]:

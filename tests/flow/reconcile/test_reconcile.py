@@ -79,6 +79,31 @@ async def test_parts_cost_and_status_that_contradict_a_receipt_are_reported_and_
     assert (await desk.row(push, 3))["status"] == "delivered"
 
 
+async def test_a_record_that_has_not_had_its_last_word_contradicts_nothing(
+    desk: Desk, books: Books, push: Push
+) -> None:
+    await sent(desk, push, 0, 1)
+    await desk.feed.receipts(push.receipt(0), push.receipt(1, status="delivery_unconfirmed"))
+    books.add(push, 0, status="received")
+    books.add(push, 1, status="received")
+    outcome = await desk.reconcile()
+    assert (outcome.counts["matched"], outcome.differences, outcome.counts["filled"]) == (2, 0, 0)
+
+
+@pytest.mark.parametrize("cost", [None, "dear"])
+async def test_a_record_without_a_cost_is_counted_as_the_sums_are_without_it(
+    desk: Desk, books: Books, push: Push, cost: str | None
+) -> None:
+    await sent(desk, push, 0, 1)
+    await desk.feed.receipts(push.receipt(0), push.receipt(1))
+    books.add(push, 0)
+    books.add(push, 1, cost=cost)
+    outcome = await desk.reconcile()
+    assert (outcome.counts["unpriced"], outcome.differences) == (1, 0)
+    assert outcome.sums.as_json()[0]["difference"] == "-0.0042"
+    assert (await desk.row(push, 1))["cost_micros"] == 4200
+
+
 async def test_a_cost_counts_once_whichever_of_record_and_webhook_comes_first(
     desk: Desk, books: Books, push: Push
 ) -> None:
