@@ -59,3 +59,28 @@ async def test_campaigns_to_be_planned_ask_once_whether_anybody_of_their_profile
     for n in range(40):
         await rig.push(chunk_of(people(1, 10 * n)), plan=False)
     assert await commands_of(db, rig.take()) < 300
+
+
+async def test_a_take_is_filled_from_very_many_small_campaigns(rig: Rig) -> None:
+    await rig.pool(10)
+    small = [await rig.push(chunk_of(people(1, 10 * n))) for n in range(70)]
+    paused = [await rig.push(chunk_of(people(1, 10 * n))) for n in range(200, 240)]
+    for campaign in paused:
+        await rig.outbox.pause(campaign.id)
+    small += [await rig.push(chunk_of(people(1, 10 * n))) for n in range(300, 340)]
+    assert len((await rig.take(100)).grants) == 100
+    await rig.check(*small, *paused)
+
+
+async def test_sms_behind_what_has_left_the_line_are_not_taken_for_mms_that_wait(rig: Rig) -> None:
+    await rig.pool(1)
+    await rig.rate("m", 1)
+    number = sender(0).number
+    gone = [await rig.push(chunk_of(people(1, 10 * n)), sender=number) for n in range(16)]
+    for campaign in gone:
+        await rig.outbox.pause(campaign.id)
+    mms = await rig.push(chunk_of(people(5, 1000)), sender=number, media=MEDIA)
+    sms = [await rig.push(chunk_of(people(1, 2000 + 10 * n)), sender=number) for n in range(20)]
+    granted = {g.campaign for g in (await rig.take()).grants}
+    assert {campaign.id for campaign in sms} < granted
+    await rig.check(*gone, *sms, mms)
