@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,21 +25,40 @@ def money(micros: int, currency: str) -> Document:
     return {"amount": amount(micros), "currency": currency}
 
 
-def campaign(view: CampaignView, profile: ProfileView, receipts: Mapping[str, int] | None = None) -> Document:
-    """A campaign: states, counts per state, rate in parts/s, ETA in seconds, cost.
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the ledger knows of a campaign: messages by status, of use are those that the carrier had; micro-units by currency."""
 
-    `receipts`: how many messages the ledger knows per status; of use are delivered, undelivered and unconfirmed.
-    """
+    statuses: Mapping[str, int] = field(default_factory=dict)
+    spent: Mapping[str, int] = field(default_factory=dict)
+
+
+def campaign(view: CampaignView, profile: ProfileView, recorded: Recorded | None = None) -> Document:
+    """A campaign: states, counts per state, rate in parts/s, ETA in seconds, cost; without `recorded` as Redis alone has it."""
     facts = view.campaign
+    receipts = recorded and recorded.statuses
     return _facts(facts, view.state) | {
         "counts": counts(view.counts, receipts),
         "sent_parts": view.sent_parts,
         "rate": pace.rate(view, profile),
         "eta_seconds": pace.eta(view, profile),
-        "cost": money(view.cost_micros, facts.currency),
+        "cost": money(_cost(view, recorded), facts.currency),
         "first_sent": moment(view.first_us),
         "last_sent": moment(view.last_us),
     }
+
+
+def _cost(view: CampaignView, recorded: Recorded | None) -> int:
+    """Answers to POSTs name an estimate at best; receipts say what it cost, and a cancelled message costs nothing.
+
+    The ledger has the last word once it knows of all that the carrier took.
+    """
+    if recorded is None:
+        return view.cost_micros
+    told, hot = recorded.statuses, view.counts
+    withdrawn = max(told.get("cancelled", 0) - hot["cancelled"], 0)
+    known = withdrawn + sum(told.get(status, 0) for status in ("submitted", *LEDGER_STATUSES))
+    return view.cost_micros if known < hot["submitted"] else recorded.spent.get(view.campaign.currency, 0)
 
 
 def past_campaign(facts: Campaign, report: Document) -> Document:

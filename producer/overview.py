@@ -17,9 +17,9 @@ RELAXED_RISK = "when Redis crashes it may forget what it had acknowledged: messa
 async def every_campaign(outbox: Outbox, settings: Settings, newest: int) -> list[Document]:
     """The newest campaigns, the newest first; with receipts where the ledger can be asked."""
     views = (await outbox.campaigns())[:newest]
-    receipts = await _receipts(settings, [view.campaign.id for view in views])
+    recorded = await _recorded(settings, [view.campaign.id for view in views])
     profiles = {each.profile: each for each in await outbox.profiles()}
-    return [documents.campaign(view, profiles[view.campaign.profile], receipts.get(view.campaign.id)) for view in views]
+    return [documents.campaign(view, profiles[view.campaign.profile], recorded.get(view.campaign.id)) for view in views]
 
 
 async def one_campaign(outbox: Outbox, settings: Settings, campaign_id: str) -> Document:
@@ -27,8 +27,8 @@ async def one_campaign(outbox: Outbox, settings: Settings, campaign_id: str) -> 
     view = await outbox.campaign(campaign_id)
     if view is None:
         return await _past_campaign(settings, campaign_id)
-    receipts = await _receipts(settings, [campaign_id])
-    return documents.campaign(view, await outbox.profile(view.campaign.profile), receipts.get(campaign_id))
+    recorded = await _recorded(settings, [campaign_id])
+    return documents.campaign(view, await outbox.profile(view.campaign.profile), recorded.get(campaign_id))
 
 
 async def _past_campaign(settings: Settings, campaign_id: str) -> Document:
@@ -42,16 +42,16 @@ async def _past_campaign(settings: Settings, campaign_id: str) -> Document:
         return documents.past_campaign(facts, await reader.campaign_report(campaign_id))
 
 
-async def _receipts(settings: Settings, campaign_ids: list[str]) -> dict[str, dict[str, int]]:
-    """What the ledger has counted; nothing where it is away, as these documents are about what is going on now."""
+async def _recorded(settings: Settings, campaign_ids: list[str]) -> dict[str, documents.Recorded]:
+    """What the ledger has counted and added up; nothing where it is away, as these documents are about what is going on now."""
     from producer.records import reading  # SQL is half a second of imports, and `status` needs none
 
     try:
         async with reading(settings) as reader:
-            counted = await reader.status_counts(campaign_ids)
+            counted, spent = await reader.status_counts(campaign_ids), await reader.spent(campaign_ids)
     except TryAgainLater:
         return {}
-    return {campaign_id: counted.get(campaign_id, {}) for campaign_id in campaign_ids}
+    return {name: documents.Recorded(counted.get(name, {}), spent.get(name, {})) for name in campaign_ids}
 
 
 async def status(outbox: Outbox, account: str, *, relaxed: bool) -> Document:

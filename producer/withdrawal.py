@@ -46,16 +46,22 @@ async def withdraw_all(settings: Settings, outbox: Outbox, campaign: Campaign) -
 
     Raises:
         UnusableInput: no API key, or a refused one.
-        TryAgainLater: carrier, ledger or Redis are away; what was cancelled until then is recorded.
+        TryAgainLater: carrier, ledger or Redis are away, or the carrier had no answer for some messages. The others were
+            cancelled, unless it had none for a hundred in a row; what was cancelled is recorded.
     """
-    found = Withdrawal()
+    found, failures = Withdrawal(), list[BaseException]()
     async with ledger(settings) as engine, carrier(settings.current) as api:
         found.unrecorded = await _settled(outbox, engine, campaign)
         async for batch in kept(engine, campaign.id, _A_SECOND):
             began = time.monotonic()
-            await _withdraw(api, outbox, campaign, batch, found)
+            failed = await _withdraw(api, outbox, campaign, batch, found)
+            failures += failed
+            if len(failed) == len(batch):
+                break
             if len(batch) == _A_SECOND:
                 await asyncio.sleep(max(0.0, began + 1.0 - time.monotonic()))
+    if failures:
+        raise failures[0]
     view = await outbox.campaign(campaign.id)
     found.unknown = view.counts["unknown"] if view else 0
     return found
@@ -74,8 +80,10 @@ async def _settled(outbox: Outbox, engine: AsyncEngine, campaign: Campaign) -> i
         await asyncio.sleep(_LOOK_S)
 
 
-async def _withdraw(api: TelnyxApi, outbox: Outbox, campaign: Campaign, batch: list[Kept], found: Withdrawal) -> None:
-    """What was cancelled is recorded before any error is told."""
+async def _withdraw(
+    api: TelnyxApi, outbox: Outbox, campaign: Campaign, batch: list[Kept], found: Withdrawal
+) -> list[BaseException]:
+    """What was cancelled is recorded before any error is told. The errors of those that got no answer."""
     slots = asyncio.Semaphore(_AT_ONCE)
 
     async def one(message: Kept) -> CarrierMessage | None:
@@ -89,9 +97,7 @@ async def _withdraw(api: TelnyxApi, outbox: Outbox, campaign: Campaign, batch: l
         await outbox.apply_receipts(records)
     found.cancelled += len(records)
     found.too_late += answers.count(None)
-    for answer in answers:
-        if isinstance(answer, BaseException):
-            raise answer
+    return [answer for answer in answers if isinstance(answer, BaseException)]
 
 
 def _receipt(campaign_id: str, message: Kept, said: CarrierMessage) -> ReceiptRecord:

@@ -72,6 +72,20 @@ def test_what_was_cancelled_at_the_carrier_is_cancelled_and_no_longer_submitted(
         assert sum(found.values()) == 15
 
 
+def test_the_cost_is_the_ledgers_once_it_knows_of_all_that_was_taken() -> None:
+    taken = view(submitted=10)
+    for statuses, cost in (
+        ({"submitted": 2, "delivered": 8}, "0.07"),
+        ({"cancelled": 10}, "0.07"),
+        ({"delivered": 9, "refused": 5}, "0.08"),
+    ):
+        told = documents.campaign(taken, profile(), documents.Recorded(statuses, {"USD": 70_000, "EUR": 1}))
+        assert told["cost"] == {"amount": cost, "currency": "USD"}
+    nothing = documents.campaign(taken, profile(), documents.Recorded({"delivered": 10}, {}))
+    assert nothing["cost"]["amount"] == "0.00"
+    assert documents.campaign(taken, profile())["cost"]["amount"] == "0.08"
+
+
 def test_without_the_ledger_all_that_was_taken_is_submitted() -> None:
     assert documents.campaign(view(submitted=3), profile())["counts"] == view(submitted=3).counts
 

@@ -1,5 +1,6 @@
 """What sending cost, grouped: by campaign, day, sender or country, and always by currency. Sums are integers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -9,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import ColumnElement
 
 from volley.ledger.documents import money
+from volley.ledger.paging import pages
 from volley.ledger.ranks import SUBMITTED
 from volley.ledger.schema import campaigns, messages
 
@@ -51,6 +53,20 @@ class CostRow:
 async def costs(connection: AsyncConnection, by: By, since_us: int | None, until_us: int | None) -> list[CostRow]:
     rows = await connection.execute(_query(_GROUPS[by], since_us, until_us))
     return sorted((_cost_row(by, row) for row in rows), key=lambda row: (row.group, row.currency))
+
+
+async def spent(connection: AsyncConnection, campaign_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Campaign → currency → micro-units that the carrier has named so far."""
+    found: dict[str, dict[str, int]] = {}
+    for page in pages(campaign_ids):
+        source = messages.outerjoin(campaigns, campaigns.c.id == messages.c.campaign_id)
+        query = select(messages.c.campaign_id, CURRENCY, func.sum(messages.c.cost_micros)).select_from(source)
+        wanted = messages.c.campaign_id.in_(page), messages.c.cost_micros.is_not(None)
+        for name, currency, micros in await connection.execute(
+            query.where(*wanted).group_by(messages.c.campaign_id, CURRENCY)
+        ):
+            found.setdefault(name, {})[currency] = int(micros)
+    return found
 
 
 def sums() -> tuple[ColumnElement[Any], ...]:

@@ -121,6 +121,11 @@ class Reader:
         async with self._engine.connect() as connection:
             return await report.status_counts(connection, campaign_ids)
 
+    async def spent(self, campaign_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+        """Campaign → currency → micro-units that the carrier has named for its messages so far."""
+        async with self._engine.connect() as connection:
+            return await costs.spent(connection, campaign_ids)
+
 
 async def _campaign(connection: AsyncConnection, campaign_id: str) -> Campaign:
     found = await connection.scalar(select(campaigns.c.facts).where(campaigns.c.id == campaign_id))

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from producer import withdrawal
 from producer.overview import one_campaign
 from producer.request import PushRequest, PushResult
 from producer.schedule import MARGIN_US
@@ -140,6 +141,7 @@ async def test_a_cancel_cancels_what_waits_here_and_what_the_carrier_keeps(scene
     document = await one_campaign(scene.outbox, scene.settings, campaign_id)
     assert (document["state"], document["send_at"] is not None) == ("cancelled", True)
     assert {status: n for status, n in document["counts"].items() if n} == {"cancelled": 6}
+    assert document["cost"]["amount"] == "0.00"
     assert {(line["status"], line["cost"], line["cost_is_final"]) for line in lines.values()} == {
         ("cancelled", "0.00", True)
     }
@@ -191,6 +193,33 @@ async def test_a_carrier_that_goes_away_loses_none_of_what_was_cancelled(scene: 
         await withdrawn(scene, campaign_id)
     assert sorted(line["status"] for line in (await scene.export(campaign_id)).values()) == ["cancelled", "submitted"]
     assert await withdrawn(scene, campaign_id) == Withdrawal(cancelled=1)
+
+
+async def test_a_message_that_the_carrier_stumbles_over_keeps_no_other_from_being_cancelled(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(withdrawal, "_A_SECOND", 2)
+    monkeypatch.setattr(withdrawal, "_AT_ONCE", 1)
+    await scene.sync("long_code")
+    campaign_id = await scene.sent(await scene.push(PEOPLE, send_at=ahead(60)))
+    scene.wire.refusals["DELETE"] = [(500, {})] * 4
+    with pytest.raises(TryAgainLater):
+        await withdrawn(scene, campaign_id)
+    lines = await scene.export(campaign_id)
+    assert sorted(line["status"] for line in lines.values()) == [*["cancelled"] * 5, "submitted"]
+    assert await withdrawn(scene, campaign_id) == Withdrawal(cancelled=1)
+
+
+async def test_a_carrier_that_is_away_is_not_asked_for_each_message(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(withdrawal, "_A_SECOND", 1)
+    await scene.sync("long_code")
+    campaign_id = await scene.sent(await scene.push(PEOPLE, send_at=ahead(60)))
+    scene.wire.refusals["DELETE"] = [(500, {})] * 4
+    with pytest.raises(TryAgainLater):
+        await withdrawn(scene, campaign_id)
+    assert [each.method for each in scene.wire.asked].count("DELETE") == 4
 
 
 async def test_a_cancel_tells_of_messages_that_it_cannot_find(scene: Scene) -> None:
