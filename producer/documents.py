@@ -36,7 +36,7 @@ class Recorded:
 def campaign(view: CampaignView, profile: ProfileView, recorded: Recorded | None = None) -> Document:
     """A campaign: states, counts per state, rate in parts/s, ETA in seconds, cost; without `recorded` as Redis alone has it."""
     facts = view.campaign
-    receipts = recorded and recorded.statuses
+    receipts = None if recorded is None else recorded.statuses
     return _facts(facts, view.state) | {
         "counts": counts(view.counts, receipts),
         "sent_parts": view.sent_parts,

@@ -21,7 +21,7 @@ from volley.sender import Sender, SenderType
 from volley.state import MOVES_ARG
 
 _SWEEP_CHUNKS = 20
-_Id = str | None
+Id = str | None
 
 
 class Sealed(NamedTuple):
@@ -267,14 +267,7 @@ class Outbox:
             await roster.set_rates(self.redis, self.keys, account, profiles, mms, campaigns)
 
     async def rest(
-        self,
-        seconds: float,
-        reason: str,
-        *,
-        profile: _Id = None,
-        number: _Id = None,
-        group: bool = False,
-        mms: bool = False,
+        self, for_s: float, why: str, *, profile: Id = None, number: Id = None, group: bool = False, mms: bool = False
     ) -> bool:
         """Grants nothing for so long: to one sender (an alphanumeric ID with its profile), with `group` all of its registered
         campaign, one profile, the account's MMS, or else the whole account.
@@ -283,9 +276,8 @@ class Outbox:
         """
         with reaching():
             bucket = await rests.bucket(self.redis, self.keys, profile, number, group=group, mms=mms)
-            now_s, micros = await self.redis.time()
-            until_us = int(now_s) * 1_000_000 + int(micros) + int(seconds * 1e6)
-            return bucket is not None and await self.dispatch.rest(bucket, until_us, reason)
+            until_us = await rests.moment(self.redis, for_s)
+            return bucket is not None and await self.dispatch.rest(bucket, until_us, why)
 
     async def sender_numbers(self) -> dict[int, str]:
         """Sender index → number, of all senders there ever were."""

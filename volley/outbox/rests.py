@@ -24,7 +24,6 @@ class RestView:
 
 async def rests(client: Redis, keys: Keys) -> list[RestView]:
     """All rests that are not over: the account's first, then profiles, groups and senders."""
-    seconds, micros = await client.time()
     numbers = await client.hgetall(keys.of("numbers"))
     profiles = {index: name for name, index in (await client.hgetall(keys.of("profile"))).items()}
     names = {b"s": numbers, b"p": profiles}
@@ -33,8 +32,14 @@ async def rests(client: Redis, keys: Keys) -> list[RestView]:
         kind, rest = bucket[:1], orjson.loads(value)
         name = names.get(kind, {}).get(bucket[1:], bucket[1:]).decode()
         found.append(RestView(_WHAT[kind.decode()], name, int(rest["until"]), rest["reason"]))
-    now_us = int(seconds) * 1_000_000 + int(micros)
+    now_us = await moment(client, 0)
     return sorted((rest for rest in found if rest.until_us > now_us), key=lambda rest: (_rank(rest.what), rest.name))
+
+
+async def moment(client: Redis, ahead_s: float) -> int:
+    """µs since 1970 by the clock of Redis."""
+    seconds, micros = await client.time()
+    return int(seconds) * 1_000_000 + int(micros) + int(ahead_s * 1e6)
 
 
 def _rank(what: str) -> int:
