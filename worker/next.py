@@ -64,6 +64,8 @@ def _refused(outcome: Refused, rule: Policy, spent: int, most: int, now_s: float
     match rule.action:
         case "never":
             return Next(State.REFUSED)
+        case "stop_sender" | "stop_profile" | "stop_account" if outcome.own:
+            return Next(State.REFUSED)
         case "opted_out":
             return Next(State.OPTED_OUT)
         case "perhaps":

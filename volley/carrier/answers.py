@@ -53,7 +53,7 @@ def refused(status: int, headers: Mapping[str, str], raw: bytes, now_s: float) -
         return PerhapsSent(text, status)
     if rule.throttle is not None:
         return Throttled(_wait_s(rule, headers, now_s), rule.throttle, status, error.code, text)
-    return Refused(status, error.code, text)
+    return Refused(status, error.code, text, own=error.about_media)
 
 
 def _telling(raw: bytes) -> CarrierError:
@@ -66,7 +66,8 @@ def _telling(raw: bytes) -> CarrierError:
 
 
 def _text(error: CarrierError, rule: Policy) -> str:
-    return f"{error.title}: {rule.meaning}" if error.title else rule.meaning
+    meaning = "its media cannot be used" if error.about_media else rule.meaning
+    return f"{error.title}: {meaning}" if error.title else meaning
 
 
 def _wait_s(rule: Policy, headers: Mapping[str, str], now_s: float) -> float:

@@ -33,11 +33,15 @@ class Accepted(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The carrier said no to this POST, so it was provably not accepted. `codes.policy` says what follows."""
+    """The carrier said no to this POST, so it was provably not accepted. `codes.policy` says what follows.
+
+    `own`: it is about what this message alone carries, so that nobody else need stop for it.
+    """
 
     status: int
     code: str
     text: str
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,11 +81,15 @@ def word(value: Any, most: int = 64) -> str:
 
 
 class CarrierError(NamedTuple):
-    """One entry of `errors[]`: the title only. `detail` quotes numbers and texts, and is read for one word alone."""
+    """One entry of `errors[]`: the title only. `detail` quotes numbers and texts, and is read for one word alone.
+
+    `about_media`: it points to the media of the message.
+    """
 
     code: str
     title: str
     about_key: bool
+    about_media: bool = False
 
 
 NO_ERROR = CarrierError("", "", False)
@@ -102,7 +106,10 @@ def errors(document: Any) -> list[CarrierError]:
 def _error(entry: dict[str, Any]) -> CarrierError:
     code, title, detail = entry.get("code"), entry.get("title"), entry.get("detail")
     about_key = "idempoten" in f"{title} {detail}".lower()
-    return CarrierError(word(str(code), 16) if isinstance(code, (str, int)) else "", _plain(title), about_key)
+    source = entry.get("source")
+    about_media = isinstance(source, dict) and "media_urls" in f"{source.get('pointer')} {source.get('parameter')}"
+    number = word(str(code), 16) if isinstance(code, (str, int)) else ""
+    return CarrierError(number, _plain(title), about_key, about_media)
 
 
 def _plain(title: Any) -> str:
