@@ -7,6 +7,7 @@ import redis.asyncio
 from tests.redis.conftest import Rig, chunk_of, people, sender
 from tests.redis.test_geomatch import local
 from tests.redis.test_mms import MEDIA, fill
+from tests.redis.test_pool_scripts import evict
 
 
 async def commands_of(db: redis.asyncio.Redis, act: Awaitable[object]) -> int:
@@ -84,3 +85,27 @@ async def test_sms_behind_what_has_left_the_line_are_not_taken_for_mms_that_wait
     granted = {g.campaign for g in (await rig.take()).grants}
     assert {campaign.id for campaign in sms} < granted
     await rig.check(*gone, *sms, mms)
+
+
+async def test_a_class_that_is_gone_with_all_that_waited_in_it_is_forgotten(rig: Rig) -> None:
+    await rig.sync([local(202), local(415)], geomatch=True)
+    await rig.rate("a", 1000)
+    campaign = await rig.push(chunk_of([12025550000, 14155550000]))
+    named = await rig.push(chunk_of(people(3)), sender=local(202).number)
+    for each in (campaign, named):
+        await rig.outbox.cancel(each.id)
+    await rig.sync([sender(0)])
+    await rig.take()
+    assert (await rig.take()).why == "idle"
+
+
+async def test_a_class_that_left_the_profile_after_its_campaign_had_ended_keeps_no_drain_awake(rig: Rig) -> None:
+    """As a release before this one may have left it."""
+    await rig.sync([sender(0)])
+    await rig.redis.sadd(rig.keys.of("active", "b"), "1")  # type: ignore[attr-defined]
+    await rig.redis.sadd(rig.keys.of("shared", "b", "1"), "c1.any@202")  # type: ignore[attr-defined]
+    await rig.take()
+    await evict(rig)
+    assert await rig.outbox.chores.evicted() == []
+    await rig.take()
+    assert (await rig.take()).why == "idle"

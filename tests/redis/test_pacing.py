@@ -139,6 +139,16 @@ async def test_urgent_messages_that_wait_for_something_else_take_nothing_of_the_
     await rig.check(urgent, bulk)
 
 
+async def test_an_urgent_sender_that_waits_for_its_registered_campaign_keeps_its_own_rate(rig: Rig) -> None:
+    await rig.sync([sender(0, 5, group="CX")])
+    await rig.rate("a", 1000)
+    await rig.rate("gCX", 6)
+    await rig.push(chunk_of(people(40), parts=2), priority="urgent")
+    sent, paced_s = await drain(rig, 2.0)
+    assert worst_excess(sent, 5) <= 0
+    assert sum(s.parts for s in sent) >= 0.98 * 5 * paced_s - 2
+
+
 async def test_many_workers_together_are_not_too_fast(rig: Rig) -> None:
     await rig.pool(4, rate=100, account=250)
     await rig.push(*(chunk_of(people(400, 400 * k)) for k in range(2)))

@@ -26,16 +26,12 @@ local function move_lane(c, pr)
 end
 
 for _, pr in ipairs({ 'u', 'b' }) do
-  local line = K.ready .. pr .. ':' .. owner
-  local ids = call('ZRANGE', line, 0, -1)
+  local ids = call('ZRANGE', K.ready .. pr .. ':' .. owner, 0, -1)
   for i = 1, #ids do
     local c = camp_of(ids[i])
     if c and not serves(c) and moved < most then move_lane(c, pr) end
   end
-  if #ids > 0 and call('EXISTS', line) == 0 then
-    if class then call('SREM', K.shared .. pr .. ':' .. profile, owner)
-    elseif s then call('ZREM', K.busy .. pr .. ':' .. s.p, s.idx) end
-  end
+  unmark(pr, owner)
 end
 if moved < most then call('SREM', K.evict, owner) end
 save_camps()

@@ -185,6 +185,15 @@ local function mark_ready(c, owner)
   call('SADD', K.active .. c.pr, c.p)
 end
 
+-- Take need not look at an owner at whose lane no campaign stands in line any more.
+local function unmark(pr, owner)
+  if call('EXISTS', K.ready .. pr .. ':' .. owner) == 1 then return end
+  local profile = owner:match('^c(%d+)')
+  local s = not profile and sender_of(sub(owner, 2))
+  if profile then call('SREM', K.shared .. pr .. ':' .. profile, owner)
+  elseif s then call('ZREM', K.busy .. pr .. ':' .. s.p, s.idx) end
+end
+
 -- Appends refs (or puts them at the head) of one lane.
 local function push(c, owner, refs, at_head)
   local length

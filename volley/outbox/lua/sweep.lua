@@ -14,6 +14,7 @@ local function drop_lanes()
   for i = 1, #owners do
     call('DEL', K.lane .. cid .. ':' .. owners[i])
     call('ZREM', K.ready .. c.pr .. ':' .. owners[i], cid)
+    unmark(c.pr, owners[i])
   end
   call('DEL', K.lanes .. cid)
   call('HSET', key, 'ln', 0)

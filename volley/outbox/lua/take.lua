@@ -235,7 +235,7 @@ local function pass(pr, limit)
     list[#list] = nil
     local group = s.group_bucket
     if group and too_far(group.tat, limit) then
-      s.tat, s.moved = group.tat, true -- not looked at again before its group is free
+      s.tat, s.moved = max(s.tat, group.tat), true -- not looked at again before its group is free
     else
       local stop = #list > 0 and min(limit, max(list[#list].tat, now - credit) + TURN_US) or limit
       if serve_next(s, pr, limit, stop) and s.tat <= limit then insert(list, s) end
@@ -262,14 +262,7 @@ for _, line in pairs(lines) do
     local c = camp_of(line.ids[i])
     if c and c.taken then call('ZADD', line.key, 'XX', stands_at(c), c.id) end
   end
-  if #line.ids == 0 and call('EXISTS', line.key) == 0 then
-    if sub(line.owner, 1, 1) == 's' then
-      local s = sender_of(sub(line.owner, 2))
-      call('ZREM', K.busy .. line.pr .. ':' .. s.p, s.idx)
-    else
-      call('SREM', K.shared .. line.pr .. ':' .. line.owner:match('^c(%d+)'), line.owner)
-    end
-  end
+  if #line.ids == 0 then unmark(line.pr, line.owner) end
 end
 for idx, s in pairs(senders) do
   if s and (s.parts or s.moved) then
