@@ -35,9 +35,9 @@ def eta(view: CampaignView, profile: ProfileView) -> float | None:
 
 
 def queue_eta(profile: ProfileView, campaigns: list[CampaignView]) -> float | None:
-    """The same of a whole queue; None while all that waits is paused."""
+    """The same of a whole queue; None while all that waits is paused, or nobody could send it."""
     waiting = [view for view in campaigns if view.waiting]
-    going = sum(parts_left(view) for view in waiting if view.state == "ready")
+    going = sum(parts_left(view) for view in waiting if view.state == "ready" and allowed(view, profile))
     if waiting and not going:
         return None
     return rounded(seconds(going, min(profile.rate or profile.allowed_rate, profile.allowed_rate)))

@@ -29,7 +29,7 @@ def reasons(
             f"the ledger is behind: {ledger_entries} entries wait, and nothing is sent above {ledger_bound};"
             " see that volley serve runs and its database is there"
         )
-    return [*found, *_resting(rests), *_unserved(profiles), *_paused(live)]
+    return [*found, *_resting(rests), *_unserved(profiles), *_left(live, rests, profiles), *_paused(live)]
 
 
 def surprises(workers: Sequence[WorkerView]) -> Iterator[str]:
@@ -57,6 +57,21 @@ def _unserved(profiles: Sequence[ProfileView]) -> Iterator[str]:
                 f"no sender of {view.profile} may send to the countries of {view.unserved} messages: volley numbers doctor,"
                 f" then volley numbers sync --profile {view.profile}; they expire with their campaigns"
             )
+
+
+def _left(live: Sequence[CampaignView], rests: Sequence[RestView], profiles: Sequence[ProfileView]) -> Iterator[str]:
+    """Campaigns whose own sender is out of the pool, and not because it rests."""
+    known = {(view.profile, number) for view in profiles for number in view.own_rates}
+    resting = {rest.name for rest in rests}
+    own = [(view.campaign, view.campaign.sender) for view in live if view.state == "ready" and view.campaign.sender]
+    alone = [(each, name) for each, name in own if (each.profile, name) not in known and name not in resting]
+    for campaign, name in alone[:MOST]:
+        yield (
+            f"campaign {campaign.id} waits for its sender {name}, which is not in the pool now: volley numbers list"
+            f" --profile {campaign.profile} tells why"
+        )
+    if len(alone) > MOST:
+        yield f"{len(alone) - MOST} more campaigns wait for senders that are not in the pool"
 
 
 def _clock(us: int) -> str:

@@ -145,6 +145,7 @@ def test_a_queue_tells_depth_age_rate_and_eta() -> None:
     assert (told["depth"], told["oldest_age_seconds"], told["rate"], told["eta_seconds"]) == (30, 4.5, 6.0, 10.0)
     assert documents.queue(profile(), [view(ready=50)], NOW)["eta_seconds"] == 2.0
     assert documents.queue(profile(), [view(ready=50, state="paused")], NOW)["eta_seconds"] is None
+    assert documents.queue(profile(), [view(ready=50, sender="pool:p1")], NOW)["eta_seconds"] is None
 
 
 def test_an_empty_queue_has_no_age_and_nothing_to_wait_for() -> None:
@@ -163,6 +164,17 @@ def test_why_nothing_moves_is_told_the_widest_first_and_not_in_endless_lists() -
         "2 more senders rest: volley numbers list",
         "campaign 0123456789abcdef is paused: volley campaigns resume 0123456789abcdef",
     ]
+
+
+def test_campaigns_whose_own_sender_has_left_the_pool_are_told_of() -> None:
+    gone, there = view(ready=5, sender="pool:p1"), view(ready=5, sender="+12125550100")
+    [said] = standstill.reasons([gone, there], 1, 0, 200, [], [profile()])
+    assert said.startswith("campaign 0123456789abcdef waits for its sender pool:p1, which is not in the pool now")
+    rest = RestView("sender", "pool:p1", 4_102_444_800_000_000, "40321")
+    assert [line.split(" ")[0] for line in standstill.reasons([gone], 1, 0, 200, [rest], [profile()])] == ["sender"]
+    assert standstill.reasons([gone] * 9, 1, 0, 200, [], [profile()])[-1].startswith(
+        "4 more campaigns wait for senders"
+    )
 
 
 def test_while_all_goes_well_there_is_nothing_to_say() -> None:
