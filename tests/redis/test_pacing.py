@@ -142,7 +142,7 @@ async def test_urgent_messages_that_wait_for_something_else_take_nothing_of_the_
 async def test_an_urgent_sender_that_waits_for_its_registered_campaign_keeps_its_own_rate(rig: Rig) -> None:
     await rig.sync([sender(0, 5, group="CX")])
     await rig.rate("a", 1000)
-    await rig.rate("gCX", 6)
+    await rig.rate("gCX", 5.2)
     await rig.push(chunk_of(people(40), parts=2), priority="urgent")
     sent, paced_s = await drain(rig, 2.0)
     assert worst_excess(sent, 5) <= 0
