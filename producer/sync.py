@@ -13,14 +13,19 @@ from producer.carrier import carrier
 from producer.facts import facts
 from producer.members import Members, members
 from producer.roster import Roster, enrolled
+from volley.carrier.codes import SPEND_LIMIT_CODE
 from volley.carrier.readiness import Readiness
 from volley.errors import UnusableInput
 from volley.money import amount
+from volley.outbox import rests
 from volley.outbox.outbox import Outbox
 from volley.outbox.throughput import effective
 from volley.profile import ProfileFacts
 from volley.sender import Sender, carrier_pool
 from volley.settings import Rates, Settings
+
+_SHORT_US = 60_000_000
+"""Rests that end sooner are left to end."""
 
 
 class EmptyPool(UnusableInput):
@@ -31,7 +36,8 @@ class EmptyPool(UnusableInput):
 class Synced:
     """What a sync came to. `rate` is what the usable numbers make together; `allowed` what a push to new people may reach:
     under the limits of account and profile, and with the class that ends last with its share. `kept` numbers serve the
-    people who are pinned to them and nobody else. `warnings` counts the causes that block nothing.
+    people who are pinned to them and nobody else. `warnings` counts the causes that block nothing. `lifted`: why the profile
+    rested until now; "" where it did not, or still does.
     """
 
     profile: str
@@ -44,6 +50,7 @@ class Synced:
     allowed: float
     weights: dict[str, int]
     warnings: dict[str, int]
+    lifted: str
     facts: ProfileFacts
     not_ready: tuple[Readiness, ...]
 
@@ -92,10 +99,11 @@ async def sync(settings: Settings, outbox: Outbox, profile_id: str) -> Synced:
     enlisted = enrolled(found, settings, rates)
     if not found.judged and await outbox.profile_index(profile_id) is None:
         raise _empty(found)
-    known = facts(found.profile, settings, now_us=time.time_ns() // 1000)
+    known, held = facts(found.profile, settings, now_us=time.time_ns() // 1000), await outbox.facts(profile_id)
     joined, left = await _store(outbox, found, enlisted, known, settings)
     if not enlisted.usable and not enlisted.kept:
         raise _empty(found)
+    lifted = await _lift(outbox, profile_id, limit_raised=_raised(held, known))
     return Synced(
         profile=profile_id,
         numbers=len(found.judged),
@@ -107,6 +115,7 @@ async def sync(settings: Settings, outbox: Outbox, profile_id: str) -> Synced:
         allowed=round(_allowed(profile_id, enlisted.usable, rates, await outbox.weights(profile_id)), 3),
         weights={str(kind): weight for kind, weight in (found.profile.weights or {}).items()},
         warnings=warnings(found.judged),
+        lifted=lifted,
         facts=known,
         not_ready=enlisted.not_ready,
     )
@@ -129,6 +138,23 @@ async def _store(
     )
     await outbox.set_rates(rates.account, rates.profile, mms=rates.account_mms, campaigns=rates.campaign)
     return joined - new, left
+
+
+async def _lift(outbox: Outbox, profile: str, *, limit_raised: bool) -> str:
+    """A profile that can send again need not wait for the end of a long rest. If the carrier still says no, it rests anew, and
+    what was tried stays ready. A spent limit comes back at midnight, unless it was raised.
+    """
+    index, later_us = await outbox.profile_index(profile), time.time_ns() // 1000 + _SHORT_US
+    for rest in await outbox.rests():
+        mine = (rest.what, rest.name) == ("profile", profile) and rest.until_us > later_us
+        if mine and index is not None and (limit_raised or not rest.reason.startswith(SPEND_LIMIT_CODE)):
+            return rest.reason if await rests.lift(outbox.scripts, index) else ""
+    return ""
+
+
+def _raised(before: ProfileFacts | None, now: ProfileFacts) -> bool:
+    limit, held = now.spend_limit_micros, before.spend_limit_micros if before else None
+    return limit is None or (held is not None and limit > held)
 
 
 def _allowed(profile_id: str, usable: Sequence[Sender], rates: Rates, weights: Mapping[str, int]) -> float:

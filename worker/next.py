@@ -52,8 +52,9 @@ def after(outcome: Outcome, spent: int, *, most: int, now_s: float, chance: floa
             return Next(State.READY, backoff_s(spent, chance), NOT_SPENT)
         case Throttled(wait_s=wait_s, scope=scope, code=code, text=text):
             rest = Rest(scope, min(wait_s, LONGEST_STOP_S["profile"]), _reason(code, text))
-            # the bucket rests for all; the message itself stands at the head of its lane again when that is over
-            return Next(State.READY, wait_s + chance * min(1.0, wait_s), NOT_SPENT, rest)
+            # the bucket rests for all; the message itself stands at the head of its lane again when that is over, and soon
+            # where it takes long: a sync may end it before its time
+            return Next(State.READY, min(wait_s, LONGEST_DELAY_S) + chance * min(1.0, wait_s), NOT_SPENT, rest)
         case Refused():
             return _refused(outcome, policy(outcome.code, outcome.status), spent, most, now_s, chance)
         case _:

@@ -17,6 +17,8 @@ def show(synced: Synced) -> None:
     say(
         f"together {synced.rate:g} parts/s, of which the limits and weights of account and profile allow {synced.allowed:g}"
     )
+    if synced.lifted:
+        say(f"the profile rests no longer ({synced.lifted})")
     _settings(synced)
     _not_ready(synced)
     if synced.warnings:

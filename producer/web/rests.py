@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
-from volley.carrier.codes import policy
+from volley.carrier.codes import SPEND_LIMIT_CODE, policy
 from volley.carrier.events import ReceiptEvent, SpendLimit
 from volley.carrier.outcome import Scope
 from volley.errors import TryAgainLater
@@ -14,7 +14,6 @@ from volley.outbox.outbox import Outbox
 
 log = logging.getLogger(__name__)
 
-SPEND_LIMIT_CODE = "40333"
 LONGEST_S = {"sender": 86_400.0, "group": 90_000.0, "profile": 90_000.0, "account": 60.0}
 """What only a person can mend is tried again after this long."""
 

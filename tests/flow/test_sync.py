@@ -176,3 +176,26 @@ async def test_a_whitelist_without_the_us_takes_us_only_numbers_out(db: redis.as
         [reason] = (await here.out()).values()
     assert synced.usable == 5
     assert "whitelisted" in reason
+
+
+async def test_a_profile_that_is_mended_rests_no_longer(db: redis.asyncio.Redis) -> None:
+    async with desk(db) as here:
+        await here.sync()
+        await here.outbox.rest(3600, "40312 the messaging profile is disabled", profile=PROFILE_ID)
+        assert (await here.sync()).lifted.startswith("40312")
+        assert await here.outbox.rests() == []
+        await here.outbox.rest(30, "40318 queue full", profile=PROFILE_ID)
+        assert (await here.sync()).lifted == ""
+
+
+async def test_a_spent_limit_is_waited_for_unless_it_was_raised(db: redis.asyncio.Redis) -> None:
+    limited = {"daily_spend_limit": "5.00", "daily_spend_limit_enabled": True}
+    async with desk(db, **limited) as here:
+        await here.sync()
+        await here.outbox.rest(3600, "40333 the daily spend limit is reached", profile=PROFILE_ID)
+        assert (await here.sync()).lifted == ""
+        await here.ask("PATCH", f"/v2/messaging_profiles/{PROFILE_ID}", {"daily_spend_limit": "4.00"})
+        assert (await here.sync()).lifted == ""
+        await here.ask("PATCH", f"/v2/messaging_profiles/{PROFILE_ID}", {"daily_spend_limit": "9.00"})
+        assert (await here.sync()).lifted.startswith("40333")
+        assert await here.outbox.rests() == []

@@ -3,6 +3,7 @@
 import asyncio
 
 from tests.redis.conftest import OTHER_PROFILE, PROFILE, Rig, chunk_of, people, sender
+from volley.outbox.rests import lift
 from volley.outbox.views import pins
 
 LONG_US = 60_000_000
@@ -330,3 +331,17 @@ async def test_a_bucket_nobody_knows_changes_nothing(rig: Rig) -> None:
     await rig.outbox.chores.wake()
     await rig.push(chunk_of(people(5)))
     assert await senders_of(rig, 5) == {1}
+
+
+async def test_a_profile_whose_rest_is_lifted_goes_on_at_once_and_at_its_rate(rig: Rig) -> None:
+    await rig.pool(1)
+    await rig.rate("p1", 100)
+    campaign = await rig.push(chunk_of(people(20)))
+    assert await rig.outbox.rest(3600, "40312 disabled", profile=PROFILE)
+    assert not (await rig.take()).grants
+    assert await lift(rig.outbox.scripts, 1)
+    assert not await lift(rig.outbox.scripts, 1)
+    assert await rig.outbox.rests() == []
+    moments = sorted(grant.moment_us for flight in await rig.take_all(20) for grant in flight.grants)
+    assert moments[-1] - moments[0] >= 19 * 10_000 - 300_000
+    await rig.check(campaign)

@@ -39,6 +39,8 @@ _STOPS: dict[Action, Scope] = {
     "stop_profile": "profile",
     "stop_account": "account",
 }
+SPEND_LIMIT_CODE = "40333"
+
 _DAY_S = 86_400
 _MIDNIGHT_S = {"utc_midnight": 0, "pst_midnight": 8 * 3600}
 """When a day of theirs begins, in seconds after midnight UTC. PST all year: in summer an hour late, and never early."""

@@ -1,4 +1,4 @@
-"""What rests in an account, until when and why: read for people, changing nothing."""
+"""What rests in an account, until when and why; and how a profile's rest ends before its time."""
 
 from dataclasses import dataclass
 
@@ -6,6 +6,7 @@ import orjson
 
 from volley.outbox.client import Redis
 from volley.outbox.keys import Keys, sender_field
+from volley.outbox.scripts import Scripts, reaching
 
 _WHAT = {"a": "account", "m": "mms", "p": "profile", "g": "group", "s": "sender"}
 
@@ -62,3 +63,9 @@ async def bucket(
         index = await client.hget(keys.of("profile"), profile)
         return None if index is None else f"p{index.decode()}"
     return "m" if mms else "a"
+
+
+async def lift(scripts: Scripts, profile_index: int) -> bool:
+    """Ends a profile's rest. Raises TryAgainLater where Redis is away."""
+    with reaching():
+        return bool(await scripts.durable("lift", f"p{profile_index}"))

@@ -132,3 +132,10 @@ def test_a_scope_names_its_bucket() -> None:
     scopes: tuple[Scope, ...] = ("account", "profile", "group", "sender")
     assert [bucket_of(scope, registered, 9) for scope in scopes] == ["a", "p7", "gCMP1", "s9"]
     assert [bucket_of(scope, alone, 9) for scope in scopes] == ["a", "p7", "s9", "s9"]
+
+
+def test_a_long_throttle_rests_its_bucket_and_not_the_message() -> None:
+    step = what(Throttled(30_000.0, "profile", 429, "40333", "spent"), chance=0.5)
+    assert step.delay_s <= 61
+    assert step.rest is not None
+    assert (step.rest.scope, step.rest.seconds) == ("profile", 30_000.0)
