@@ -42,6 +42,10 @@ _LONGEST_URL = 2_000
 _MOST_MEDIA = 20
 _OPTED_OUT_CODE = "40300"
 _OPTED_OUT = re.compile(r"\bSTOP\b|\bopt(?:ed)?[ -]?out", re.IGNORECASE)
+_MENDABLE = re.compile(
+    rb"\\u(?:0000|[dD][89aAbB][\da-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89aAbB][\da-fA-F]{2}\\u)[dD][c-fC-F][\da-fA-F]{2})"
+)
+"""A NUL, which PostgreSQL cannot keep, and half an emoji, which is no UTF-8: people's phones write both."""
 
 
 class Unreadable(VolleyError):
@@ -94,7 +98,7 @@ def parse(raw: bytes, *, received_us: int, secrets: Sequence[bytes], query_refer
 
 def _document(raw: bytes) -> Any:
     try:
-        return orjson.loads(raw)
+        return orjson.loads(_MENDABLE.sub(b"\\\\ufffd", raw))
     except orjson.JSONDecodeError:
         raise _unreadable() from None
 
@@ -104,14 +108,14 @@ def _unreadable() -> Unreadable:
 
 
 def micros_of(timestamp: Any) -> int:
-    """ISO 8601 → µs since 1970; -1 for anything else. A time without a zone is UTC."""
+    """ISO 8601 → µs since 1970; -1 for anything else, and for what was before. A time without a zone is UTC."""
     try:
         moment = datetime.fromisoformat(timestamp)
     except (TypeError, ValueError):
         return -1
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     since = aware - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    return max((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds, -1)
 
 
 def _message(envelope: _Envelope, secrets: Sequence[bytes], query_reference: str) -> MessageId | None:

@@ -191,21 +191,24 @@ def _sender(sender: str, attempt: int) -> Row:
 def message_of_receipt(record: ReceiptRecord) -> Row:
     place = (record.campaign, record.chunk, record.offset)
     rank = rank_of_receipt(record.status)
+    # without a moment of its own an event is of when it came: a message that was submitted at the beginning of time is no
+    # bill's, and overdue at once
+    at_us = _moment(record.occurred_us) or record.received_us
     row = NOTHING | place_row(place)
     row |= {
         "rank": rank,
-        "status_us": record.occurred_us,
+        "status_us": at_us,
         "error_code": record.error_code,
         "error_text": record.error_text or None,
         "carrier_id": record.carrier_id,
-        "submitted_us": record.occurred_us,
+        "submitted_us": at_us,
     }
     if record.sender:
         row |= {"sender": record.sender, "sender_attempt": 0}
     if rank >= FINAL:
-        row["completed_us"] = _moment(record.completed_us) or record.occurred_us
+        row["completed_us"] = _moment(record.completed_us) or at_us
     cost_rank = _COST_RANKS.get(record.event_type, COST_RANK_ANSWER)
-    return row | _carrier_facts(record, cost_rank, record.occurred_us, record.encoding, record.parts)
+    return row | _carrier_facts(record, cost_rank, at_us, record.encoding, record.parts)
 
 
 def _carrier_facts(record: AttemptRecord | ReceiptRecord, cost_rank: int, at_us: int, encoding: str, parts: int) -> Row:

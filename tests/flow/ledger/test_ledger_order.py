@@ -231,3 +231,12 @@ async def test_a_receipt_leaves_the_index_of_people_alone(recorder, feed, engine
     # SQLite writes an index again for every column that is set, whatever its value becomes
     assert len(changed) == 1
     assert "recipient =" not in changed[0]
+
+
+async def test_a_receipt_without_a_moment_is_of_when_it_came(recorder, feed, engine, push):
+    await feed.attempts(push.attempt(0))
+    await feed.receipts(push.receipt(0, occurred_us=-1))
+    await recorder.catch_up()
+    async with engine.connect() as connection:
+        row = (await connection.execute(select(schema.messages))).one()
+    assert (row.submitted_us, row.completed_us) == (push.attempt(0).answered_us, push.receipt(0).received_us)

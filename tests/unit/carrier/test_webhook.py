@@ -166,6 +166,7 @@ def test_an_event_with_an_odd_payload_is_still_an_event(payload: Any) -> None:
 @pytest.mark.parametrize(
     ("timestamp", "micros"),
     [
+        ("0001-01-01T00:00:00Z", -1),
         ("1970-01-01T00:00:00Z", 0),
         ("2025-03-22T11:28:39.401+00:00", 1_742_642_919_401_000),
         ("2025-03-22T12:28:39.401+01:00", 1_742_642_919_401_000),
@@ -194,6 +195,23 @@ def test_the_media_of_an_inbound_message_are_kept_by_address() -> None:
 
 def test_a_very_long_text_is_cut_and_never_lost() -> None:
     assert inbound(text="x" * 20_000).text == "x" * 10_000
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        (rb"a\u0000b", "a\ufffdb"),
+        (rb"\ud83d\ude00 \uD83D\uDE00", "😀 😀"),
+        (rb"cut \ud83d", "cut \ufffd"),
+        (rb"\ude00 cut", "\ufffd cut"),
+        (rb"\ud83d\ud83d\ude00\ude00", "\ufffd😀\ufffd"),
+        (rb"\u00e9\u4e00", "é一"),
+    ],
+)
+def test_what_no_database_can_keep_costs_a_text_no_more_than_that(written: bytes, kept: str) -> None:
+    found = parse(event("message.received", text="TEXT").replace(b"TEXT", written), received_us=1, secrets=[])
+    assert isinstance(found, InboundMessage)
+    assert found.text == kept
 
 
 def test_a_reached_spend_limit_names_the_profile_and_its_figures() -> None:
