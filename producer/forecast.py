@@ -1,7 +1,7 @@
 """A dry run: what a push would be, to whom, at what price and by when. Counts; sends, stores and admits nothing."""
 
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from math import ceil
@@ -13,7 +13,9 @@ from producer.rows import Batch
 from volley.errors import RowError
 from volley.numbers import country
 from volley.outbox.chunks import ENCODINGS, MMS
+from volley.outbox.router import Router
 from volley.outbox.throughput import effective, seconds
+from volley.prefixes import prefixes
 from volley.sender import Sender
 from volley.settings import Settings
 from volley.text.parts import Counted, forcing_character, measure
@@ -94,6 +96,8 @@ class Forecast:
         """
         rate = rate_of(self._cast or self._request, self._settings, senders, weights)
         needed = self._seconds(rate)
+        if needed and self._router is not None:
+            rate = Decimal(self._parts.total()) / Decimal(needed)
         mms = self._encodings[ENCODINGS[MMS]]
         return {
             "messages": {"SMS": self._encodings.total() - mms, "MMS": mms},
@@ -121,13 +125,31 @@ class Forecast:
         return [{"types": list(types), "messages": messages} for types, messages in found.most_common()]
 
     def _seconds(self, rate: Decimal) -> float | None:
-        """A sender and its fallback work side by side: the later of the two ends it."""
+        """A sender and its fallback work side by side, and so do the classes of a pool: the last of them ends it."""
+        if self._router is not None:
+            return self._dealt(self._router)
         stands_in = sum(self._parts[home] for home in self._refused)
         own = seconds(self._parts.total() - stands_in, rate)
         if not stands_in or self._cast is None or self._cast.fallback is None:
             return own
         other = seconds(stands_in, Decimal(self._cast.fallback.rate_milli) / 1000)
         return None if own is None or other is None else max(own, other)
+
+    @property
+    def _router(self) -> Router | None:
+        """The pool's, where it depends on the country who may send."""
+        found = self._cast.router if self._cast is not None else None
+        return found if found is not None and found.routed else None
+
+    def _dealt(self, router: Router) -> float | None:
+        loads: defaultdict[str, float] = defaultdict(float)
+        for home, parts in self._parts.items():
+            for name, share in router.shares(int(next(iter(prefixes(home)), 0))).items():
+                loads[name] += parts * share
+        limit = limit_of(self._request, self._settings)
+        found = [seconds(load, router.rate(name)) for name, load in loads.items()]
+        found.append(seconds(self._parts.total(), limit))
+        return None if None in found else max(filter(None, found), default=0.0)
 
 
 def _described(char: str, rows: int) -> dict[str, str | int]:
@@ -140,9 +162,12 @@ def rate_of(
 ) -> Decimal:
     """Parts per second, from the first to the last: what the senders make, under the limits of profile and account."""
     request = what.request if isinstance(what, Cast) else what
-    rates = settings.current.rates
-    limits = [rates.account, rates.profile.get(request.profile, rates.account)]
-    if request.media:
-        limits.append(rates.account_mms)
     # a push with a sender of its own is dealt to no class
-    return effective({} if what.sender else weights, senders, limits)
+    return effective({} if what.sender else weights, senders, [limit_of(request, settings)])
+
+
+def limit_of(request: PushRequest, settings: Settings) -> Decimal:
+    """Parts per second that profile and account let pass."""
+    rates = settings.current.rates
+    limit = min(rates.account, rates.profile.get(request.profile, rates.account))
+    return min(limit, rates.account_mms) if request.media else limit

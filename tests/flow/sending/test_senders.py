@@ -169,3 +169,15 @@ async def test_a_dry_run_tells_who_serves_whom(scene: Scene) -> None:
         {"types": ["alphanumeric"], "messages": 1},
     ]
     assert found.forecast["messages"] == {"SMS": 3, "MMS": 0}
+
+
+async def test_a_dry_run_reckons_with_the_slowest_of_those_that_a_country_is_routed_to(opening: Opening) -> None:
+    scene = await opening(routes={"GB": ("alphanumeric",), "*": ("long_code",)})
+    slow = Sender(scene.pool["alphanumeric"][0], "alphanumeric", PROFILE_ID, rate_milli=500)
+    fast = Sender(scene.pool["long_code"][0], "long_code", PROFILE_ID, rate_milli=50_000)
+    await scene.outbox.sync_senders(PROFILE_ID, [slow, fast], routes=scene.settings.routes)
+    people = [*[US + n for n in range(6)], *[GB + n for n in range(4)]]
+    found = (await scene.push(people, dry_run=True)).forecast
+    assert found is not None
+    assert (found["seconds"], found["parts_per_second"]) == (8, "1.25")
+    assert ((await scene.push(people[:6], dry_run=True)).forecast or {})["seconds"] == 1
