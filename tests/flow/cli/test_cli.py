@@ -117,6 +117,7 @@ def test_status_has_the_promised_keys(town: World, profile: str) -> None:
         "rests",
         "notes",
         "unknown",
+        "webhooks",
         "ledger_lag_seconds",
     }
     queue = next(each for each in document["queues"] if each["profile"] == profile)

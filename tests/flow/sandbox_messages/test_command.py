@@ -43,6 +43,6 @@ async def test_its_line_is_all_that_a_client_needs(hooks: Any) -> None:
             async with http.post(f"{root}/_sandbox/inbound", json=body) as answer:
                 said = (await answer.json())["data"][0]["id"]
             hook = (await hooks.wait(1))[0]
-            event = client.webhooks.unwrap(hook.raw.decode(), headers=hook.headers)
+            event = hook.unwrapped(facts["public_key"])
     assert cancelled.to[0].status == "cancelled"
     assert event.data.payload.id == said

@@ -24,7 +24,7 @@ async def test_past_the_limit_sends_are_refused_and_one_webhook_says_so(opened: 
             await send(world)
     await hooks.wait(3, "message.finalized")
     told = await hooks.wait(1, "messaging-profile.spend-limit-reached")
-    world.client.webhooks.unwrap(told[0].raw.decode(), headers=told[0].headers)
+    world.unwrap(told[0])
     assert [hook.payload for hook in told] == [
         {"configured_limit": "0.02", "current_cost": "0.021", "profile_id": PROFILE_ID}
     ]
