@@ -333,6 +333,14 @@ async def test_a_bucket_nobody_knows_changes_nothing(rig: Rig) -> None:
     assert await senders_of(rig, 5) == {1}
 
 
+async def test_a_withdrawn_sender_that_has_gone_is_said_to_have_gone(rig: Rig) -> None:
+    await rig.pool(2)
+    await rig.outbox.withdraw([sender(0)])
+    await rig.sync([sender(1)])
+    reasons = {view.sender.number: view.reason for view in await rig.outbox.senders(PROFILE)}
+    assert reasons == {sender(0).number: "it is no longer in the profile", sender(1).number: ""}
+
+
 async def test_a_profile_whose_rest_is_lifted_goes_on_at_once_and_at_its_rate(rig: Rig) -> None:
     await rig.pool(1)
     await rig.rate("p1", 100)

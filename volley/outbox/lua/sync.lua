@@ -56,7 +56,9 @@ for number, idx in pairs(known) do
   save_sender(s, 'x')
   local field = field_of(number, profile)
   local info, was = (call('HGET', K.senderinfo, field) or ''):gsub('"active":true', '"active":false', 1)
-  info = info:gsub('"reason":""', '"reason":"it is no longer in the profile"', 1)
+  for _, reason in ipairs({ '""', '"it is being taken out of the profile"' }) do
+    info = info:gsub('"reason":' .. reason, '"reason":"it is no longer in the profile"', 1)
+  end
   if info ~= '' then call('HSET', K.senderinfo, field, info) end
   call('HDEL', K.stops, 's' .. idx)
   left = left + was
