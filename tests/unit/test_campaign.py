@@ -1,0 +1,26 @@
+"""A campaign outlives the release that took it: what is stored of it stays readable."""
+
+import orjson
+from hypothesis import given
+from hypothesis import strategies as st
+
+from volley.campaign import Campaign
+
+FULL = Campaign(
+    "0123456789abcdef", "p", "Hi {name}", ("name",), sender="ACME", tags=("a",), fallback="+12015550100",
+    media=("https://example.com/a.png",), subject="S", send_at_us=1,
+)  # fmt: skip
+LATER = ("tags", "fallback", "media", "subject", "send_at_us", "region", "unpriced", "opted_out", "smart_encoding")
+
+
+def test_a_campaign_is_read_as_it_was_written() -> None:
+    assert Campaign.from_json(FULL.to_json()) == FULL
+
+
+@given(st.sets(st.sampled_from(LATER)))
+def test_what_an_earlier_release_did_not_know_is_as_if_nobody_had_asked_for_it(unknown: set[str]) -> None:
+    stored = orjson.loads(FULL.to_json())
+    plain = Campaign(FULL.id, FULL.profile, FULL.template)
+    found = Campaign.from_json(orjson.dumps({name: value for name, value in stored.items() if name not in unknown}))
+    for name in LATER:
+        assert getattr(found, name) == getattr(plain if name in unknown else FULL, name)
