@@ -21,6 +21,7 @@ from volley.errors import UnusableInput
 from volley.ledger.bills import Bills
 from volley.ledger.stream import LedgerStream
 from volley.outbox.outbox import Outbox
+from volley.outbox.pushes import unknown_profile
 from volley.settings import Settings
 
 SHOWN = 20
@@ -56,7 +57,7 @@ async def reconcile(settings: Settings, outbox: Outbox, wish: Wish) -> dict[str,
     """The answer as it is printed; `agree` says whether there was any difference.
 
     Raises:
-        UnusableInput: no API key, a period that has not begun, a file that cannot be written.
+        UnusableInput: no API key, a period that has not begun, a profile that neither side has, a file that cannot be written.
         TryAgainLater: Redis, the ledger or the carrier is away.
     """
     lag_s = await LedgerStream(outbox.redis, outbox.keys.ledger, "reconcile").lag_seconds()
@@ -67,6 +68,8 @@ async def reconcile(settings: Settings, outbox: Outbox, wish: Wish) -> dict[str,
             records = DetailRecords(api, wish.profile)
             work = Reconciliation(Bills(engine), records, period, profile=wish.profile, fill=fill, tell=found.add)
             outcome = await work.run()
+        if wish.profile and not outcome.sums.as_json() and await outbox.profile_index(wish.profile) is None:
+            raise unknown_profile(wish.profile)
         closed = await _close(settings, outbox, engine, outcome) if wish.fix else 0
     return (
         _answer(wish, period, outcome, found)

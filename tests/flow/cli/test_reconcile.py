@@ -100,6 +100,12 @@ def test_what_cannot_be_asked_is_refused_with_what_to_write(books: Books) -> Non
         assert "--since" in done.stderr
 
 
+def test_a_profile_that_nobody_has_is_not_said_to_agree(books: Books) -> None:
+    done = books.world.run("reconcile", "--profile", "4001-mistyped")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "4001-mistyped is not known" in done.stderr
+
+
 def test_without_a_carrier_it_says_so(books: Books) -> None:
     done = books.world.run("reconcile", TELNYX_BASE_URL="http://127.0.0.1:9/v2")
     assert done.returncode == 75
