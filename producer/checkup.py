@@ -46,8 +46,16 @@ async def examine(api: TelnyxApi, settings: Settings, sender: str, *, profile_id
     """One number, short code or alphanumeric ID; an ID may be registered on several profiles.
 
     What is in none of the account's lists is judged too.
+
+    Raises:
+        UnusableInput: no such profile, a refused key, or no name.
+        TryAgainLater: the carrier is away.
     """
     name = _spelled(sender)
+    if not name:
+        raise UnusableInput("which number? write +E.164, a short code or an alphanumeric ID, or none for all")
+    if profile_id:
+        await profiles_api.profile(api, profile_id)
     rows = await _rows(api, name, profile_id)
     if not rows:
         return [absent(name)]

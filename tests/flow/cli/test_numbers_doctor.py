@@ -121,6 +121,8 @@ def test_a_profile_that_is_not_there_and_a_refused_key_are_one_line_and_code_2(
     done = numbers("doctor", "--profile", "nobody", "--json")
     assert (done.returncode, done.stdout) == (2, "")
     assert "no messaging profile 'nobody'" in done.stderr
+    for words in (("+12015550100", "--profile", "nope"), ("",), (" ",)):
+        assert (numbers("doctor", *words).returncode, numbers("doctor", *words).stderr.count("\n")) == (2, 1)
     done = volley("numbers", "doctor", TELNYX_API_KEY="WRONG", TELNYX_BASE_URL=carrier.url)
     assert (done.returncode, done.stdout) == (2, "")
     assert "TELNYX_API_KEY" in done.stderr
