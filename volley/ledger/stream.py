@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from redis.exceptions import ResponseError
+from redis.exceptions import OutOfMemoryError, ResponseError
 
 from volley.ledger.facts import Entry
 from volley.outbox.client import Entries, Redis
@@ -23,8 +23,13 @@ class LedgerStream:
         try:
             await self._redis.xgroup_create(self._key, GROUP, id="0", mkstream=True)
         except ResponseError as error:
-            if "BUSYGROUP" not in str(error):
+            # with its memory full Redis makes no group, and does not say that there is one: whoever makes room must start
+            if "BUSYGROUP" not in str(error) and not (isinstance(error, OutOfMemoryError) and await self._is_there()):
                 raise
+
+    async def _is_there(self) -> bool:
+        groups = await self._redis.xinfo_groups(self._key)
+        return any(group["name"] == GROUP.encode() for group in groups)
 
     async def own(self, count: int) -> list[Entry]:
         """What this consumer was given before and has not acknowledged, oldest first."""

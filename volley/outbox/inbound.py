@@ -16,6 +16,7 @@ REMEMBERED_US = 8 * 86_400_000_000
 FIELD = "json"
 """Of an entry of the stream `volley:{account}:inbound`: its only field, JSON."""
 
+_AT_ONCE = 500
 _PERSON = re.compile(r"\+([1-9]\d{6,14})")
 
 
@@ -92,12 +93,9 @@ async def hear(outbox: Outbox, said: Sequence[Said]) -> Heard:
 
 async def hand_on(outbox: Outbox, documents: Sequence[Mapping[str, Any]], bound: int) -> None:
     """Appends texts to the stream that other systems read, one JSON field each; about the last `bound` stay. Redis errors pass."""
-    pipeline = outbox.redis.pipeline(transaction=False)
-    for document in documents:
-        pipeline.execute_command(
-            "XADD", outbox.keys.of("inbound"), "MAXLEN", "~", bound, "*", FIELD, orjson.dumps(document)
-        )
-    await pipeline.execute()
+    for page in range(0, len(documents), _AT_ONCE):
+        texts = [orjson.dumps(document) for document in documents[page : page + _AT_ONCE]]
+        await outbox.scripts.run("hand_on", bound, FIELD, *texts)
 
 
 async def read_on(outbox: Outbox, after: str, *, wait_ms: int) -> list[tuple[str, dict[str, Any]]]:

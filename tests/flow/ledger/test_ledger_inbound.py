@@ -1,5 +1,6 @@
 """Texts of people in the ledger: each once, with the message that it answers, and handed on after the commit."""
 
+import asyncio
 import itertools
 from typing import Any
 
@@ -113,6 +114,17 @@ async def test_nothing_is_handed_on_that_is_not_committed(recorder, outbox, feed
     with pytest.raises(Exception, match="WRONGTYPE"):
         await recorder._commit(await _entries(recorder))
     assert (len(await kept(engine)), await feed.length()) == (1, 1)
+
+
+async def test_a_text_is_handed_on_and_acknowledged_though_memory_is_full(recorder, outbox, feed, engine, db):
+    await say(feed, text())
+    await recorder._stream.ensure()
+    await db.config_set("maxmemory", "1")
+    try:
+        await asyncio.wait_for(recorder.catch_up(), 10)
+        assert (await feed.length(), await outbox.redis.xlen(outbox.keys.of("inbound"))) == (0, 1)
+    finally:
+        await db.config_set("maxmemory", "0")
 
 
 async def _entries(recorder):

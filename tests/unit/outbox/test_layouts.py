@@ -103,7 +103,7 @@ def test_every_script_says_what_it_is_for(name: str) -> None:
     assert "\n-- Returns: " in head
 
 
-@pytest.mark.parametrize("name", ["settle", "reap", "receipts", "inbound"])
+@pytest.mark.parametrize("name", ["settle", "reap", "receipts", "inbound", "hand_on", "retire"])
 def test_what_must_be_recorded_is_recorded_even_when_memory_is_full(name: str) -> None:
     assert scripts.source(name).startswith("#!lua flags=allow-oom\n")
 
