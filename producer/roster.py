@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from producer.members import Members
 from volley.carrier.edge import Profile
 from volley.carrier.readiness import Readiness
+from volley.outbox.throughput import effective
 from volley.sender import Sender, carrier_pool
 from volley.settings import Rates, Settings
 
@@ -52,15 +53,18 @@ def sender(found: Readiness, profile: Profile, rates: Rates, *, keep_unhealthy: 
 
 
 def pool_sender(profile: Profile, usable: tuple[Sender, ...]) -> Sender:
-    """The carrier's own number pool: as fast as its numbers together, there only where the profile has it on."""
+    """The carrier's own number pool, there only where the profile has it on.
+
+    It deals messages to types by their weights, so it is as fast as lets no type have more than its numbers may send.
+    """
     made = Sender(carrier_pool(profile.id), "carrier_pool", profile.id, rate_milli=1)
     if not profile.weights:
         return replace(made, active=False, reason="the profile's number pool is off: volley profiles update ID --pool")
     chosen = [each for each in usable if profile.weights.get(each.type, 0) > 0]
     if not chosen:
         return replace(made, active=False, reason="no usable number of a type with a weight is in the carrier's pool")
-    rate = sum(each.rate_milli for each in chosen)
-    return replace(made, rate_milli=rate, mms=all(each.mms for each in chosen))
+    shares = {str(kind): weight for kind, weight in profile.weights.items() if kind in {each.type for each in chosen}}
+    return replace(made, rate_milli=int(effective(shares, chosen) * 1000), mms=all(each.mms for each in chosen))
 
 
 def _group(found: Readiness, rates: Rates) -> str:

@@ -129,7 +129,7 @@ async def test_the_carriers_pool_stands_beside_our_senders_while_it_is_on(db: re
     async with desk(db, {"states": {5: NumberChange(registration="Rejected")}}) as here:
         await here.sync(rates={"long_code": 2, "toll_free": 5})
         stands = (await here.senders())[POOL]
-        assert (stands.type, stands.active, stands.rate_milli) == ("carrier_pool", True, 4 * 2000 + 5000)
+        assert (stands.type, stands.active, stands.rate_milli) == ("carrier_pool", True, 2 * 5000)
         await here.ask("PATCH", f"/v2/messaging_profiles/{PROFILE_ID}", {"number_pool_settings": None})
         synced = await here.sync()
         stands = (await here.senders())[POOL]

@@ -80,16 +80,24 @@ def pool(*judged: Readiness, **fields: Any) -> Sender:
     return made
 
 
-def test_the_carriers_pool_is_as_fast_as_its_usable_numbers_with_a_weight() -> None:
+def test_the_carriers_pool_is_as_fast_as_its_slowest_type_can_take_its_share() -> None:
     four = (
         found("+13125550101"),
         found("+13125550102", findings=(finding("no_sms"),)),
         found("+18005550101", type="toll_free"),
         found("12345", type="short_code"),
     )
-    assert (pool(*four).active, pool(*four).rate_milli) == (True, 100 + 20_000)
-    weighed = POOL | {"long_code_weight": 0}
-    assert pool(*four, number_pool_settings=weighed).rate_milli == 20_000
+    assert (pool(*four).active, pool(*four).rate_milli) == (True, 2 * 100)
+    for long_code, toll_free, rate in (
+        (0, 1, 20_000),
+        (1, 0, 100),
+        (1, 9, 1_000),
+        (1, 200, 100 * 201),
+        (1, 999, 20_020),
+    ):
+        weighed = POOL | {"long_code_weight": long_code, "toll_free_weight": toll_free}
+        assert pool(*four, number_pool_settings=weighed).rate_milli == rate
+    assert pool(*four[:2]).rate_milli == 100, "a type without numbers is dealt nothing"
 
 
 @pytest.mark.parametrize(
