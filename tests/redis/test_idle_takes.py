@@ -109,3 +109,14 @@ async def test_a_class_that_left_the_profile_after_its_campaign_had_ended_keeps_
     assert await rig.outbox.chores.evicted() == []
     await rig.take()
     assert (await rig.take()).why == "idle"
+
+
+async def test_a_sync_that_changes_nothing_writes_nothing_for_each_sender(rig: Rig, db: redis.asyncio.Redis) -> None:
+    """Redis does nothing else meanwhile, and pools are of tens of thousands."""
+    pool = [sender(n, reach="US") for n in range(100)]
+    await rig.sync(pool)
+    await rig.outbox.withdraw(pool[:1])
+    await rig.sync(pool)
+    assert await commands_of(db, rig.sync(pool)) < 30
+    assert sum([view.free_us > 0 for view in await rig.outbox.senders()]) == 100
+    assert await rig.outbox.chores.evicted() == []

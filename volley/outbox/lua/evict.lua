@@ -28,8 +28,8 @@ end
 for _, pr in ipairs({ 'u', 'b' }) do
   local ids = call('ZRANGE', K.ready .. pr .. ':' .. owner, 0, -1)
   for i = 1, #ids do
-    local c = camp_of(ids[i])
-    if c and not serves(c) and moved < most then move_lane(c, pr) end
+    local c = moved < most and camp_of(ids[i])
+    if c and not serves(c) then move_lane(c, pr) end
   end
   unmark(pr, owner)
 end

@@ -166,13 +166,15 @@ end
 
 -- senders -----------------------------------------------------------------------------------------------------------
 local senders = {}
+local records -- of all senders, where a script has read them at once
 
 -- A sender's record, read once a call; `tat` is filled in by whoever read its place in the pool. Its state: a in the pool or x
 -- out of it, then e (named: only for campaigns that name it), n (loose: holds nobody), r (bounded: not for every country).
 local function sender_of(idx)
   local s = senders[idx]
   if s == nil then
-    local text = call('HGET', K.sender, idx)
+    local text
+    if records then text = records[idx] else text = call('HGET', K.sender, idx) end
     s = false
     if text then
       local rate, p, class, state, group = text:match('^(%d+) (%d+) (%S+) (%S+) ?(.*)$')

@@ -11,18 +11,34 @@ if not p then
   call('HDEL', K.sequence, 'p:' .. profile)
 end
 
-local known = {} -- number → index, of this profile
-local all = call('HGETALL', K.numbers)
-for i = 1, #all, 2 do
-  local s = sender_of(all[i])
-  if s and s.p == p then known[all[i + 1]] = all[i] end
+local function all_of(key)
+  local found, held = call('HGETALL', key), {}
+  for i = 1, #found, 2 do held[found[i]] = found[i + 1] end
+  return held
 end
 
-local joined, left = 0, 0
+records = all_of(K.sender)
+local infos, known = all_of(K.senderinfo), {} -- number → index, of this profile
+for idx, number in pairs(all_of(K.numbers)) do
+  local s = sender_of(idx)
+  if s and s.p == p then known[number] = idx end
+end
+
+-- The sender's record and info as they shall be, and as they are.
+local function store(idx, number, field, record, info)
+  call('HSET', K.numbers, idx, number)
+  if field ~= number then call('HDEL', K.senderinfo, number) end -- as earlier releases kept it
+  call('HSET', K.senderinfo, field, info)
+  call('HSET', K.sender, idx, record)
+  records[idx], infos[field], senders[idx] = record, info, nil
+end
+
+local joined, left, evicted = 0, 0, {}
+for _, owner in ipairs(call('SMEMBERS', K.evict)) do evicted[owner] = true end
 for i = 5, #ARGV, 6 do
   local number, rate, class, state, group, info = unpack(ARGV, i, i + 5)
   local field = field_of(number, profile)
-  local held = call('HGET', K.senderinfo, field)
+  local held = infos[field]
   local idx = known[number] or (held and tostring(cjson.decode(held).index))
   if not idx then
     idx = tostring(call('HINCRBY', K.sequence, 'sender', 1))
@@ -35,17 +51,14 @@ for i = 5, #ARGV, 6 do
   elseif before and not before.active and call('HEXISTS', K.stops, 's' .. idx) == 1 then
     active, state = false, 'x' .. sub(state, 2) -- it rests; wake brings it back
   end
-  local home = 'c' .. p .. '.' .. class
+  local home, record = 'c' .. p .. '.' .. class, rate .. ' ' .. p .. ' ' .. class .. ' ' .. state .. ' ' .. group
+  info = info:gsub('"index":0', '"index":' .. idx, 1)
   if before and (before.home ~= home or not active) then leave_pool(before) end
-  known[number] = nil
-  call('HSET', K.numbers, idx, number)
-  if field ~= number then call('HDEL', K.senderinfo, number) end -- as earlier releases kept it
-  call('HSET', K.senderinfo, field, (info:gsub('"index":0', '"index":' .. idx, 1)))
   if sub(group, 1, 1) == '@' then call('HSET', K.rates, 'g' .. group, rate) end
-  call('HSET', K.sender, idx, rate .. ' ' .. p .. ' ' .. class .. ' ' .. state .. ' ' .. group)
-  senders[idx] = nil -- read it as it is now
+  if record ~= records[idx] or info ~= held or not known[number] then store(idx, number, field, record, info) end
+  known[number] = nil
   local s = sender_of(idx)
-  if active then join_pool(s, now) end
+  if active and (s ~= before or evicted['s' .. idx]) then join_pool(s, now) end
   -- its people stay with the old profile, or with the pool where only campaigns that name it have it now
   if before and (before.p ~= p or s.named) then call('SADD', K.evict, 's' .. idx) end
 end
@@ -55,7 +68,7 @@ for number, idx in pairs(known) do
   leave_pool(s)
   save_sender(s, 'x')
   local field = field_of(number, profile)
-  local info, was = (call('HGET', K.senderinfo, field) or ''):gsub('"active":true', '"active":false', 1)
+  local info, was = (infos[field] or ''):gsub('"active":true', '"active":false', 1)
   for _, reason in ipairs({ '""', '"it is being taken out of the profile"' }) do
     info = info:gsub('"reason":' .. reason, '"reason":"it is no longer in the profile"', 1)
   end
