@@ -58,7 +58,8 @@ def receipt(record: DetailRecord, ours: Ours, received_us: int) -> ReceiptRecord
     return ReceiptRecord(
         event_id=f"mdr:{record.uuid}:{record.said}",
         event_type=DETAIL_RECORD,
-        occurred_us=record.last_us,
+        # of a webhook and a record of one moment the webhook says more: it prevails, whichever comes first
+        occurred_us=record.last_us - 1,
         received_us=received_us,
         campaign=campaign,
         chunk=chunk,

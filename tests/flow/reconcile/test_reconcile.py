@@ -5,8 +5,8 @@ from datetime import datetime
 
 import pytest
 
-from tests.flow.ledger.conftest import Push
-from tests.flow.reconcile.conftest import HOUR, SECOND, Books, Desk
+from tests.flow.ledger.conftest import T0, Push
+from tests.flow.reconcile.conftest import HOUR, SECOND, Books, Desk, iso
 from tests.openapi import validate_answer, validate_request
 from volley.errors import UnusableInput
 
@@ -115,6 +115,23 @@ async def test_a_cost_counts_once_whichever_of_record_and_webhook_comes_first(
     await desk.feed.receipts(push.receipt(1))
     await desk.recorder.catch_up()
     assert [(await desk.row(push, i))["cost_micros"] for i in (0, 1)] == [4200, 4200]
+
+
+@pytest.mark.parametrize("record_first", [True, False])
+async def test_a_webhook_of_the_same_moment_names_the_error_whichever_comes_first(
+    desk: Desk, books: Books, push: Push, record_first: bool
+) -> None:
+    await sent(desk, push, 0)
+    moment_us = T0 + 6 * SECOND
+    books.add(push, 0, status="failed", completed_at=iso(moment_us), errors=["40001"], cost="0.0041")
+    error = {"error_code": "40001", "error_text": "Not routable", "cost_micros": -1}
+    webhook = push.receipt(0, 6, "delivery_failed", occurred_us=moment_us, **error)
+    if record_first:
+        await desk.reconcile()
+    await desk.feed.receipts(webhook)
+    await desk.reconcile()
+    row = await desk.row(push, 0)
+    assert (row["status"], row["error_text"], row["cost_micros"]) == ("undelivered", "Not routable", 4100)
 
 
 async def test_ours_without_a_record_are_missed_only_after_the_grace(desk: Desk, books: Books, push: Push) -> None:
