@@ -9,8 +9,9 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from producer.checkup import checkup
 from producer.doctor.verdict import Verdict, failed, ok, warning
+from producer.facts import facts as follow
 from volley.carrier import profiles_api
-from volley.carrier.api import TelnyxApi
+from volley.carrier.api import Missing, TelnyxApi
 from volley.carrier.edge import Profile
 from volley.carrier.telnyx import base, session_headers
 from volley.errors import TryAgainLater, VolleyError
@@ -109,13 +110,28 @@ async def profiles(api: TelnyxApi, outbox: Outbox, settings: Settings) -> AsyncI
         except TryAgainLater as error:
             yield failed(f"profile {profile_id}", str(error), "see carrier, above")
             continue
+        except Missing as error:
+            yield await gone(outbox, profile_id, str(error))
+            continue
         except VolleyError as error:
-            yield failed(f"profile {profile_id}", str(error), "volley profiles list shows those of this account")
+            yield failed(f"profile {profile_id}", str(error), "see carrier and API key")
             continue
         yield enabled(found)
         yield webhook(found, settings)
-        yield synced(found, await outbox.facts(profile_id), time.time())
+        yield synced(found, settings, await outbox.facts(profile_id), time.time())
         yield await numbers(api, settings, profile_id)
+
+
+async def gone(outbox: Outbox, profile_id: str, why: str) -> Verdict:
+    """The carrier has it no longer: no fault once nothing of it can send here."""
+    check, view = f"profile {profile_id}", await outbox.profile(profile_id)
+    if not view.senders and not view.depth:
+        return ok(check, "the carrier has it no longer, and nothing here sends with it")
+    todo = (
+        f"see that TELNYX_API_KEY is of its account; if it was deleted: volley profiles delete {profile_id},"
+        " and volley campaigns cancel for what waits"
+    )
+    return failed(check, f"{why}; {view.senders} senders and {view.depth} messages of it are here", todo)
 
 
 def enabled(profile: Profile) -> Verdict:
@@ -148,14 +164,14 @@ def webhook(profile: Profile, settings: Settings) -> Verdict:
     return ok(check, "API version 2, to this Volley")
 
 
-def synced(profile: Profile, facts: ProfileFacts | None, now_s: float) -> Verdict:
+def synced(profile: Profile, settings: Settings, facts: ProfileFacts | None, now_s: float) -> Verdict:
     check, todo = f"profile {profile.id}: sync", _SYNC.format(profile.id)
     if facts is None:
         return warning(check, "its settings were never read", todo)
     age_s = now_s - facts.synced_us / 1e6
     age = f"{age_s / 3600:.1f} h ago"
-    if set(facts.destinations) != set(profile.whitelisted_destinations) or facts.enabled != profile.enabled:
-        return warning(check, f"the profile has changed since it was read {age}", todo)
+    if follow(profile, settings, now_us=facts.synced_us) != facts:
+        return warning(check, f"the profile, or a setting of ours about it, has changed since it was read {age}", todo)
     if age_s > _OLD_SYNC_S:
         return warning(check, f"numbers and settings were read {age}", todo)
     return ok(check, "; ".join([f"read {age}", *facts.deviations]))

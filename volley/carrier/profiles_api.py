@@ -5,7 +5,6 @@ from typing import Any
 
 from volley.carrier.api import Missing, TelnyxApi, read, segment
 from volley.carrier.edge import Profile
-from volley.errors import UnusableInput
 
 _PATH = "messaging_profiles"
 
@@ -17,7 +16,7 @@ async def profiles(api: TelnyxApi, *, contains: str = "") -> AsyncIterator[Profi
 
 
 async def profile(api: TelnyxApi, profile_id: str) -> Profile:
-    """Raises UnusableInput where the account has no such profile."""
+    """Raises Missing where the account has no such profile."""
     try:
         document = await api.get(f"{_PATH}/{segment(profile_id)}")
     except Missing:
@@ -47,5 +46,5 @@ async def delete(api: TelnyxApi, profile_id: str) -> None:
         raise _unknown(profile_id) from None
 
 
-def _unknown(profile_id: str) -> UnusableInput:
-    return UnusableInput(f"no messaging profile {profile_id[:60]!r} in this account: see volley profiles list")
+def _unknown(profile_id: str) -> Missing:
+    return Missing(f"no messaging profile {profile_id[:60]!r} in this account: see volley profiles list")

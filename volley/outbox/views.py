@@ -221,7 +221,7 @@ async def profiles(client: Redis, keys: Keys, only: str | None = None) -> list[P
                 depth=sum(view.waiting for view in mine),
                 oldest_us=min((view.sealed_us for view in waiting), default=0),
                 rate=parts / (10 * _TEMPO_SLOTS),
-                senders=len(pool),
+                senders=sum(sender.type != "carrier_pool" for sender in pool),
                 allowed_rate=round(float(throughput.effective(weights, pool, limits)), 3),
                 campaigns=[view.campaign.id for view in mine],
                 limit=float(min(limits, default=Decimal("inf"))),

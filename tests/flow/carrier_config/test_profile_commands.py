@@ -1,8 +1,12 @@
 """`volley profiles` against a sandbox: every setting gets there and back, and nothing changes that was not named."""
 
+import json
 from typing import Any
 
 from tests.flow.carrier_config.conftest import NEWS, SHOP, Office, Pooled
+from volley.carrier import profiles_api
+from volley.carrier.api import TelnyxApi
+from volley.sandbox.config import API_KEY
 
 WISHES = [
     *("--name", "Spring sale", "--destination", "us", "--destination", "DE,CA", "--disabled"),
@@ -124,6 +128,18 @@ async def test_a_deleted_profile_has_no_pool_and_one_that_the_carrier_keeps_has_
     office.refuse = ""
     await office.json("profiles", "delete", SHOP, "--yes")
     assert await pooled.active(SHOP) == set()
+
+
+async def test_of_a_profile_that_the_carrier_has_no_longer_our_pool_is_emptied(office: Office, pooled: Pooled) -> None:
+    await office.json("numbers", "sync", "--profile", SHOP)
+    async with TelnyxApi(API_KEY, office.url) as api:
+        await profiles_api.delete(api, SHOP)
+    told = json.loads((await office.volley("doctor", "--json")).stdout)
+    assert f"volley profiles delete {SHOP}" in str(told)
+    assert (await office.json("profiles", "delete", SHOP, "--yes"))["deleted"] is True
+    assert await pooled.active(SHOP) == set()
+    assert "nothing here sends with it" in str(json.loads((await office.volley("doctor", "--json")).stdout))
+    assert (await office.volley("profiles", "delete", SHOP, "--yes")).returncode == 2
 
 
 IMPOSSIBLE = [
