@@ -32,7 +32,7 @@ DIRECTORY: tuple[Key, ...] = (
     Key("states", "cid:k", "string: one byte a message", "as chunk"),
     Key("lanes", "cid", "set of lane owners", "as campaign's last chunk"),
     Key("lane", "cid:lane owner", "list of refs", "empties itself"),
-    Key("ready", "pr:lane owner", "zset campaign → start tag", "empties itself"),
+    Key("ready", "pr:lane owner", "zset campaign → start tag, MMS behind all others", "empties itself"),
     Key("busy", "pr:p", "zset sender → free at µs; those with a lane of their own", "empties itself"),
     Key("shared", "pr:p", "set of class lane owners that have work", "empties itself"),
     Key("active", "pr", "set of profiles that have work", "empties itself"),
