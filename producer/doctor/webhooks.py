@@ -5,6 +5,7 @@ import time
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from producer.doctor.verdict import Verdict, failed, ok, warning
+from producer.web.webhooks import UNSIGNED
 from volley.outbox.outbox import Outbox
 from volley.outbox.webhooks import counts
 from volley.settings import Settings
@@ -14,6 +15,7 @@ _FORGED = b'{"data":{"id":"volley-doctor","event_type":"message.finalized"}}'
 _GOOD = frozenset({"applied", "heard", "inbound", "ignored", "spend_limits"})
 _OUR_OWN = 20
 """So many refused ones may be those of doctors."""
+_KEPT_PRIVATE = (401, 403, 404)
 _DAY_US = 86_400_000_000
 _HOW_TO = "see that volley serve runs, and the proxy before it: docs/how-to/webhooks-behind-a-proxy.md"
 
@@ -41,6 +43,8 @@ async def healthy(session: ClientSession, name: str, url: str) -> Verdict:
         return failed(check, f"{url} does not answer from here ({type(error).__name__})", _HOW_TO)
     if status == 503:
         return failed(check, "volley serve answers, and cannot reach its Redis", "see Redis, below")
+    if status in _KEPT_PRIVATE:
+        return ok(check, f"{url} answers in {took_s * 1000:.0f} ms, as seen from here; /healthz is not public")
     if status != 200:
         return failed(check, f"{url}/healthz answers {status}: that is not volley serve", _HOW_TO)
     return ok(check, f"{url} answers in {took_s * 1000:.0f} ms, as seen from here")
@@ -51,9 +55,15 @@ async def refuses(session: ClientSession, name: str, url: str) -> Verdict:
     check = f"{name}: verified"
     try:
         async with session.post(url, data=_FORGED, allow_redirects=False) as answer:
-            status = answer.status
+            status, said = answer.status, (await answer.content.read(100)).decode("utf-8", "replace")
     except (ClientError, OSError) as error:
         return failed(check, f"no answer to a webhook ({type(error).__name__})", _HOW_TO)
+    if status == 403 and said != UNSIGNED:
+        return warning(
+            check,
+            "a proxy refuses webhooks from here before volley serve sees them",
+            "see that it lets in 192.76.120.192/27; webhooks: received, below, tells whether the carrier's come through",
+        )
     if status == 403:
         return ok(check, "a webhook without the carrier's signature is refused")
     if status == 404:
@@ -88,6 +98,12 @@ def judge(came: dict[str, tuple[int, int]], *, taken: bool, now_us: int) -> Verd
             return warning(check, "none, though the carrier has taken messages", _HOW_TO)
         return ok(check, "none yet")
     found = f"the last one {_ago(now_us - max(good.values()))}"
+    misfit, last_us = came.get("misfit", (0, 0))
+    if misfit and last_us > max(good.values()):
+        todo = "compare TELNYX_PUBLIC_KEY with the portal's, and this machine's clock; or somebody forges them"
+        return warning(
+            check, f"{found}; since then some came whose signature did not fit, {_ago(now_us - last_us)} the last", todo
+        )
     spare, when_us = came.get("failover", (0, 0))
     if spare and now_us - when_us < _DAY_US:
         todo = "see whether VOLLEY_PUBLIC_URL was away: its proxy's log"

@@ -1,10 +1,13 @@
 """The aiohttp application of `volley serve`: webhooks in, health out."""
 
 import asyncio
+import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from producer.web.webhooks import Webhooks
 
@@ -13,6 +16,19 @@ Facts = Callable[[], dict[str, Any]]
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 _HEALTH_S = 1.0
+
+
+class Malformed(logging.Filter):
+    """What is no HTTP is counted, and not logged: anybody may send it, and the log would repeat what it was."""
+
+    def __init__(self, counts: Counter[str]) -> None:
+        super().__init__()
+        self._counts = counts
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        malformed = record.exc_info is not None and isinstance(record.exc_info[1], HttpProcessingError)
+        self._counts["refused"] += malformed
+        return not malformed
 
 
 def application(webhooks: Webhooks, ping: Ping, facts: Facts) -> web.Application:

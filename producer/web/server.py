@@ -12,7 +12,7 @@ from aiohttp import web
 from producer.closing import keep_closing
 from producer.records import ledger
 from producer.signals import run_until, stop_event
-from producer.web.app import application
+from producer.web.app import Malformed, application
 from producer.web.intake import Intake
 from producer.web.tally import Tally
 from producer.web.webhooks import Webhooks
@@ -55,7 +55,7 @@ async def serve(settings: Settings) -> None:
             return {"webhooks": dict(tally.counts), "unused": dict(tally.types), "recorder": asdict(recorder.counts)}
 
         app = application(_webhooks(settings, intake, tally), outbox.redis.ping, facts)
-        await _listen(settings, app, stack)
+        await _listen(settings, app, tally, stack)
         await run_until(stop, asyncio.create_task(_first_to_end(recording, *tasks)))
         log.info("stopping: %s", facts())
 
@@ -78,11 +78,14 @@ def _webhooks(settings: Settings, intake: Intake, tally: Tally) -> Webhooks:
     return Webhooks(settings.account, keys, secrets, intake, tally)
 
 
-async def _listen(settings: Settings, app: web.Application, stack: AsyncExitStack) -> None:
+async def _listen(settings: Settings, app: web.Application, tally: Tally, stack: AsyncExitStack) -> None:
+    http, malformed = logging.getLogger("producer.web.http"), Malformed(tally.counts)
+    http.addFilter(malformed)
+    stack.callback(http.removeFilter, malformed)
     # no access log: the addresses of webhooks carry references, and a million lines a day help nobody
     # nothing is decompressed: signatures cover raw bytes, and a small body may hide a huge one
     runner = web.AppRunner(
-        app, access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_S, auto_decompress=False
+        app, access_log=None, logger=http, handle_signals=False, shutdown_timeout=_SHUTDOWN_S, auto_decompress=False
     )
     await runner.setup()
     stack.push_async_callback(runner.cleanup)

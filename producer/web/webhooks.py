@@ -13,9 +13,12 @@ from nacl.signing import VerifyKey
 from producer.web.body import Bodies
 from producer.web.intake import Intake
 from producer.web.tally import Tally
-from volley.carrier.signature import Forged, claim, verify
+from volley.carrier.signature import SIGNATURE, Forged, claim, verify
 from volley.carrier.webhook import Unreadable, parse
 from volley.errors import TryAgainLater
+
+UNSIGNED = "not signed by the carrier"
+"""Body of a 403 of ours: by it `volley doctor` tells it from a proxy's."""
 
 
 class Webhooks:
@@ -40,7 +43,9 @@ class Webhooks:
             verify(body, request.headers, self._keys, time())
         except Forged:
             self._counts["refused"] += 1
-            return web.Response(status=403)
+            if SIGNATURE in request.headers:
+                self._counts["misfit"] += 1
+            return web.Response(status=403, text=UNSIGNED)
         except web.HTTPException:
             self._counts["refused"] += 1
             raise
