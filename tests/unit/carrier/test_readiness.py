@@ -1,5 +1,8 @@
 """Every cause that keeps a number from sending is found, said, and has something to do about it."""
 
+import csv
+from importlib.resources import files
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -362,3 +365,8 @@ def test_no_sender_id_is_beyond_judgement(row: dict[str, Any], held: dict[str, A
     named = None if held is None else Profile.model_validate(held)
     found = judge(AlphanumericId.model_validate(row), named, NONE, Rules())
     assert found.ready == (found.reach != "") == (not found.blocking)
+
+
+def test_no_sentence_of_the_table_is_cut_off_at_a_comma() -> None:
+    text = files("volley.carrier").joinpath("readiness_causes.csv").read_text("utf-8")
+    assert {len(row) for row in csv.reader(StringIO(text))} == {4}

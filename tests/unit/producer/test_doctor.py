@@ -46,6 +46,13 @@ def test_clocks_may_differ_by_seconds_and_not_by_minutes(skew_s: float, state: s
             "warning",
             "the last one 1 min ago; 4 came to the failover address, 3 min ago the last",
         ),
+        (
+            {"applied": (9, NOW - 5 * MINUTE), "refused": (7, NOW), "misfit": (4, NOW - MINUTE)},
+            True,
+            "warning",
+            "the last one 5 min ago; since then some came whose signature did not fit, 1 min ago the last",
+        ),
+        ({"applied": (9, NOW - MINUTE), "misfit": (4, NOW - 2 * MINUTE)}, True, "ok", "the last one 1 min ago"),
         ({"applied": (9, NOW - MINUTE), "failover": (4, NOW - 3000 * MINUTE)}, True, "ok", "the last one 1 min ago"),
     ],
 )
