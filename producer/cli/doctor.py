@@ -39,9 +39,19 @@ def doctor(
     if as_json:
         emit({"ok": good, "checks": [verdict.as_json() for verdict in found]})
     else:
-        say("all is well" if good else "something failed: what to do stands behind the arrow")
+        say(_summary({verdict.state for verdict in found}))
     if not good:
         raise typer.Exit(FAILED)
+
+
+def _summary(states: set[str]) -> str:
+    if "failed" in states:
+        return "something failed: what to do stands behind the arrow"
+    return (
+        "nothing failed; what to do about the warnings stands behind the arrow"
+        if "warning" in states
+        else "all is well"
+    )
 
 
 def _agree(sender: str | None, to: str | None, yes: bool) -> None:
