@@ -27,7 +27,7 @@ import uvloop
 
 from bench.table import Figure, tell
 from producer.intake import PushRequest, push
-from producer.sources import open_source
+from producer.push.sources import open_source
 from volley.embedded import EmbeddedValkey
 from volley.outbox.client import Redis
 from volley.outbox.connect import connect

@@ -11,16 +11,16 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from producer.cast import Cast, choose
-from producer.estimate import Estimate
-from producer.forecast import Forecast, rate_of
-from producer.media import weigh
-from producer.rejects import Rejects
-from producer.request import PushRequest, PushResult
-from producer.rows import Batch, Rows
-from producer.schedule import expiry_us, in_time
-from producer.sources import Source
-from producer.totals import Totals
+from producer.push.cast import Cast, choose
+from producer.push.estimate import Estimate
+from producer.push.forecast import Forecast, rate_of
+from producer.push.media import weigh
+from producer.push.rejects import Rejects
+from producer.push.request import PushRequest, PushResult
+from producer.push.rows import Batch, Rows
+from producer.push.schedule import expiry_us, in_time
+from producer.push.sources import Source
+from producer.push.totals import Totals
 from volley.campaign import Campaign, new_campaign_id
 from volley.errors import RefusedByPolicy, TryAgainLater, VolleyError
 from volley.money import amount

@@ -29,7 +29,7 @@ def all_of_them(
     if context.invoked_subcommand is not None:
         return
     from producer.cli.desk import at_desk
-    from producer.overview import every_campaign
+    from producer.sight.overview import every_campaign
 
     documents = at_desk(lambda desk: every_campaign(desk.outbox, desk.settings, newest))
     if as_json:
@@ -77,7 +77,7 @@ def row(document: dict[str, Any]) -> tuple[object, ...]:
 def show(campaign_id: CampaignId, as_json: Json = False) -> None:
     """One campaign: states, counts, rate, ETA, cost."""
     from producer.cli.desk import at_desk
-    from producer.overview import one_campaign
+    from producer.sight.overview import one_campaign
 
     document = at_desk(lambda desk: one_campaign(desk.outbox, desk.settings, campaign_id))
     if as_json:
@@ -123,7 +123,7 @@ def _control(verb: str, campaign_id: str, as_json: bool) -> None:
             await arm(desk, view.campaign)
         withdrawn = None
         if verb == "cancel" and view.campaign.send_at_us:
-            from producer.withdrawal import withdraw_all  # SQL is half a second of imports
+            from producer.push.withdrawal import withdraw_all  # SQL is half a second of imports
 
             withdrawn = (await withdraw_all(desk.settings, desk.outbox, view.campaign)).as_json()
         return view.state, in_flight, withdrawn

@@ -29,7 +29,7 @@ def list_(
 ) -> None:
     """Texts that came in, the newest first, with the messages that they answer."""
     from producer.cli.records import moment_us
-    from producer.inbound import listed
+    from producer.people.inbound import listed
 
     found = asyncio.run(listed(profile, campaign, moment_us("--since", since), newest))
     if as_json:
@@ -46,7 +46,7 @@ def follow(
 ) -> None:
     """Each text as it comes in, until Ctrl-C. Other systems read the same stream: docs/inbound.md."""
     from producer.cli.desk import at_desk
-    from producer.inbound import follow as run
+    from producer.people.inbound import follow as run
 
     show = emit if as_json else _say
     with contextlib.suppress(KeyboardInterrupt):

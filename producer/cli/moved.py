@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable
 
 import typer
 
-from producer.assignments import Assigner, Assignment
 from producer.cli.at_carrier import Counter, at_carrier
 from producer.cli.output import Progress, emit, note, say, table
-from producer.mover import LIMIT_S
+from producer.pool.assignments import Assigner, Assignment
+from producer.pool.mover import LIMIT_S
 from volley.carrier import bulk_api
 from volley.carrier.api import Missing
 from volley.carrier.bulk_api import Order

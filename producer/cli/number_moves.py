@@ -29,7 +29,7 @@ def assign(
 ) -> None:
     """Assigns senders to a profile, at the carrier and in our pool. Exit code: 3 some could not be, 1 none could."""
     from producer.cli.moved import answer, done
-    from producer.named import read
+    from producer.pool.named import read
 
     names = read(words or [], file)
     found = done(
@@ -52,7 +52,7 @@ def unassign(
     What waits for them leaves from others. An alphanumeric ID is deleted. Exit code: 3 some could not be, 1 none could.
     """
     from producer.cli.moved import answer, done
-    from producer.named import read
+    from producer.pool.named import read
 
     names = read(words or [], file)
     found = done(

@@ -26,7 +26,7 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """Type, country, rate, state, pins and what was sent today, of each number of our pool; or what the carrier has."""
-    from producer.carrier_numbers import Filter
+    from producer.pool.carrier_numbers import Filter
 
     if profile and unassigned:
         raise UnusableInput("--profile and --unassigned: one of them")
@@ -47,7 +47,7 @@ def _kind(spelling: str) -> SenderType | None:
 
 def _of_pool(wanted: Any, *, as_json: bool, lines: bool) -> None:
     from producer.cli.desk import at_desk
-    from producer.documents import sender
+    from producer.sight.documents import sender
 
     views = at_desk(lambda desk: desk.outbox.senders(wanted.profile or None, count_pins=True))
     documents = [
@@ -66,8 +66,8 @@ def _of_pool(wanted: Any, *, as_json: bool, lines: bool) -> None:
 
 
 def _of_carrier(wanted: Any, *, as_json: bool, lines: bool) -> None:
-    from producer.carrier_numbers import listed
     from producer.cli.at_carrier import Counter, at_carrier
+    from producer.pool.carrier_numbers import listed
 
     async def work(counter: Counter) -> None:
         rows = listed(counter.api, wanted)
@@ -121,8 +121,8 @@ def show(
     as_json: Json = False,
 ) -> None:
     """One sender: every field of the carrier, and how it stands in our pool."""
-    from producer.carrier_numbers import one
     from producer.cli.at_carrier import Counter, at_carrier
+    from producer.pool.carrier_numbers import one
 
     async def work(counter: Counter) -> dict[str, Any]:
         return await one(counter.api, counter.outbox, number)

@@ -30,7 +30,7 @@ def sync(
     """Reads a profile's numbers and weights from the carrier into Redis; rates come from the settings."""
     from producer.cli.desk import at_desk
     from producer.cli.numbers_sync import show
-    from producer.sync import sync as run
+    from producer.pool.sync import sync as run
 
     synced = at_desk(lambda desk: run(desk.settings, desk.outbox, profile))
     if as_json:

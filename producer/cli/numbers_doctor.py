@@ -8,8 +8,8 @@ from typing import Protocol
 import orjson
 
 from producer.carrier import carrier
-from producer.checkup import checkup, document, examine
 from producer.cli.output import note, say
+from producer.pool.checkup import checkup, document, examine
 from volley.carrier.causes import Finding
 from volley.carrier.reach import words
 from volley.carrier.readiness import Readiness

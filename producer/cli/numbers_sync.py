@@ -1,7 +1,7 @@
 """What `volley numbers sync` prints: who joined and left, what our pool follows and where it differs, who is not ready."""
 
 from producer.cli.output import facts, say, table
-from producer.sync import Synced, profile_settings
+from producer.pool.sync import Synced, profile_settings
 from volley.carrier.reach import only, words
 
 SHOWN = 20

@@ -42,7 +42,7 @@ def import_(
 ) -> None:
     """Adds people to a profile's opt-outs; from then on nothing is granted to them. Exit code 3: some lines are no numbers."""
     from producer.cli.desk import at_desk
-    from producer.optouts import read
+    from producer.people.optouts import read
 
     found = read(file, region)
     added = at_desk(lambda desk: desk.outbox.add_optouts(profile, found.numbers))
@@ -60,7 +60,7 @@ def import_(
 def list_(profile: Profile, as_json: Json = False) -> None:
     """The numbers that opted out of a profile, in no order."""
     from producer.cli.desk import at_desk
-    from producer.optouts import everyone
+    from producer.people.optouts import everyone
 
     numbers = at_desk(lambda desk: everyone(desk.outbox, profile))
     if as_json:
@@ -77,8 +77,8 @@ def sync(
     as_json: Json = False,
 ) -> None:
     """Adds everyone who is on the carrier's opt-out list; takes nobody off."""
-    from producer.blocks import sync as run
     from producer.cli.at_carrier import Counter, at_carrier
+    from producer.people.blocks import sync as run
 
     if (profile is None) != every:
         raise UnusableInput("name one list: --profile ID, or --all")
@@ -105,7 +105,7 @@ def remove(
 ) -> None:
     """Takes one person off a profile's opt-outs. The carrier's own block stays until they text START."""
     from producer.cli.desk import at_desk
-    from producer.optouts import one
+    from producer.people.optouts import one
 
     who = one(number, region)
     if not yes:

@@ -24,7 +24,7 @@ def list_(
 ) -> None:
     """All messaging profiles of the account."""
     from producer.cli.at_carrier import Counter, at_carrier
-    from producer.profiles import listed
+    from producer.pool.profiles import listed
 
     async def work(counter: Counter) -> list[dict[str, Any]]:
         return await listed(counter.api, contains)
@@ -60,7 +60,7 @@ def _pool(settings: dict[str, Any] | None) -> str:
 def show(profile_id: of.ProfileId, as_json: of.Json = False) -> None:
     """One profile: every setting, and how many senders of each type it has."""
     from producer.cli.at_carrier import Counter, at_carrier
-    from producer.profiles import shown
+    from producer.pool.profiles import shown
 
     async def work(counter: Counter) -> dict[str, Any]:
         return await shown(counter.api, profile_id)
@@ -92,8 +92,8 @@ def create(
 ) -> None:
     """Makes a profile. It needs a name and the countries that it may send to."""
     from producer.cli.at_carrier import at_carrier
-    from producer.profiles import create as make
-    from producer.profiles import document, wishes
+    from producer.pool.profiles import create as make
+    from producer.pool.profiles import document, wishes
 
     wanted = wishes(context.params)
     _tell(document(at_carrier(lambda counter: make(counter.api, wanted))), as_json=as_json)
@@ -124,8 +124,8 @@ def update(
 ) -> None:
     """Changes what is given and nothing else. Our pool follows at the next volley numbers sync."""
     from producer.cli.at_carrier import at_carrier
-    from producer.profiles import document, wishes
-    from producer.profiles import update as change
+    from producer.pool.profiles import document, wishes
+    from producer.pool.profiles import update as change
 
     wanted = wishes(context.params)
     _tell(document(at_carrier(lambda counter: change(counter.api, profile_id, wanted))), as_json=as_json)
@@ -139,7 +139,7 @@ def delete(
 ) -> None:
     """Deletes a profile. Its numbers stay in the account, in no profile; our pool of it is emptied first."""
     from producer.cli.at_carrier import Counter, at_carrier
-    from producer.profile_removal import Removal
+    from producer.pool.profile_removal import Removal
 
     async def work(counter: Counter) -> dict[str, Any]:
         removal = Removal(counter.settings, counter.api, counter.outbox)

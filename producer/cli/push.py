@@ -12,11 +12,11 @@ from typing import BinaryIO
 
 import typer
 
-from producer import documents
 from producer.cli.desk import Desk, arm, seated
 from producer.cli.output import Progress, note, span
 from producer.intake import PushRequest, PushResult, push
-from producer.sources import open_source
+from producer.push.sources import open_source
+from producer.sight import documents
 from volley.errors import UnusableInput, VolleyError
 from volley.money import amount
 from volley.outbox.views import CampaignView, ProfileView

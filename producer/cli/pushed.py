@@ -5,7 +5,7 @@ from typing import Any
 import typer
 
 from producer.cli.output import emit, facts, note, span, table
-from producer.request import PushResult
+from producer.push.request import PushResult
 
 PARTLY = 3
 """Exit code: some rows were rejected, the others go."""

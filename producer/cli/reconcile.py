@@ -28,9 +28,9 @@ def reconcile(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Compares the ledger with the carrier's records, yesterday and today unless told otherwise. Exit code 1: they differ."""
+    from producer.bill.reconcile import Wish, days_ago
+    from producer.bill.reconcile import reconcile as run
     from producer.cli.desk import at_desk
-    from producer.reconcile import Wish, days_ago
-    from producer.reconcile import reconcile as run
 
     if since and days:
         raise UnusableInput("--since and --days say the same thing: give one of them")

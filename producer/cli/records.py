@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from producer.cli.output import emit, facts, note, say, table
-from producer.documents import moment
+from producer.sight.documents import moment
 from volley.errors import UnusableInput
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
@@ -28,7 +28,7 @@ def export(
     output: Annotated[Path | None, typer.Option(help="A file, not stdout; appears when it is complete.")] = None,
 ) -> None:
     """A line a message of a campaign: recipient, sender, status, parts, cost, attempts, error."""
-    from producer.exports import export as run
+    from producer.sight.exports import export as run
 
     if form not in FORMATS:
         raise UnusableInput(f"--format {form}: use one of {', '.join(FORMATS)}")
@@ -42,7 +42,7 @@ def message(
     as_json: Json = False,
 ) -> None:
     """The whole story of one message: what it waits for, text, sender and why, attempts, receipts, price."""
-    from producer.exports import story
+    from producer.sight.exports import story
 
     document = story(message_id)
     if as_json:
@@ -82,7 +82,7 @@ def cost(
     as_json: Json = False,
 ) -> None:
     """What the carrier took, in groups, by currency; estimates beside."""
-    from producer.exports import costs
+    from producer.sight.exports import costs
 
     if by not in GROUPS:
         raise UnusableInput(f"--by {by}: use one of {', '.join(GROUPS)}")

@@ -57,7 +57,7 @@ def send(
     """Sends a text to the recipients in FILE (- is stdin): all valid rows as one campaign, or nothing."""
     from producer.cli.push import Push
     from producer.cli.pushed import tell
-    from producer.request import PushRequest
+    from producer.push.request import PushRequest
 
     who: dict[str, Any] = {"sender": sender, "fallback": fallback, "carrier_pool": carrier_pool, "region": region}
     what = {"text": text, "template": _template(template), "encoding": encoding, "smart_encoding": smart_encoding}

@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
 def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False) -> None:
     """Queue depth, age of the oldest message, rate and ETA; live campaigns; workers; what is unknown; why nothing moves."""
     from producer.cli.desk import at_desk
-    from producer.overview import status as overview
+    from producer.sight.overview import status as overview
 
     document = at_desk(
         lambda desk: overview(desk.outbox, desk.settings.account, relaxed=desk.settings.durability == "relaxed")

@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator
 from typing import Protocol
 
-from producer import documents
 from producer.cli.output import note, span
 from producer.cli.push import describe
+from producer.sight import documents
 from volley.outbox.views import CampaignView, ProfileView
 
 _EVERY_S = 5.0

@@ -18,9 +18,9 @@ from producer.demo.report import Report, draw
 from producer.demo.show import show
 from producer.demo.stage import PROFILE, Stage, stage
 from producer.intake import PushRequest, PushResult, push
+from producer.pool.sync import sync
+from producer.push.sources import open_source
 from producer.records import reading
-from producer.sources import open_source
-from producer.sync import sync
 from volley.errors import TryAgainLater, UnusableInput, VolleyError
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

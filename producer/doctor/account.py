@@ -7,9 +7,9 @@ from email.utils import parsedate_to_datetime
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from producer.checkup import checkup
 from producer.doctor.verdict import Verdict, failed, ok, warning
-from producer.facts import facts as follow
+from producer.pool.checkup import checkup
+from producer.pool.facts import facts as follow
 from volley.carrier import profiles_api
 from volley.carrier.api import Missing, TelnyxApi
 from volley.carrier.edge import Profile

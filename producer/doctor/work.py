@@ -3,7 +3,7 @@
 import time
 
 from producer.doctor.verdict import Verdict, failed, ok, warning
-from producer.overview import status
+from producer.sight.overview import status
 from volley.outbox.outbox import Outbox
 
 _OVERDUE_S = 15.0

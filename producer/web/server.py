@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from producer.closing import keep_closing
+from producer.bill.closing import keep_closing
 from producer.records import ledger
 from producer.signals import run_until, stop_event
 from producer.web.app import Malformed, application

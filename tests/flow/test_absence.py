@@ -5,9 +5,9 @@ from io import BytesIO
 import pytest
 import redis.asyncio
 
-from producer.absence import absence
 from producer.intake import PushRequest, push
-from producer.sources import open_source
+from producer.push.absence import absence
+from producer.push.sources import open_source
 from volley.errors import UnusableInput
 from volley.outbox.outbox import Outbox
 from volley.sender import Sender

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from producer.intake import PushRequest, PushResult, push
-from producer.sources import ObjectSource, open_source
+from producer.push.sources import ObjectSource, open_source
 from volley.campaign import Campaign
 from volley.embedded import EmbeddedValkey
 from volley.errors import RefusedByPolicy, TryAgainLater, UnusableInput

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 import redis.asyncio
 
-from producer.sync import Synced, sync
+from producer.pool.sync import Synced, sync
 from volley.errors import UnusableInput
 from volley.outbox.outbox import Outbox
 from volley.sandbox.config import API_KEY, PROFILE_ID, NumberPool, ProfileSpec, SandboxConfig

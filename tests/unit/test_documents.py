@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producer import documents, standstill
+from producer.sight import documents, standstill
 from volley.campaign import Campaign
 from volley.outbox.rests import RestView
 from volley.outbox.views import CampaignView, ProfileView

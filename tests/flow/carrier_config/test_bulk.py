@@ -7,9 +7,9 @@ import orjson
 import pytest
 from aiohttp import web
 
-from producer.mover import Mover
-from producer.moves import plan
-from producer.named import Named, Names
+from producer.pool.mover import Mover
+from producer.pool.moves import plan
+from producer.pool.named import Named, Names
 from tests.flow.carrier_config.conftest import serving_app
 from tests.openapi import validate_request
 from volley.carrier import bulk_api

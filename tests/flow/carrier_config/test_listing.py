@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from producer.carrier_numbers import Filter, listed
+from producer.pool.carrier_numbers import Filter, listed
 from tests.flow.carrier_config.conftest import serving_app
 from volley.carrier import numbers_api
 from volley.carrier.api import TelnyxApi

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from producer.carrier_numbers import Filter, listed, one
+from producer.pool.carrier_numbers import Filter, listed, one
 from tests.flow.carrier_config.conftest import NEWS, SHOP, Office, Pooled
 from volley.carrier.api import TelnyxApi
 from volley.errors import UnusableInput

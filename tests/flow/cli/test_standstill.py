@@ -7,7 +7,7 @@ import pytest
 import redis.asyncio
 
 from producer.cli.status import show
-from producer.overview import status
+from producer.sight.overview import status
 from tests.flow.cli.conftest import World
 from tests.redis.conftest import PROFILE, Rig, chunk_of, people
 from volley.embedded import EmbeddedValkey

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from producer.story import whole_story
+from producer.sight.story import whole_story
 from tests.flow.ledger.conftest import SENDERS, T0, Feed, Push
 from volley.ledger.reader import Reader
 from volley.ledger.recorder import Recorder

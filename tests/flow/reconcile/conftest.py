@@ -14,9 +14,9 @@ from aiohttp.test_utils import TestServer
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from producer.comparison import Difference
-from producer.filling import Filling
-from producer.reconciliation import LARGEST, Outcome, Period, Reconciliation
+from producer.bill.comparison import Difference
+from producer.bill.filling import Filling
+from producer.bill.reconciliation import LARGEST, Outcome, Period, Reconciliation
 from tests.flow.ledger.conftest import SENDERS, T0, Feed, Push
 from volley.carrier.api import TelnyxApi
 from volley.carrier.records_api import DetailRecords

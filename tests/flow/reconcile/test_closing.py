@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import func, select
 
-from producer.closing import close_stuck, keep_closing
+from producer.bill.closing import close_stuck, keep_closing
 from tests.flow.ledger.conftest import T0, Push
 from tests.flow.reconcile.conftest import HOUR, Books, Desk
 from tests.flow.worker.conftest import eventually

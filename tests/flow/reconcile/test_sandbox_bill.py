@@ -14,7 +14,7 @@ import redis.asyncio
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from producer.reconcile import Wish, days_ago, reconcile
+from producer.bill.reconcile import Wish, days_ago, reconcile
 from tests.flow.worker.conftest import World, eventually, people
 from volley.embedded import EmbeddedValkey
 from volley.ledger.engine import open_ledger, upgrade

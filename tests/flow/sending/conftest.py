@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from producer.intake import PushRequest, PushResult, push
-from producer.sources import open_source
+from producer.push.sources import open_source
 from tests.openapi import validate_request
 from volley.embedded import EmbeddedValkey
 from volley.ledger.engine import open_ledger, upgrade

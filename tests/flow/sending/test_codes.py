@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from producer.overview import status
+from producer.sight.overview import status
 from tests.flow.sending.conftest import US, Scene
 
 LINK = "https://media.example.com/a.png"

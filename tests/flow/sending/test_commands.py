@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from producer.request import PushResult
+from producer.push.request import PushResult
 from tests.flow.sending.conftest import CA, DE, GB, US, Opening, Scene
 from volley.embedded import EmbeddedValkey
 from volley.sandbox.config import API_KEY, PROFILE_ID, ProfileSpec

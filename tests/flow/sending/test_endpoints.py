@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from producer.story import whole_story
+from producer.sight.story import whole_story
 from tests.flow.sending.conftest import CA, DE, GB, US, Opening, Scene
 from volley.campaign import Encoding
 from volley.carrier.reference import reference_in

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from producer.media import weigh
-from producer.request import PushRequest
+from producer.push.media import weigh
+from producer.push.request import PushRequest
 from tests.flow.sending.conftest import CA, DE, GB, US, Opening, Scene
 from volley.errors import UnusableInput
 from volley.profile import ProfileFacts

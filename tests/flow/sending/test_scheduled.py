@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from producer import withdrawal
-from producer.overview import one_campaign
-from producer.request import PushRequest, PushResult
-from producer.schedule import MARGIN_US
-from producer.story import whole_story
-from producer.withdrawal import Withdrawal, withdraw_all
+from producer.push import withdrawal
+from producer.push.request import PushRequest, PushResult
+from producer.push.schedule import MARGIN_US
+from producer.push.withdrawal import Withdrawal, withdraw_all
+from producer.sight.overview import one_campaign
+from producer.sight.story import whole_story
 from tests.flow.sending.conftest import GB, US, Scene
 from tests.openapi import validate_request
 from volley.embedded import EmbeddedValkey

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from producer.request import PushRequest
-from producer.story import whole_story
+from producer.push.request import PushRequest
+from producer.sight.story import whole_story
 from tests.flow.sending.conftest import CA, DE, GB, US, Opening, Scene
 from volley.errors import RefusedByPolicy, UnusableInput
 from volley.profile import ProfileFacts

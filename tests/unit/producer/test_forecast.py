@@ -5,13 +5,13 @@ from decimal import Decimal
 from io import BytesIO
 from typing import Any
 
-from producer.estimate import UNKNOWN, Estimate
-from producer.forecast import Forecast
-from producer.rejects import Rejects
-from producer.request import PushRequest
-from producer.rows import Rows
-from producer.sources import open_source
-from producer.totals import Totals
+from producer.push.estimate import UNKNOWN, Estimate
+from producer.push.forecast import Forecast
+from producer.push.rejects import Rejects
+from producer.push.request import PushRequest
+from producer.push.rows import Rows
+from producer.push.sources import open_source
+from producer.push.totals import Totals
 from volley.prices import Prices, Row
 from volley.sender import Sender, SenderType
 from volley.settings import Rates, Settings

@@ -2,9 +2,9 @@
 
 import pytest
 
-from producer.cast import Cast
-from producer.gate import Split, reader
-from producer.request import PushRequest
+from producer.push.cast import Cast
+from producer.push.gate import Split, reader
+from producer.push.request import PushRequest
 from volley.errors import RowError, UnusableInput
 from volley.numbers import parse
 from volley.profile import ProfileFacts

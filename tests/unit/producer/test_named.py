@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from producer.named import Named, named, read
+from producer.pool.named import Named, named, read
 from volley.errors import UnusableInput
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from producer.profiles import Wishes, fields, wishes
+from producer.pool.profiles import Wishes, fields, wishes
 from tests.openapi import validate_schema
 from volley.carrier.edge import PoolSettings
 from volley.errors import UnusableInput

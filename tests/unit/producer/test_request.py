@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from producer.request import PushRequest, PushResult
+from producer.push.request import PushRequest, PushResult
 from volley.errors import UnusableInput
 
 

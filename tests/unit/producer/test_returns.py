@@ -1,6 +1,6 @@
 """What status says of webhooks: counts, and a sentence where something is amiss of late."""
 
-from producer.returns import amiss, document
+from producer.sight.returns import amiss, document
 
 NOW = 1_767_225_600_000_000
 HOUR = 3_600_000_000

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from producer.facts import facts
-from producer.members import Members
-from producer.roster import enrolled
+from producer.pool.facts import facts
+from producer.pool.members import Members
+from producer.pool.roster import enrolled
 from volley.carrier.causes import finding
 from volley.carrier.edge import Profile
 from volley.carrier.readiness import Readiness

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from producer.rejects import Rejects
-from producer.request import PushRequest
-from producer.rows import Batch, Rows
-from producer.sources import open_source
+from producer.push.rejects import Rejects
+from producer.push.request import PushRequest
+from producer.push.rows import Batch, Rows
+from producer.push.sources import open_source
 from volley.errors import UnusableInput
 from volley.settings import Settings
 

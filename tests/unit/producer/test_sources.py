@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producer.sources import BLOCK, MAX_LINE, CsvSource, ObjectSource, Source, open_source
+from producer.push.sources import BLOCK, MAX_LINE, CsvSource, ObjectSource, Source, open_source
 from volley.errors import UnusableInput
 
 

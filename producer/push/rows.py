@@ -11,11 +11,11 @@ from hashlib import blake2b
 
 import msgpack
 
-from producer.cast import Cast
-from producer.gate import Split, reader
-from producer.rejects import Rejects
-from producer.request import EXAMPLES, PushRequest, Rejected
-from producer.sources import Row, Source
+from producer.push.cast import Cast
+from producer.push.gate import Split, reader
+from producer.push.rejects import Rejects
+from producer.push.request import EXAMPLES, PushRequest, Rejected
+from producer.push.sources import Row, Source
 from volley.errors import RowError, UnusableInput
 from volley.numbers import known_region
 from volley.outbox.chunks import ENCODINGS, SIZE

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import phonenumbers
 from phonenumbers import PhoneNumberType
 
-from producer.cast import Cast
-from producer.rules import MMS_COUNTRIES
+from producer.push.cast import Cast
+from producer.push.rules import MMS_COUNTRIES
 from volley.errors import RowError
 from volley.numbers import country, parse
 from volley.outbox.chunks import ENCODINGS, MMS

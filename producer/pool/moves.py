@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from producer.named import Named, Names
+from producer.pool.named import Named, Names
 from volley.carrier import alphanumeric_api, numbers_api, short_codes_api
 from volley.carrier.api import TelnyxApi
 from volley.carrier.edge import AlphanumericId, Number, ShortCode

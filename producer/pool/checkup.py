@@ -6,7 +6,7 @@ Memory holds the profiles and the registrations, never the list of numbers.
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any
 
-from producer.members import rules
+from producer.pool.members import rules
 from volley.carrier import alphanumeric_api, numbers_api, profiles_api, short_codes_api
 from volley.carrier.alphanumeric import is_alphanumeric
 from volley.carrier.api import TelnyxApi

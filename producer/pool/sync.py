@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from producer.carrier import carrier
-from producer.facts import facts
-from producer.members import Members, members
-from producer.roster import Roster, enrolled
+from producer.pool.facts import facts
+from producer.pool.members import Members, members
+from producer.pool.roster import Roster, enrolled
 from volley.carrier.codes import SPEND_LIMIT_CODE
 from volley.carrier.readiness import Readiness
 from volley.errors import UnusableInput

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from producer.assignments import take_out
-from producer.profiles import counts
-from producer.sync import sync
+from producer.pool.assignments import take_out
+from producer.pool.profiles import counts
+from producer.pool.sync import sync
 from volley.carrier import profiles_api
 from volley.carrier.api import Missing, TelnyxApi
 from volley.errors import VolleyError

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from itertools import compress
 
-from producer.estimate import UNKNOWN, Estimate
-from producer.rows import Batch
+from producer.push.estimate import UNKNOWN, Estimate
+from producer.push.rows import Batch
 from volley.outbox.chunks import MMS, Chunk
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, Self, get_args
 
 from phonenumbers import SUPPORTED_REGIONS
 
-from producer.rules import check_media, check_send_at, check_sender
+from producer.push.rules import check_media, check_send_at, check_sender
 from volley.campaign import Campaign, Encoding, Priority
 from volley.carrier.alphanumeric import is_alphanumeric
 from volley.errors import UnusableInput

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from producer.members import Members
+from producer.pool.members import Members
 from volley.carrier.edge import Profile
 from volley.carrier.readiness import Readiness
 from volley.outbox.throughput import effective

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-from producer import documents
-from producer.moves import absent
-from producer.named import Named, named
+from producer.pool.moves import absent
+from producer.pool.named import Named, named
+from producer.sight import documents
 from volley.carrier import alphanumeric_api, numbers_api, short_codes_api
 from volley.carrier.api import Missing, TelnyxApi
 from volley.carrier.edge import AlphanumericId, Number, ShortCode

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from producer.moves import Move, absent
-from producer.named import Named
+from producer.pool.moves import Move, absent
+from producer.pool.named import Named
 from volley.carrier import alphanumeric_api, bulk_api, numbers_api, short_codes_api
 from volley.carrier.api import TelnyxApi
 from volley.carrier.bulk_api import Order

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, TypeVar, cast
 from redis.exceptions import RedisError
 
 from producer.records import reading
-from producer.story import whole_story
+from producer.sight.story import whole_story
 from volley.errors import TryAgainLater, UnusableInput
 from volley.ledger.costs import By
 from volley.ledger.reader import Reader, hot_states

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from producer.named import alphanumeric
+from producer.pool.named import alphanumeric
 from volley.carrier import alphanumeric_api, numbers_api, profiles_api, short_codes_api
 from volley.carrier.api import TelnyxApi
 from volley.carrier.edge import PoolSettings, Profile

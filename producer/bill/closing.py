@@ -11,7 +11,7 @@ from time import time_ns
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from producer.filling import Filling
+from producer.bill.filling import Filling
 from volley.ledger.stuck import stuck
 from volley.outbox.outbox import Outbox
 

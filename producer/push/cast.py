@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from producer.absence import absence
-from producer.request import PushRequest
-from producer.rules import MMS_COUNTRIES
+from producer.push.absence import absence
+from producer.push.request import PushRequest
+from producer.push.rules import MMS_COUNTRIES
 from volley.errors import RefusedByPolicy, UnusableInput
 from volley.numbers import NotSendable, e164, parse
 from volley.outbox.outbox import Outbox

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from producer.documents import Document, moment
+from producer.sight.documents import Document, moment
 
 Counts = Mapping[str, tuple[int, int]]
 """Name → (how many, when last, µs)."""

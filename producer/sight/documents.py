@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from producer import pace
+from producer.sight import pace
 from volley.campaign import Campaign
 from volley.money import amount
 from volley.outbox.rests import RestView

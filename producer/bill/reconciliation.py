@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from producer.comparison import KINDS, Difference, Sums, adds, differences, missing_here, missing_there, receipt
+from producer.bill.comparison import KINDS, Difference, Sums, adds, differences, missing_here, missing_there, receipt
 from volley.carrier.records_api import DetailRecord, DetailRecords
 from volley.ledger.bills import Bills, Ours
 from volley.ledger.likely import likely_answers

@@ -4,8 +4,8 @@ import time
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from producer.request import PushRequest
-from producer.rules import EARLIEST
+from producer.push.request import PushRequest
+from producer.push.rules import EARLIEST
 from volley.errors import UnusableInput
 from volley.outbox.throughput import seconds
 from volley.settings import Settings

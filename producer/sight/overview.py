@@ -2,9 +2,9 @@
 
 from time import time_ns
 
-from producer import documents, returns
-from producer.documents import Document
-from producer.standstill import reasons, surprises
+from producer.sight import documents, returns
+from producer.sight.documents import Document
+from producer.sight.standstill import reasons, surprises
 from volley.errors import TryAgainLater, UnusableInput
 from volley.ledger.stream import LedgerStream
 from volley.outbox import webhooks

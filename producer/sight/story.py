@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from time import time_ns
 
-from producer.documents import moment
+from producer.sight.documents import moment
 from volley.campaign import Campaign
 from volley.ledger.documents import Document
 from volley.ledger.reader import Reader, hot_states

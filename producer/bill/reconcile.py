@@ -10,11 +10,11 @@ from typing import Any
 import orjson
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from producer.bill.closing import close_stuck
+from producer.bill.comparison import Difference
+from producer.bill.filling import Filling
+from producer.bill.reconciliation import Outcome, Period, Reconciliation, as_json
 from producer.carrier import carrier
-from producer.closing import close_stuck
-from producer.comparison import Difference
-from producer.filling import Filling
-from producer.reconciliation import Outcome, Period, Reconciliation, as_json
 from producer.records import ledger
 from volley.carrier.records_api import DetailRecords
 from volley.errors import UnusableInput

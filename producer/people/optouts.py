@@ -8,7 +8,7 @@ from typing import BinaryIO, NamedTuple
 
 from phonenumbers import SUPPORTED_REGIONS
 
-from producer.sources import open_source
+from producer.push.sources import open_source
 from volley.errors import UnusableInput
 from volley.numbers import NotSendable, e164, parse
 from volley.outbox.outbox import Outbox

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from producer.mover import Mover
-from producer.moves import Move, plan
-from producer.named import Names
-from producer.sync import EmptyPool, sync
+from producer.pool.mover import Mover
+from producer.pool.moves import Move, plan
+from producer.pool.named import Names
+from producer.pool.sync import EmptyPool, sync
 from volley.carrier import profiles_api
 from volley.carrier.api import TelnyxApi
 from volley.carrier.bulk_api import Order

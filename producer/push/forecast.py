@@ -7,9 +7,9 @@ from decimal import Decimal
 from math import ceil
 from typing import Any
 
-from producer.cast import Cast
-from producer.request import PushRequest
-from producer.rows import Batch
+from producer.push.cast import Cast
+from producer.push.request import PushRequest
+from producer.push.rows import Batch
 from volley.errors import RowError
 from volley.numbers import country
 from volley.outbox.chunks import ENCODINGS, MMS
