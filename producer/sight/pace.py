@@ -31,7 +31,7 @@ def eta(view: CampaignView, profile: ProfileView) -> float | None:
     if view.state != "ready":
         return None
     possible = allowed(view, profile) * _share(view, profile)
-    return rounded(seconds(parts_left(view), min(rate(view, profile) or possible, possible)))
+    return _from_now(profile, seconds(parts_left(view), min(rate(view, profile) or possible, possible)))
 
 
 def queue_eta(profile: ProfileView, campaigns: list[CampaignView]) -> float | None:
@@ -40,7 +40,9 @@ def queue_eta(profile: ProfileView, campaigns: list[CampaignView]) -> float | No
     going = sum(parts_left(view) for view in waiting if view.state == "ready" and allowed(view, profile))
     if waiting and not going:
         return None
-    return rounded(seconds(going, min(profile.rate or profile.allowed_rate, profile.allowed_rate)))
+    if not going:
+        return 0
+    return _from_now(profile, seconds(going, min(profile.rate or profile.allowed_rate, profile.allowed_rate)))
 
 
 def allowed(view: CampaignView, profile: ProfileView) -> float:
@@ -62,8 +64,9 @@ def average(parts: int, first_us: int, last_us: int) -> float:
     return round(parts / between, 3) if between > 0 else 0.0
 
 
-def rounded(time_s: float | None) -> float | None:
-    return None if time_s is None else round(time_s, 1)
+def _from_now(profile: ProfileView, time_s: float | None) -> float | None:
+    """What takes so long once it may go, reckoned from now: a rest of the profile or the account comes first."""
+    return None if time_s is None else round(time_s + max(0, profile.rests_until_us - profile.now_us) / 1e6, 1)
 
 
 def _share(view: CampaignView, profile: ProfileView) -> float:

@@ -1,8 +1,8 @@
-"""A limit of a registered campaign concerns all its senders, and nobody else."""
+"""A limit of a registered campaign concerns all its senders, and nobody else; and what people see of a rest."""
 
 import pytest
 
-from tests.redis.conftest import Rig, chunk_of, people, sender
+from tests.redis.conftest import OTHER_PROFILE, PROFILE, Rig, chunk_of, people, sender
 
 
 async def granted(rig: Rig, n: int = 200) -> set[int]:
@@ -28,3 +28,19 @@ async def test_a_sender_in_no_registered_campaign_rests_alone(rig: Rig) -> None:
     await rig.push(chunk_of(people(200)))
     assert await granted(rig) == {2}
     assert not await rig.outbox.rest(60, "40018", number="+12025551111", group=True)
+
+
+async def test_a_queue_knows_how_long_it_rests_by_its_own_rest_or_the_accounts(rig: Rig) -> None:
+    await rig.sync([sender(0)])
+    await rig.sync([sender(9, profile=OTHER_PROFILE)], profile=OTHER_PROFILE)
+
+    async def rests_s() -> list[int]:
+        views = {each.profile: each for each in await rig.outbox.profiles()}
+        found = [views[name] for name in (PROFILE, OTHER_PROFILE)]
+        return [round((each.rests_until_us - each.now_us) / 1e6) if each.rests_until_us else 0 for each in found]
+
+    assert await rests_s() == [0, 0]
+    assert await rig.outbox.rest(600, "40333", profile=PROFILE)
+    assert await rests_s() == [600, 0]
+    assert await rig.outbox.rest(60, "10011")
+    assert await rests_s() == [600, 60]

@@ -133,6 +133,14 @@ def test_mms_are_no_faster_than_the_accounts_mms() -> None:
     assert documents.campaign(view(ready=50), replace(profile(), mms_limit=5.0))["eta_seconds"] == 2.0
 
 
+def test_while_its_profile_rests_the_time_is_reckoned_from_the_end_of_the_rest() -> None:
+    resting = replace(profile(), rests_until_us=NOW + MINUTE)
+    assert documents.campaign(view(ready=50), resting)["eta_seconds"] == 62.0
+    assert documents.queue(resting, [view(ready=50)], NOW)["eta_seconds"] == 62.0
+    assert documents.queue(resting, [], NOW)["eta_seconds"] == 0
+    assert documents.campaign(view(ready=50), replace(resting, rests_until_us=NOW - 1))["eta_seconds"] == 2.0
+
+
 def test_what_is_paused_has_no_rate_and_no_eta_and_what_is_over_nothing_to_wait_for() -> None:
     told = documents.campaign(view(ready=50, submitted=9, first_us=NOW - 1, last_us=NOW, state="paused"), profile(9.0))
     assert (told["rate"], told["eta_seconds"]) == (0.0, None)

@@ -78,6 +78,7 @@ class ProfileView:
     `rate` is that of late, `allowed_rate` what a large push to new people may reach, `limit` what account and profile let
     pass, `own_rates` what each number of the pool makes. `weight`: of all its campaigns that are ready and wait. `unserved`:
     messages that wait because no sender of the pool may send to their country. `mms_limit` holds for MMS beside `limit`.
+    `rests_until_us`: nothing of it is granted before, as it or the whole account rests; 0 where neither does.
     """
 
     profile: str
@@ -93,6 +94,7 @@ class ProfileView:
     now_us: int = 0
     unserved: int = 0
     mms_limit: float = float("inf")
+    rests_until_us: int = 0
 
 
 def _number(fields: dict[bytes, bytes], name: str) -> int:
@@ -202,6 +204,7 @@ async def profiles(client: Redis, keys: Keys, only: str | None = None) -> list[P
     indices = await client.hgetall(keys.of("profile"))
     live = await campaigns(client, keys, live=True)
     seconds, micros = await client.time()
+    stops = await client.hgetall(keys.of("stops"))
     slots = [await client.hgetall(keys.of("tempo", int(seconds) // 10 - n)) for n in range(1, _TEMPO_SLOTS + 1)]
     found = []
     for profile, index in indices.items():
@@ -230,9 +233,14 @@ async def profiles(client: Redis, keys: Keys, only: str | None = None) -> list[P
                 now_us=int(seconds) * 1_000_000 + int(micros),
                 unserved=await _unserved(client, keys, int(index), waiting),
                 mms_limit=int(rates[b"m"]) / 1000 if b"m" in rates else float("inf"),
+                rests_until_us=max(_until(stops.get(bucket)) for bucket in (b"a", b"p" + index)),
             )
         )
     return found
+
+
+def _until(stop: bytes | None) -> int:
+    return 0 if stop is None else int(orjson.loads(stop)["until"])
 
 
 async def _unserved(client: Redis, keys: Keys, index: int, waiting: list[CampaignView]) -> int:
