@@ -5,6 +5,8 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Test files that run at once: most of them wait for processes, sockets and clocks.
+AT_ONCE ?= 3
 
 .PHONY: help install demo test check format bench clean
 
@@ -27,7 +29,7 @@ demo: $(READY)
 	@$(BIN)/volley demo
 
 test: $(READY)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile
 
 check: $(READY)
 	@$(BIN)/ruff format --check --quiet . || { echo "make format puts this right" >&2; exit 1; }
