@@ -24,7 +24,10 @@ async def until(true: Callable[[], object]) -> None:
 
 
 def text(path: Path) -> str:
-    return path.read_text() if path.exists() else ""
+    try:
+        return path.read_text()
+    except OSError:  # not there yet, or a process that has just gone
+        return ""
 
 
 def lives(pid: int) -> bool:
