@@ -20,7 +20,7 @@ _DIRECTORY_ASSISTANCE = 1212
 
 
 class Names:
-    """Hands out numbers. `beyond`: after the 555-01XX of a type, the rest of its 555-XXXX."""
+    """Hands out numbers: of each type 555-0100 to 555-0199, then with `beyond` the rest of its exchange 555."""
 
     def __init__(self, *, beyond: bool = False) -> None:
         lines = [*range(100, 200), *_beyond()] if beyond else range(100, 200)
