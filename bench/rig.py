@@ -113,7 +113,7 @@ class Rig:
         self.meter.watch(name, child.pid)
         return child
 
-    async def start_workers(self, count: int = 1, *, redis_url: str = "") -> None:
+    async def start_workers(self, count: int = 1, *, redis_url: str = "", durability: str = "strict") -> None:
         """So many `volley worker`; returns when they have shown themselves."""
         for number in range(count):
             self.start(
@@ -123,6 +123,7 @@ class Rig:
                 VOLLEY_HOME=str(self.folder / "home"),
                 VOLLEY_PUBLIC_URL=PUBLIC_URL,
                 VOLLEY_SECRET=SECRET,
+                VOLLEY_DURABILITY=durability,
                 TELNYX_API_KEY=API_KEY,
                 TELNYX_BASE_URL=self.sandbox.url,
             )

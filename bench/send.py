@@ -44,9 +44,9 @@ def rig(appendfsync: str = "always") -> Rig:
     return Rig([UNBOUND] * SENDERS, UNBOUND, appendfsync=appendfsync)
 
 
-async def volley(count: int) -> Run:
-    async with rig() as bench:
-        await bench.start_workers()
+async def volley(count: int, *, appendfsync: str = "always", durability: str = "strict") -> Run:
+    async with rig(appendfsync) as bench:
+        await bench.start_workers(durability=durability)
         campaign = await bench.admit(range(FIRST, FIRST + count))
         before = bench.meter.read()
         await bench.seal(campaign)
