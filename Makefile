@@ -8,12 +8,13 @@ READY := $(VENV)/.ready
 # Test files that run at once: most of them wait for processes, sockets and clocks.
 AT_ONCE ?= 3
 
-.PHONY: help install demo test check format bench clean
+.PHONY: help install demo test check format bench chaos clean
 
 help:
 	@echo "make demo    a campaign through a local carrier, from a file to a report (about a minute)"
 	@echo "make test    the tests, against a real Valkey of their own"
 	@echo "make check   formatting, lint, types, import rules, sizes"
+	@echo "make chaos   it is broken in every way we know, and the promises are checked (ONLY=\"1 2 5\" SEED=7 SCALE=short)"
 	@echo "make bench   the measurements that the README quotes (ONLY=send for one of them)"
 
 install: $(READY)
@@ -44,6 +45,9 @@ format: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m bench $(ONLY)
+
+chaos: $(READY)
+	@ONLY="$(ONLY)" SEED="$(SEED)" SCALE="$(SCALE)" $(BIN)/python -m tests.chaos
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,48 @@
+"""Reads the three books as they stand on disk and in Redis, past the product's own readers where that is possible."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import redis.asyncio
+
+from tests.chaos.oracle import Books, Row, Tally
+from volley.message import MessageId
+from volley.outbox.keys import Keys
+from volley.outbox.outbox import Outbox
+from volley.sandbox.arrivals import read
+
+
+async def books(
+    redis: redis.asyncio.Redis, account: str, log: Path, ledger: Path | None, *, campaigns: set[str] | None = None
+) -> Books:
+    """All that is known now. `campaigns` None: all of them."""
+    outbox = Outbox(redis, account)
+    views = [view for view in await outbox.campaigns() if campaigns is None or view.campaign.id in campaigns]
+    tallies = {view.campaign.id: Tally(view.campaign.accepted, view.counts) for view in views}
+    states: dict[MessageId, str] = {}
+    whole = set()
+    for view in views:
+        found = [await _states(redis, outbox.keys, view.campaign.id, k) for k in range(view.campaign.chunks)]
+        for piece in found:
+            states.update(piece)
+        if all(found):
+            whole.add(view.campaign.id)
+    arrivals = [
+        each for each in read(log) if each.key and (campaigns is None or each.key.split("-", 1)[0] in campaigns)
+    ]
+    return Books(arrivals, tallies, states, None if ledger is None else rows(ledger, set(tallies)), frozenset(whole))
+
+
+async def _states(redis: redis.asyncio.Redis, keys: Keys, campaign: str, k: int) -> dict[MessageId, str]:
+    text = await redis.get(keys.states(campaign, k))
+    return {MessageId(campaign, k, offset): state for offset, state in enumerate((text or b"").decode())}
+
+
+def rows(ledger: Path, campaigns: set[str]) -> dict[MessageId, Row]:
+    """Every message that the ledger's file knows, read as plain SQL."""
+    if not ledger.exists():
+        return {}
+    with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as base:
+        found = base.execute('SELECT campaign_id, chunk, "offset", status, carrier_parts, cost_micros FROM messages')
+        return {MessageId(*row[:3]): Row(*row[3:]) for row in found if row[0] in campaigns}

@@ -1,0 +1,210 @@
+"""A real worker with a breakpoint, or without one of its protections: python -m tests.chaos.worker_at [--at POINT --pass 3 --do kill].
+
+The product has no hook for this: the real functions are wrapped here, in the process that is to die. Points, in the
+order of the path:
+
+plan-before  plan  take  barrier  write-before  write-inside  headers  answer  settle-before  settle
+
+`take` lies between the script and its barrier; `barrier`: the grant is on the disk and nothing is posted; `write-inside`:
+past the last look at the clock, before the first byte; `headers`: the request is on the wire; `answer`: it was read.
+"""
+
+import argparse
+import asyncio
+import math
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp.abc import AbstractStreamWriter
+
+from volley.__main__ import main
+from volley.carrier.attempt import Attempt
+from volley.carrier.outcome import NotSent, Outcome, PerhapsSent
+from volley.carrier.telnyx import Carrier
+from volley.outbox import scripts
+from volley.outbox.dispatch import Dispatch
+from volley.outbox.outbox import Outbox
+from volley.outbox.scripts import Scripts
+
+Method = Callable[..., Awaitable[Any]]
+
+
+class Breakpoint:
+    """Does its deed to this process at the n-th pass."""
+
+    def __init__(self, nth: int, deed: signal.Signals) -> None:
+        self._left = nth
+        self._deed = deed
+
+    def pass_by(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            os.kill(os.getpid(), self._deed)
+
+
+def around(owner: type, name: str, stop: Breakpoint, *, before: bool) -> None:
+    """The breakpoint stands before or after a method of `owner`."""
+    real: Method = getattr(owner, name)
+
+    async def wrapped(self: object, *args: object, **named: object) -> object:
+        if before:
+            stop.pass_by()
+        answer = await real(self, *args, **named)
+        if not before:
+            stop.pass_by()
+        return answer
+
+    setattr(owner, name, wrapped)
+
+
+def between_script_and_barrier(stop: Breakpoint) -> None:
+    real = Scripts._pipeline
+
+    async def pipeline(self: Scripts, name: str, arguments: tuple[scripts.Argument, ...]) -> tuple[Any, Any]:
+        if name == "take":
+            stop._left -= 1
+            if stop._left == 0:
+                stop._left = 1
+                await self.client.execute_command(*self._command(name, arguments))
+                stop.pass_by()
+        return await real(self, name, arguments)
+
+    Scripts._pipeline = pipeline  # type: ignore[method-assign]
+
+
+def past_the_clock(stop: Breakpoint) -> None:
+    real = Attempt.write_with_length
+
+    class Writer:
+        def __init__(self, writer: AbstractStreamWriter) -> None:
+            self._writer = writer
+
+        async def write(self, data: bytes) -> None:
+            stop.pass_by()
+            await self._writer.write(data)
+
+    async def write(self: Attempt, writer: Any, content_length: int | None) -> None:
+        await real(self, Writer(writer), content_length)  # type: ignore[arg-type]
+
+    Attempt.write_with_length = write  # type: ignore[method-assign]
+
+
+def on_the_wire(stop: Breakpoint) -> None:
+    real = Attempt.write_with_length
+
+    async def write(self: Attempt, writer: Any, content_length: int | None) -> None:
+        await real(self, writer, content_length)
+        asyncio.get_running_loop().call_later(0.01, stop.pass_by)  # the loop writes at the end of its turn
+
+    Attempt.write_with_length = write  # type: ignore[method-assign]
+
+
+POINTS: dict[str, Callable[[Breakpoint], None]] = {
+    "plan-before": lambda stop: around(Dispatch, "plan", stop, before=True),
+    "plan": lambda stop: around(Dispatch, "plan", stop, before=False),
+    "take": between_script_and_barrier,
+    "barrier": lambda stop: around(Dispatch, "take", stop, before=False),
+    "write-before": lambda stop: around(Attempt, "write_with_length", stop, before=True),
+    "write-inside": past_the_clock,
+    "headers": on_the_wire,
+    "answer": lambda stop: around(Carrier, "send", stop, before=False),
+    "settle-before": lambda stop: around(Dispatch, "settle", stop, before=True),
+    "settle": lambda stop: around(Dispatch, "settle", stop, before=False),
+}
+
+
+# protections that may be off, for controls
+
+
+def altered(script: str, old: str, new: str) -> None:
+    """This process runs a script with other text; AssertionError where the text is not in it."""
+    real = scripts.source
+
+    def source(name: str) -> str:
+        text = real(name)
+        if name != script:
+            return text
+        assert old in text, f"{script}.lua has no {old!r}: this control must be written anew"
+        return text.replace(old, new)
+
+    scripts.source = source
+
+
+def without_unknown() -> None:
+    """What a dead worker had taken goes back into line, as if it had not been sent."""
+    altered("reap", "heard and 'a' or '?'", "heard and 'a' or '.'")
+    altered(
+        "reap",
+        "tell(chunk.cid, k, off, new, idx, attempt)",
+        "if new == '.' then local _, _, _, _, _, at, spent, gen, to = unpack_(RECORD, text, flight.records + pos *"
+        " RECORD_SIZE) requeue(camp_of(chunk.cid), pack(REF, k, off, parts, at, spent, gen, to), k, floor(now / DAY_US), 8,"
+        " false) else tell(chunk.cid, k, off, new, idx, attempt) end",
+    )
+
+
+def without_perhaps() -> None:
+    """A POST without an answer counts as not sent."""
+    real = Carrier.send
+
+    async def send(self: Carrier, *args: Any, **named: Any) -> tuple[Outcome, float]:
+        outcome, at = await real(self, *args, **named)
+        return (NotSent("the line was closed"), at) if isinstance(outcome, PerhapsSent) else (outcome, at)
+
+    Carrier.send = send  # type: ignore[method-assign]
+
+
+def without_barrier() -> None:
+    """A take is posted before anybody knows that it is on the disk."""
+    Scripts.durable = Scripts.run  # type: ignore[method-assign]
+
+
+def without_deadline() -> None:
+    """Whatever the clock says, a grant is sent."""
+    real = Attempt.__init__
+
+    def init(self: Attempt, body: bytes, idempotency_key: str, deadline: float) -> None:
+        del deadline
+        real(self, body, idempotency_key, math.inf)
+
+    Attempt.__init__ = init  # type: ignore[method-assign]
+
+
+def without_rates() -> None:
+    """The account and everybody in it may send three times as fast."""
+    real = Outbox.set_rates
+
+    async def set_rates(self: Outbox, account: Any, *args: Any, **named: Any) -> None:
+        await real(self, account * 3, *args, **named)
+
+    Outbox.set_rates = set_rates  # type: ignore[method-assign]
+
+
+PROTECTIONS: dict[str, Callable[[], None]] = {
+    "unknown": without_unknown,
+    "perhaps": without_perhaps,
+    "barrier": without_barrier,
+    "deadline": without_deadline,
+    "rates": without_rates,
+}
+
+
+def run() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--at", choices=POINTS)
+    parser.add_argument("--pass", dest="nth", type=int, default=1)
+    parser.add_argument("--do", choices=("kill", "stop"), default="kill")
+    parser.add_argument("--without", action="append", choices=PROTECTIONS, default=[])
+    options = parser.parse_args()
+    for name in options.without:
+        PROTECTIONS[name]()
+    if options.at:
+        POINTS[options.at](Breakpoint(options.nth, signal.SIGKILL if options.do == "kill" else signal.SIGSTOP))
+    sys.argv = ["volley", "worker"]
+    main()
+
+
+if __name__ == "__main__":
+    run()
