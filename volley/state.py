@@ -57,6 +57,7 @@ MOVES: frozenset[str] = frozenset(
         "se",  # settle: provably not sent, and expired meanwhile
         "s?",  # settle or reap: nobody knows
         "?a",  # a receipt or record says that the carrier had it
+        "z.",  # redrive: a person wants what was never sent tried once more
         "ca",  # Accepted always merges
         "oa",
         "ea",

@@ -14,14 +14,15 @@ from time import monotonic
 from typing import NamedTuple
 
 from volley.carrier.codes import policy
-from volley.carrier.outcome import LATE, UNREACHABLE, Accepted, NotSent, Outcome, Refused
+from volley.carrier.outcome import LATE, Accepted, NotSent, Outcome, Refused
 from volley.carrier.telnyx import Carrier
 from volley.outbox.chunks import Chunk
 from volley.outbox.events import AttemptRecord
 from volley.outbox.flights import Flight, Grant
 from volley.outbox.pool import Member
 from volley.state import State
-from worker.next import SUBMITTED, Next, Rest, after, backoff_s
+from worker.circuit import Circuit
+from worker.next import SUBMITTED, Next, after
 from worker.pacing import Clock
 from worker.records import attempt_record
 from worker.settling import Settler, bucket_of
@@ -40,7 +41,10 @@ _TOO_LATE = NotSent(LATE)
 
 
 class Granted(NamedTuple):
-    """A message on its way. Holds its text's parts itself, as newer flights may push them out of those at hand."""
+    """A message on its way. Holds its text's parts itself, as newer flights may push them out of those at hand.
+
+    `probe`: it tries whether the carrier is back.
+    """
 
     token: str
     grant: Grant
@@ -48,6 +52,7 @@ class Granted(NamedTuple):
     voice: Voice
     chunk: Chunk
     member: Member
+    probe: bool
 
 
 class Delivery:
@@ -56,10 +61,20 @@ class Delivery:
     `unknown_codes` counts refusals by error codes that this release does not know: they ended their messages.
     """
 
-    def __init__(self, carrier: Carrier, texts: Texts, settler: Settler, *, slots: int, max_attempts: int) -> None:
+    def __init__(
+        self,
+        carrier: Carrier,
+        texts: Texts,
+        settler: Settler,
+        circuit: Circuit,
+        *,
+        slots: int,
+        max_attempts: int,
+    ) -> None:
         self._carrier = carrier
         self._texts = texts
         self._settler = settler
+        self._circuit = circuit
         self._slots = slots
         self._most = max_attempts
         self._waiting: deque[Granted] = deque()
@@ -69,8 +84,6 @@ class Delivery:
         self._delivered = 0
         self._arrived = asyncio.Event()
         self._parked: list[asyncio.Future[bool]] = []
-        self._unreachable = 0
-        self._closed_until = 0.0
         self.unknown_codes: Counter[str] = Counter()
         self.freed = asyncio.Event()
         self.stopped = asyncio.Event()
@@ -93,14 +106,15 @@ class Delivery:
 
     def put(self, flight: Flight, clock: Clock, held: Held, members: dict[int, Member]) -> None:
         """The messages of a flight, and their texts."""
-        make = Granted._make
+        make, probe = Granted._make, flight.probes
+        self._circuit.heard(flight.now_us, probe)
         for grant in flight.grants:
             at_hand = held.get((grant.campaign, grant.chunk))
             if at_hand is None:
                 log.error("message %s-%d-%d has no text left: set aside", grant.campaign, grant.chunk, grant.offset)
                 self._settler.add(flight.token, grant, Next(State.DEAD), None)
             else:
-                self._waiting.append(make((flight.token, grant, clock, *at_hand, members[grant.sender])))
+                self._waiting.append(make((flight.token, grant, clock, *at_hand, members[grant.sender], probe)))
         self._arrived.set()
 
     async def run(self, group: asyncio.TaskGroup) -> None:
@@ -154,22 +168,23 @@ class Delivery:
             await parked
 
     async def _deliver(self, granted: Granted) -> None:
-        token, grant, clock, voice, chunk, member = granted
+        token, grant, clock, voice, chunk, member, probe = granted
         try:
             wait = clock.moment(grant.moment_us) - monotonic()
             if wait > _MIN_SLEEP_S:
                 await asyncio.sleep(wait)
             outcome: Outcome = _TOO_LATE
             sent_at = 0.0
-            if not self.stopped.is_set():
+            if not self.stopped.is_set() and (probe or not self._circuit.is_open):
                 request, key, endpoint = self._texts.request(grant, voice, chunk, member)
                 outcome, sent_at = await self._carrier.send(request, key, clock.deadline(grant.moment_us), endpoint)
             tried = type(outcome) is Accepted or outcome != _TOO_LATE
             record = attempt_record(grant, voice.campaign, chunk, member, outcome, clock, sent_at) if tried else None
             if type(outcome) is Accepted:  # nearly always: nothing more need be looked at
-                self._unreachable = 0
+                self._circuit.answered(clock.now_us, sent_at, probe)
                 self._settler.add(token, grant, SUBMITTED, record)
             else:
+                self._circuit.saw(outcome, clock.now_us, sent_at, probe)
                 self._hand_over(token, grant, member, outcome, record)
         except Exception:
             # our own mistake: it may have gone out, so it is not tried again
@@ -182,8 +197,6 @@ class Delivery:
         if isinstance(outcome, Refused) and outcome.code and not policy(outcome.code, outcome.status).known:
             self._tell_of(outcome.code)
         step = after(outcome, grant.spent, most=self._most, now_s=time.time(), chance=random.random())
-        if record is not None:
-            self._watch_the_way(outcome)
         self._settler.add(token, grant, step, record)
         if step.rest is not None:
             self._settler.rest(bucket_of(step.rest.scope, member, grant.sender), step.rest)
@@ -192,15 +205,3 @@ class Delivery:
         self.unknown_codes[code] += 1
         if self.unknown_codes[code] == 1:
             log.warning("the carrier refused with %r, a code that this release does not know: such messages end", code)
-
-    def _watch_the_way(self, outcome: Outcome) -> None:
-        """The carrier cannot be reached: all wait a little, longer each time, instead of each message trying for itself."""
-        if not isinstance(outcome, NotSent):
-            self._unreachable = 0
-        elif (
-            outcome.reason in UNREACHABLE and monotonic() >= self._closed_until
-        ):  # those that began before the rest tell nothing new
-            self._unreachable += 1
-            seconds = min(30.0, backoff_s(self._unreachable, random.random()))
-            self._closed_until = monotonic() + seconds
-            self._settler.rest("a", Rest("account", seconds, f"the carrier cannot be reached: {outcome.reason}"))

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 BATCH = 100
 PAUSE_S = 0.02
 IDLE_PAUSE_S = 0.05
+CIRCUIT_PAUSE_S = 0.2
 MARGIN_S = 5.0
 _RELEASE_TRIES = 8
 
@@ -126,6 +127,8 @@ class Drain:
         if flight.why == "ledger":
             log.warning("taking waits: the ledger is behind; is volley serve running?")
             return 1.0
+        if flight.probes:
+            return CIRCUIT_PAUSE_S
         idle = flight.why == "idle"
         self.idle_since = (self.idle_since or monotonic()) if idle else 0.0
         if len(flight.grants) >= want:

@@ -27,6 +27,7 @@ from volley.outbox.connect import connect
 from volley.outbox.outbox import Outbox
 from volley.outbox.queue import BULK, URGENT, Queue, deserialize, pool, serialize
 from volley.settings import Settings
+from worker.circuit import Circuit
 from worker.delivery import Delivery
 from worker.drain import Drain
 from worker.jobs import Jobs
@@ -116,8 +117,14 @@ class WorkerProcess:
         self._arq = arq
         self._texts = Texts(outbox, _callback(settings), endpoints=settings.endpoints)
         self._settler = Settler(outbox)
+        self._circuit = Circuit(outbox.dispatch)
         self._delivery = Delivery(
-            carrier, self._texts, self._settler, slots=settings.concurrency, max_attempts=settings.max_attempts
+            carrier,
+            self._texts,
+            self._settler,
+            self._circuit,
+            slots=settings.concurrency,
+            max_attempts=settings.max_attempts,
         )
         self._drain = Drain(
             outbox,
@@ -142,6 +149,7 @@ class WorkerProcess:
         async with asyncio.TaskGroup() as group:
             chores = [
                 group.create_task(self._settler.run()),
+                group.create_task(self._circuit.run()),
                 group.create_task(self._sweeper.run()),
                 group.create_task(self._show()),
                 group.create_task(self._feed()),

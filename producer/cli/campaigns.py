@@ -84,8 +84,11 @@ def show(campaign_id: CampaignId, as_json: Json = False) -> None:
         emit(document)
         return
     counts = {name: count for name, count in document.pop("counts").items() if count}
+    aside = document.pop("set_aside", [])
     facts((name, _plain(value)) for name, value in document.items() if value is not None)
     facts(counts.items(), title="messages")
+    if aside:
+        table(("chunk", "messages", "since"), [tuple(each.values()) for each in aside], title="set aside")
 
 
 def _plain(value: object) -> object:

@@ -9,6 +9,7 @@ from typing import Any
 from producer.sight import pace
 from volley.campaign import Campaign
 from volley.money import amount
+from volley.outbox.poison import SetAside
 from volley.outbox.rests import RestView
 from volley.outbox.views import CampaignView, ProfileView, SenderView, WorkerView
 from volley.state import LEDGER_STATUSES, STATUSES
@@ -127,8 +128,12 @@ def queue(view: ProfileView, campaigns: Iterable[CampaignView], now_us: int) -> 
 
 
 def rest(view: RestView, account: str) -> Document:
-    name = account if view.what == "account" else view.name
+    name = account if view.what in ("account", "carrier") else view.name
     return {"what": view.what, "name": name, "until": moment(view.until_us), "reason": view.reason}
+
+
+def set_aside(view: SetAside) -> Document:
+    return {"chunk": view.chunk, "messages": view.messages, "since": moment(view.since_us)}
 
 
 def worker(view: WorkerView) -> Document:

@@ -4,10 +4,10 @@ from time import time_ns
 
 from producer.sight import documents, returns
 from producer.sight.documents import Document
-from producer.sight.standstill import reasons, surprises
+from producer.sight.standstill import left_aside, reasons, surprises
 from volley.errors import TryAgainLater, UnusableInput
 from volley.ledger.stream import LedgerStream
-from volley.outbox import webhooks
+from volley.outbox import poison, webhooks
 from volley.outbox.outbox import Outbox
 from volley.settings import Settings
 
@@ -28,7 +28,9 @@ async def one_campaign(outbox: Outbox, settings: Settings, campaign_id: str) -> 
     if view is None:
         return await _past_campaign(settings, campaign_id)
     recorded = await _recorded(settings, [campaign_id])
-    return documents.campaign(view, await outbox.profile(view.campaign.profile), recorded.get(campaign_id))
+    document = documents.campaign(view, await outbox.profile(view.campaign.profile), recorded.get(campaign_id))
+    aside = await poison.set_aside(outbox.redis, outbox.keys, campaign_id)
+    return document | {"set_aside": [documents.set_aside(each) for each in aside]}
 
 
 async def _past_campaign(settings: Settings, campaign_id: str) -> Document:
@@ -73,6 +75,7 @@ async def status(outbox: Outbox, account: str, *, relaxed: bool) -> Document:
             *reasons(
                 live, len(workers), await outbox.ledger_length(), outbox.ledger_bound, rests, [*profiles.values()]
             ),
+            *left_aside(await poison.set_aside(outbox.redis, outbox.keys)),
             *surprises(workers),
             *returns.amiss(hooks, now_us),
         ],

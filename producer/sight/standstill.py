@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from volley.outbox.rests import RestView
+from volley.outbox.poison import SetAside
+from volley.outbox.rests import CARRIER, RestView
 from volley.outbox.views import CampaignView, ProfileView, WorkerView
 
 _WIDE = {"account": "the account", "mms": "MMS of the account"}
@@ -41,9 +42,27 @@ def surprises(workers: Sequence[WorkerView]) -> Iterator[str]:
         yield f"the carrier refused {count} messages with {code}, a code that this release does not know: they ended so"
 
 
+def left_aside(chunks: Sequence[SetAside]) -> Iterator[str]:
+    """Campaigns of which something was set aside."""
+    found: Counter[str] = Counter()
+    for each in chunks:
+        found[each.campaign] += each.messages
+    for name, messages in found.most_common(MOST):
+        yield (
+            f"{messages} messages of campaign {name} were set aside, as worker after worker ended with them: volley campaigns dead"
+            f" {name} lists them; once the cause is gone, volley campaigns redrive {name}"
+        )
+
+
 def _resting(rests: Sequence[RestView]) -> Iterator[str]:
     senders = [rest for rest in rests if rest.what == "sender"]
     for rest in [*(rest for rest in rests if rest.what != "sender"), *senders[:MOST]]:
+        if rest.what == CARRIER:
+            yield (
+                f"the carrier does not answer ({rest.reason}): sending stands still so that nothing more becomes unknown; one message"
+                f" tries again at {_clock(rest.until_us)}, and all goes on once one gets through"
+            )
+            continue
         who = _WIDE.get(rest.what) or f"{rest.what} {rest.name}"
         yield f"{who} rests until {_clock(rest.until_us)}: {rest.reason}"
     if len(senders) > MOST:

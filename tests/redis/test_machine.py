@@ -12,7 +12,7 @@ from tests.redis.conftest import PROFILE, Rig, chunk_of, people, receipt, sender
 from tests.redis.test_routes import british
 from volley.campaign import Campaign
 from volley.embedded import EmbeddedValkey
-from volley.outbox.flights import AT_HEAD, NO_ATTEMPT, NOT_SPENT, OTHER_SENDER, Flight, Grant
+from volley.outbox.flights import AT_HEAD, NO_ATTEMPT, NOT_SPENT, OTHER_SENDER, Flight, Grant, refs
 from volley.outbox.outbox import Outbox
 from volley.state import MOVES_ARG
 
@@ -119,7 +119,18 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def reap(self) -> None:
-        self.do(self.rig.outbox.chores.reap(50))
+        self.do(self.rig.outbox.chores.reap(50, -1_000_000))
+
+    @rule(n=pick)
+    def redrive(self, n: int) -> None:
+        """What is dead was provably never sent: it may be granted once more."""
+        if campaign := self.one(n):
+            for k in range(campaign.chunks):
+                before = self.do(self.rig.redis.get(self.rig.keys.states(campaign.id, k)))
+                packed = refs(k, self.sizes[campaign.id][k])
+                moved = self.do(self.rig.outbox.scripts.run("redrive", MOVES_ARG, campaign.id, k, 8, packed))
+                if moved > 0:
+                    self.out -= {(campaign.id, k, offset) for offset, state in enumerate(before) if state == ord("z")}
 
     @rule(n=pick, act=st.sampled_from(["pause", "resume", "cancel", "expire", "sweep a little"]))
     def control(self, n: int, act: str) -> None:

@@ -9,6 +9,8 @@ from volley.state import MOVES_ARG
 
 ALIVE_US = 4_000_000
 """A job that has shown no life for this long is armed anew."""
+FLIGHT_US = 15_200_000
+"""A flight's life with the default settings."""
 
 
 class Chores:
@@ -36,9 +38,9 @@ class Chores:
         """Claims the jobs to arm: plan:<campaign>, drain:<shard>, sweep:<campaign>."""
         return [job.decode() for job in await self._scripts.run("due", ALIVE_US, shards)]
 
-    async def reap(self, most: int) -> int:
-        """Gives up flights that are past their deadline: how many messages became unknown."""
-        return int(await self._scripts.run("reap", MOVES_ARG, most))
+    async def reap(self, most: int, life_us: int = FLIGHT_US) -> int:
+        """Gives up flights that are past their deadline: how many messages became unknown. `life_us`: how long flights have."""
+        return int(await self._scripts.run("reap", MOVES_ARG, most, life_us))
 
     async def wake(self) -> int:
         """Ends rests that are over."""

@@ -82,3 +82,15 @@ class Dispatch:
         False where it changes nothing.
         """
         return bool(await self.scripts.run("rest", bucket, until_us, reason[:200], EVICT_AFTER_US))
+
+    async def trip(self, granted_us: int, why: str) -> tuple[bool, int]:
+        """Opens the circuit: the carrier does not answer, as a message showed that was granted then.
+
+        (False where that is no news, µs at which it was last opened).
+        """
+        news, at_us = await self.scripts.run("trip", granted_us, why[:200])
+        return bool(news), int(at_us)
+
+    async def close(self, granted_us: int) -> bool:
+        """Closes the circuit: the carrier answers, as a message showed that was granted then. False where that is no news."""
+        return bool(await self.scripts.run("close", granted_us))

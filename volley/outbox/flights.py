@@ -45,13 +45,18 @@ class Grant(NamedTuple):
 
 
 class Flight(NamedTuple):
-    """What take answered. `hungry` campaigns want their next chunk planned; `why` is '', 'ledger' or 'idle'."""
+    """What take answered. `hungry` campaigns want their next chunk planned; `why` is '', 'ledger', 'circuit' or 'idle'."""
 
     token: str
     now_us: int
     grants: list[Grant]
     hungry: list[str]
     why: str
+
+    @property
+    def probes(self) -> bool:
+        """Whether it tries if the carrier is back: the circuit is open."""
+        return self.why == "circuit"
 
 
 def grants(packed: bytes, now_us: int) -> Iterator[Grant]:

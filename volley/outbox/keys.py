@@ -92,6 +92,18 @@ DIRECTORY: tuple[Key, ...] = (
         "hash: idempotency (JSON of what the carrier did), barrier (µs of doctor's last write)",
         "permanent: two fields",
     ),
+    Key(
+        "circuit",
+        "",
+        "hash: why at (last trip µs) since until (next grant µs) trips probes; absent: closed",
+        "until a probe gets through",
+    ),
+    Key(
+        "poison",
+        "",
+        "hash cid:k → recoveries, first µs, last µs, settled then; or z, since µs, messages",
+        "72 h; set aside: until redriven or its campaign is forgotten",
+    ),
 )
 
 PIN_BUCKETS = 16384

@@ -8,13 +8,14 @@ from volley.outbox.client import Redis
 from volley.outbox.keys import Keys, sender_field
 from volley.outbox.scripts import Scripts, reaching
 
+CARRIER = "carrier"
 _WHAT = {"a": "account", "m": "mms", "p": "profile", "g": "group", "s": "sender"}
 
 
 @dataclass(frozen=True, slots=True)
 class RestView:
-    """`what`: account, mms (the account's), profile, sender, or a registered campaign's group; `name` is the profile's id, the
-    number, the group.
+    """`what`: carrier (the circuit is open: it does not answer), account, mms (the account's), profile, sender, or a registered
+    campaign's group; `name` is the profile's id, the number, the group.
     """
 
     what: str
@@ -24,7 +25,7 @@ class RestView:
 
 
 async def rests(client: Redis, keys: Keys) -> list[RestView]:
-    """All rests that are not over: the account's first, then profiles, groups and senders."""
+    """All rests that are not over: an open circuit first, the account's, then profiles, groups and senders."""
     numbers = await client.hgetall(keys.of("numbers"))
     profiles = {index: name for name, index in (await client.hgetall(keys.of("profile"))).items()}
     names = {b"s": numbers, b"p": profiles}
@@ -34,7 +35,14 @@ async def rests(client: Redis, keys: Keys) -> list[RestView]:
         name = names.get(kind, {}).get(bucket[1:], bucket[1:]).decode()
         found.append(RestView(_WHAT[kind.decode()], name, int(rest["until"]), rest["reason"]))
     now_us = await moment(client, 0)
-    return sorted((rest for rest in found if rest.until_us > now_us), key=lambda rest: (_rank(rest.what), rest.name))
+    rest = sorted((rest for rest in found if rest.until_us > now_us), key=lambda rest: (_rank(rest.what), rest.name))
+    return [*await circuit(client, keys), *rest]
+
+
+async def circuit(client: Redis, keys: Keys) -> list[RestView]:
+    """The open circuit, until the next message tries whether the carrier is back; nothing where it is closed."""
+    held = await client.hgetall(keys.of("circuit"))
+    return [RestView(CARRIER, "", int(held[b"until"]), held[b"why"].decode())] if held else []
 
 
 async def moment(client: Redis, ahead_s: float) -> int:

@@ -15,7 +15,7 @@ from volley.outbox.keys import Keys
 BARRIER_MS: Final = 200
 _FLAGS = "--!flags "
 _SHARED = ("lib", "lanes")
-_STANDS_ON: Final = {"take": ("turns",)}
+_STANDS_ON: Final = {"take": ("turns",), "reap": ("poison",), "forget": ("poison",)}
 
 Argument = str | bytes | int | float
 

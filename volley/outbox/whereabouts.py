@@ -15,6 +15,7 @@ from volley.outbox.classes import NOBODY
 from volley.outbox.flights import REF
 from volley.outbox.lanes import DAY_US, Lane, Waiting
 from volley.outbox.outbox import Outbox
+from volley.outbox.rests import circuit
 from volley.outbox.scripts import reaching
 from volley.state import STATUS, State
 
@@ -85,7 +86,7 @@ async def _ends_soon(outbox: Outbox, message: Waiting) -> str:
 
 async def _standstill(outbox: Outbox) -> list[str]:
     """What holds up everything."""
-    found = []
+    found = [f"the carrier does not answer ({each.reason})" for each in await circuit(outbox.redis, outbox.keys)]
     if not await outbox.workers():
         found.append("no worker is alive: start volley worker, or volley up")
     length = await outbox.ledger_length()

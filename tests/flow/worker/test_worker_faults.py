@@ -16,6 +16,7 @@ from volley.outbox.queue import pool as arq_pool
 from volley.sandbox.arrivals import Arrival
 from volley.sandbox.config import API_KEY
 from volley.sandbox.fault_rule import FaultRule
+from worker.circuit import Circuit
 from worker.delivery import Delivery
 from worker.drain import Drain
 from worker.plan import plan
@@ -156,14 +157,14 @@ async def test_a_short_outage_does_not_silence_the_account_for_long(world: World
     await world.worker()
     campaign = await world.push(people(100))
 
-    async def resting() -> bool:
-        return await world.client.hget(world.outbox.keys.of("stops"), "a") is not None
+    async def is_open() -> bool:
+        return [rest.what for rest in await world.outbox.rests()] == ["carrier"]
 
-    await eventually(resting)
+    await eventually(is_open)
     await world.sandbox.start()
     seconds, _ = await world.client.time()
-    until_us = int(await world.client.hget(world.outbox.keys.of("tat"), "a") or 0)
-    assert until_us - seconds * 1_000_000 < 8_000_000
+    [rest] = await world.outbox.rests()
+    assert rest.until_us - seconds * 1_000_000 < 8_000_000
     assert await world.until(campaign) == {"submitted": 100}
     assert world.reached() == dict.fromkeys(people(100), 1)
 
@@ -177,7 +178,7 @@ async def test_a_slow_answer_is_settled_even_when_its_text_is_no_longer_at_hand(
     campaign = await world.push(people(60), size=1)
     texts, settler = Texts(outbox, None, chunks=1), Settler(outbox)
     async with Carrier(API_KEY, world.sandbox.url, concurrency=50, http_timeout_s=5) as carrier:
-        delivery = Delivery(carrier, texts, settler, slots=50, max_attempts=5)
+        delivery = Delivery(carrier, texts, settler, Circuit(outbox.dispatch), slots=50, max_attempts=5)
         drain = Drain(outbox, texts, delivery, concurrency=50, http_timeout_s=5)
         settling = asyncio.create_task(settler.run())
         running = asyncio.create_task(drain.run())

@@ -15,7 +15,7 @@ TABLE = {
     State.OPTED_OUT: "a",
     State.EXPIRED: "a",
     State.CANCELLED: "a",
-    State.DEAD: "a",
+    State.DEAD: "a.",
 }
 
 
@@ -33,8 +33,9 @@ def test_nothing_unknown_becomes_ready_by_itself() -> None:
     assert not may(State.UNKNOWN, State.READY)
 
 
-def test_what_is_over_is_never_sent_again() -> None:
-    over = set(State) - OPEN
+def test_what_is_over_is_never_sent_again_unless_it_was_never_sent_and_a_person_wants_it() -> None:
+    assert [new.value for new in OPEN if may(State.DEAD, new)] == ["."]
+    over = set(State) - OPEN - {State.DEAD}
     assert not [old + new for old in over for new in OPEN if may(old, new)]
 
 

@@ -6,7 +6,8 @@ do
     'campaigns', 'campaign', 'chunk', 'states', 'lanes', 'lane', 'ready', 'busy', 'shared', 'active', 'pool', 'sender',
     'senderinfo', 'numbers', 'profile', 'profileinfo', 'classes', 'routes', 'rates', 'tat', 'stops', 'fair', 'pin', 'optout',
     'flight', 'flights', 'later', 'due', 'unplanned', 'expiring', 'live', 'open', 'once', 'final', 'evict', 'sent', 'tempo', 'workers',
-    'worker', 'ledger', 'sequence', 'heard', 'said', 'inbound', 'webhooks', 'probe' }
+    'worker', 'ledger', 'sequence', 'heard', 'said', 'inbound', 'webhooks', 'probe',
+    'circuit', 'poison' }
   for i = 1, #names do K[names[i]] = KEYS[i] end
 end
 
@@ -229,10 +230,12 @@ local function tell(cid, k, off, state, idx, attempt)
   told[#told + 1] = cid .. pack(MOVE, k, off, state, idx, attempt)
 end
 
--- One entry for all that only Redis saw in this call; its id, or nil if there was nothing.
+-- One entry for all that only Redis saw since the last one; its id, or nil if there was nothing.
 local function save_told(why, now)
   if #told == 0 then return nil end
-  return call('XADD', K.ledger, '*', 'v', '1', 'k', 'moves', 'p', concat(told), 'w', why, 't', int(now))
+  local moves = concat(told)
+  told = {}
+  return call('XADD', K.ledger, '*', 'v', '1', 'k', 'moves', 'p', moves, 'w', why, 't', int(now))
 end
 
 -- flights -----------------------------------------------------------------------------------------------------------

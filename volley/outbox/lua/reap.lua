@@ -1,12 +1,14 @@
 -- reap: flights whose worker has not settled them in time. Nobody knows whether their messages went out: they become
 -- unknown, never ready; those that a receipt has told of are submitted.
--- ARGV: moves, most flights in one call
+-- A chunk that is recovered again and again is set aside (poison.lua).
+-- ARGV: moves, most flights in one call, a flight's life µs
 -- Returns: messages that were given up
 --!flags allow-oom
 learn_moves(ARGV[1])
 local now, reaped = clock(), 0
-local tokens = call('ZRANGEBYSCORE', K.flights, '-inf', int(now), 'LIMIT', 0, tonumber(ARGV[2]))
-for i = 1, #tokens do
+local tokens = call('ZRANGEBYSCORE', K.flights, '-inf', int(now), 'WITHSCORES', 'LIMIT', 0, tonumber(ARGV[2]))
+for i = 1, #tokens, 2 do
+  local taken = tokens[i + 1] - ARGV[3]
   local text = call('GET', K.flight .. tokens[i])
   local flight = text and open_flight(text)
   if text and not flight then return redis.error_reply('VERSION a flight is of a newer version') end
@@ -19,6 +21,7 @@ for i = 1, #tokens do
       if chunk and move(chunk, off, new) then
         tell(chunk.cid, k, off, new, idx, attempt)
         if new == 'a' then sent_parts(camp_of(chunk.cid), parts) end
+        recover(chunk, taken)
         reaped = reaped + 1
       end
     end
@@ -27,6 +30,8 @@ for i = 1, #tokens do
   call('ZREM', K.flights, tokens[i])
 end
 call('ZREMRANGEBYSCORE', K.heard, '-inf', int(now - 3600000000))
-save_chunks(save_told('reap', now))
+local entry = save_told('reap', now)
+count_recoveries(now)
+save_chunks(save_told('poison', now) or entry)
 save_camps()
 return reaped

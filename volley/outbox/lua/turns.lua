@@ -1,5 +1,23 @@
--- What take stands on: buckets, and the campaigns that stand in line at an owner's lane.
+-- What take stands on: the carrier's circuit, buckets, and the campaigns that stand in line at an owner's lane.
 local now = clock()
+
+-- circuit -----------------------------------------------------------------------------------------------------------
+-- Open while the carrier does not answer (trip.lua); closed where there is none. When its rest is over the fleet tries with one
+-- message at a time: the next one a second later, then two, four …, so that what becomes unknown stays little.
+local LONGEST_PROBE_US = 30000000
+local circuit_until = tonumber(call('HGET', K.circuit, 'until') or nil)
+
+-- How many of `n` messages may be granted now: all, one to try the carrier with, or none.
+local function circuit_lets(n)
+  if not circuit_until then return n end
+  return circuit_until <= now and min(n, 1) or 0
+end
+
+-- A message was granted under an open circuit.
+local function probed()
+  local gap = 1000000 * 2 ^ min(5, call('HINCRBY', K.circuit, 'probes', 1) - 1)
+  call('HSET', K.circuit, 'until', int(now + min(LONGEST_PROBE_US, gap)))
+end
 
 -- buckets -----------------------------------------------------------------------------------------------------------
 local buckets = {}
