@@ -18,9 +18,12 @@ from volley.outbox.outbox import Outbox
 from volley.outbox.pool import Member
 from volley.outbox.scripts import BARRIER_MS, BarrierFailed
 from worker.delivery import Delivery
+from worker.memory import Memory
 from worker.next import backoff_s
 from worker.pacing import Clock
+from worker.recovery import Recovery
 from worker.texts import Held, Texts
+from worker.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
@@ -28,19 +31,31 @@ BATCH = 100
 PAUSE_S = 0.02
 IDLE_PAUSE_S = 0.05
 CIRCUIT_PAUSE_S = 0.2
+HOLD_PAUSE_S = 0.1
 MARGIN_S = 5.0
-_RELEASE_TRIES = 8
+_RELEASE_EVERY_S = 0.25
 
 
 class Drain:
     """One a process. `idle_since` is when it last found nothing at all to do (0.0: it has work)."""
 
     def __init__(
-        self, outbox: Outbox, texts: Texts, delivery: Delivery, *, concurrency: int, http_timeout_s: float
+        self,
+        outbox: Outbox,
+        texts: Texts,
+        delivery: Delivery,
+        memory: Memory,
+        recovery: Recovery,
+        *,
+        concurrency: int,
+        http_timeout_s: float,
     ) -> None:
         self._outbox = outbox
         self._texts = texts
         self._delivery = delivery
+        self._memory = memory
+        self._recovery = recovery
+        self.watchdog = Watchdog()
         self._life_us = int((BARRIER_MS / 1000 + http_timeout_s + MARGIN_S) * 1_000_000)
         self._members: dict[int, Member] = {}
         self._wake = asyncio.Event()
@@ -70,6 +85,7 @@ class Drain:
         """Drains until told to stop, then waits for what is in flight."""
         async with asyncio.TaskGroup() as group:
             beside = [group.create_task(self._delivery.run(group)), group.create_task(self._delivery.watch())]
+            beside.append(group.create_task(self.watchdog.run()))
             while not self.stopping:
                 self._wake.clear()
                 pause = await self._step() if monotonic() < self.lease else IDLE_PAUSE_S
@@ -97,6 +113,8 @@ class Drain:
 
         While takes come back full, two go together: they share a write to the disk, and the next messages are here in time.
         """
+        if self.watchdog.behind:
+            return HOLD_PAUSE_S
         delivery = self._delivery
         room = delivery.room()
         if not room:
@@ -129,6 +147,8 @@ class Drain:
             return 1.0
         if flight.probes:
             return CIRCUIT_PAUSE_S
+        if flight.why == "hold":
+            return HOLD_PAUSE_S
         idle = flight.why == "idle"
         self.idle_since = (self.idle_since or monotonic()) if idle else 0.0
         if len(flight.grants) >= want:
@@ -142,6 +162,11 @@ class Drain:
         try:
             flight = await self._outbox.dispatch.take(token, want, life_us=self._life_us, low_water=self.low_water)
             clock = Clock(asked, monotonic(), flight.now_us)
+            if flight.run != self._memory.run:
+                # it may grant what it has forgotten that we sent: first it hears of that
+                await self._release(token)
+                await self._recovery.heard(flight.run)
+                return None
             held = await self._texts.fetch(flight.grants)
             await self._learn_members(flight)
         except (RedisError, BarrierFailed) as error:
@@ -151,6 +176,8 @@ class Drain:
         except VolleyError:
             await self._release(token)
             raise
+        if flight.grants:
+            self._memory.took(flight, self._life_us)
         return flight, clock, held
 
     async def _learn_members(self, flight: Flight) -> None:
@@ -158,9 +185,12 @@ class Drain:
             self._members = await self._outbox.dispatch.members()
 
     async def _release(self, token: str) -> None:
-        for turn in range(_RELEASE_TRIES):
+        """For as long as Redis is away: a take that was not answered may still have granted, or do so when it wakes up."""
+        while True:
             try:
                 return await self._outbox.dispatch.release(token)
             except RedisError:
-                await asyncio.sleep(0.1 * 2**turn / 4)
-        log.warning("a flight could not be given back; its messages become unknown when it is reaped")
+                if self.stopping:
+                    log.warning("a flight could not be given back; its messages become unknown when it is reaped")
+                    return
+                await asyncio.sleep(_RELEASE_EVERY_S)

@@ -65,15 +65,15 @@ class Jobs:
         job = f"drain:{shard}"
         self._drain.idle_since = 0.0
         await self._told(self._outbox.chores.alive(job))
-        while monotonic() < end and not self._drain.stopping:
+        while not self._drain.stopping:
             self._drain.extend(monotonic() + _BEAT_S + _TAIL_S)
             await self._beat()
+            if monotonic() > end and not self._drain.stopping and await self._told(self._queue.drain(shard)):
+                return
             idle_since = self._drain.idle_since
             idle = idle_since > 0 and monotonic() - idle_since > _IDLE_S
             if await self._told(self._outbox.chores.done(job) if idle else self._outbox.chores.alive(job)) and idle:
                 return
-        if not self._drain.stopping:
-            await self._told(self._queue.drain(shard))
 
     async def _told(self, word: Awaitable[None]) -> bool:
         """Whether Redis heard it. If not, the drain waits for Redis, and the sweeper arms what this job could not."""

@@ -31,6 +31,8 @@ from worker.circuit import Circuit
 from worker.delivery import Delivery
 from worker.drain import Drain
 from worker.jobs import Jobs
+from worker.memory import Memory
+from worker.recovery import Recovery
 from worker.settling import Settler
 from worker.sweep import Sweeper
 from worker.texts import Callback, Texts
@@ -116,7 +118,9 @@ class WorkerProcess:
         self._queue = queue
         self._arq = arq
         self._texts = Texts(outbox, _callback(settings), endpoints=settings.endpoints)
-        self._settler = Settler(outbox)
+        self._memory = Memory()
+        self._settler = Settler(outbox, self._memory)
+        self._recovery = Recovery(outbox, self._memory, self._settler)
         self._circuit = Circuit(outbox.dispatch)
         self._delivery = Delivery(
             carrier,
@@ -130,6 +134,8 @@ class WorkerProcess:
             outbox,
             self._texts,
             self._delivery,
+            self._memory,
+            self._recovery,
             concurrency=settings.concurrency,
             http_timeout_s=settings.http_timeout,
         )
@@ -150,6 +156,7 @@ class WorkerProcess:
             chores = [
                 group.create_task(self._settler.run()),
                 group.create_task(self._circuit.run()),
+                group.create_task(self._recovery.watch()),
                 group.create_task(self._sweeper.run()),
                 group.create_task(self._show()),
                 group.create_task(self._feed()),

@@ -14,6 +14,7 @@ from volley.outbox.events import AttemptRecord, pack
 from volley.outbox.flights import NO_ATTEMPT, OUTCOME, Grant
 from volley.outbox.outbox import Outbox
 from volley.outbox.pool import Member
+from worker.memory import Memory
 from worker.next import Next, Rest
 
 log = logging.getLogger(__name__)
@@ -44,11 +45,12 @@ class _Batch:
 class Settler:
     """`run` it beside the drain; `states` counts what messages came to, '-' what came too late to count."""
 
-    def __init__(self, outbox: Outbox) -> None:
+    def __init__(self, outbox: Outbox, memory: Memory) -> None:
         self._outbox = outbox
+        self._memory = memory
         self._batch = _Batch()
         self._rests: dict[str, tuple[float, str]] = {}
-        self._known_rests: dict[str, float] = {}
+        self._known_rests: dict[str, tuple[float, str]] = {}
         self._wake = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -77,10 +79,17 @@ class Settler:
     def rest(self, bucket: str, rest: Rest) -> None:
         """A bucket is to rest; a longer rest that is known already is left alone."""
         until = monotonic() + rest.seconds
-        if until > self._known_rests.get(bucket, 0.0) + 0.1:
-            self._known_rests[bucket] = until
-            self._rests[bucket] = (until, rest.reason)
+        if until > self._known_rests.get(bucket, (0.0, ""))[0] + 0.1:
+            self._known_rests[bucket] = self._rests[bucket] = (until, rest.reason)
             log.warning("%s rests for %.0f s: %s", _in_words(bucket), rest.seconds, rest.reason)
+            self._wake.set()
+
+    def rest_again(self) -> None:
+        """Tells Redis of all rests that are not over: it may have forgotten them."""
+        now = monotonic()
+        self._known_rests = {bucket: known for bucket, known in self._known_rests.items() if known[0] > now}
+        self._rests = self._known_rests | self._rests
+        if self._rests:
             self._wake.set()
 
     async def run(self) -> None:
@@ -99,11 +108,14 @@ class Settler:
     async def _flush(self) -> None:
         batch, self._batch = self._batch, _Batch()
         rests, self._rests = self._rests, {}
+        outcomes, payload = batch.outcomes(), batch.payload()
+        if outcomes:
+            self._memory.settled(outcomes, payload)
         while True:
             try:
                 await self._send_rests(rests)
-                if batch.size:
-                    mask = await self._outbox.dispatch.settle(batch.outcomes(), batch.payload())
+                if outcomes:
+                    mask = await self._outbox.dispatch.settle(outcomes, payload)
                     self.states.update(mask.decode())
                 break
             except RedisError as error:

@@ -24,8 +24,20 @@ class Outcomes(NamedTuple):
     packed: bytes
 
 
+class Claim(NamedTuple):
+    """A flight as its worker remembers it: which of its messages are its own is in the mask of `packed`.
+
+    `age_us`: how long ago it was taken; `left_us`: how much longer its worker wants it to live.
+    """
+
+    token: str
+    packed: bytes
+    age_us: int
+    left_us: int
+
+
 class Dispatch:
-    """Plan, take, settle, release, rest: each one script."""
+    """Plan, take, settle, release, reassert, rest: each one script."""
 
     def __init__(self, scripts: Scripts, *, ledger_bound: int, pin_days: int) -> None:
         self.scripts = scripts
@@ -45,7 +57,7 @@ class Dispatch:
 
     async def take(self, token: str, want: int, *, life_us: int, low_water: int) -> Flight:
         """Grants up to `want` messages under `token`, on the disk before this returns."""
-        now, packed, _, hungry, why = await self.scripts.durable(
+        now, packed, _, hungry, why, run = await self.scripts.durable(
             "take",
             token,
             want,
@@ -60,7 +72,7 @@ class Dispatch:
         )
         now_us = int(now)
         found = list(grants(packed, now_us)) if packed else []
-        return Flight(token, now_us, found, [name.decode() for name in hungry], why.decode())
+        return Flight(token, now_us, found, [name.decode() for name in hungry], why.decode(), run.decode(), packed)
 
     async def settle(self, outcomes: Sequence[Outcomes], payload: bytes = b"") -> bytes:
         """Ends messages of flights: one byte an outcome, the state that holds now, `-` where it came too late to count.
@@ -75,6 +87,12 @@ class Dispatch:
     async def release(self, token: str) -> None:
         """Gives back a flight of which nothing was posted."""
         await self.scripts.run("settle", MOVES_ARG, self.pin_days, b"", token, "*")
+
+    async def reassert(self, claims: Sequence[Claim] = ()) -> tuple[str, list[int]]:
+        """Tells a server that may have forgotten it what is in flight: (its run id, open messages of each flight now)."""
+        words = [word for claim in claims for word in claim]
+        run, still_open = await self.scripts.run("reassert", MOVES_ARG, self.pin_days, *words)
+        return run.decode(), still_open
 
     async def rest(self, bucket: str, until_us: int, reason: str) -> bool:
         """Grants nothing from a bucket (a, m, p<profile index>, g<group>, s<sender index>) until a moment.

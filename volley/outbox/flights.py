@@ -1,6 +1,6 @@
 """Flights, refs and outcomes as they are packed between the worker and Lua. One layout each, told in lua/lib.lua."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from struct import Struct
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ RECORD = Struct(">IBIHBBBBQI")
 """sender index, campaign ordinal, then as REF, µs from take to its moment."""
 OUTCOME = Struct(">HcBIBi")
 """position, new state, flags, delay µs, parts, cost in micro-units (-1: not known)."""
+_CLOSED = ord("-")
 
 OTHER_SENDER = 1
 """The person's pin to this sender goes."""
@@ -45,13 +46,18 @@ class Grant(NamedTuple):
 
 
 class Flight(NamedTuple):
-    """What take answered. `hungry` campaigns want their next chunk planned; `why` is '', 'ledger', 'circuit' or 'idle'."""
+    """What take answered. `hungry` campaigns want their next chunk planned; `why` is '', 'ledger', 'hold', 'circuit' or 'idle'.
+
+    `run` is the run id of the server that granted it, `packed` the flight as it is stored there.
+    """
 
     token: str
     now_us: int
     grants: list[Grant]
     hungry: list[str]
     why: str
+    run: str = ""
+    packed: bytes = b""
 
     @property
     def probes(self) -> bool:
@@ -76,6 +82,15 @@ def grants(packed: bytes, now_us: int) -> Iterator[Grant]:
         yield make(
             (position, ids[ordinal], sender, chunk, offset, parts, attempt, spent, generation, to, now_us + delay)
         )
+
+
+def masked(packed: bytes, closed: Iterable[int]) -> bytes:
+    """A packed flight in which these positions are closed."""
+    at = 4 + 16 * packed[1]
+    mask = bytearray(packed[at : at + int.from_bytes(packed[at - 2 : at], "big")])
+    for position in closed:
+        mask[position] = _CLOSED
+    return packed[:at] + mask + packed[at + len(mask) :]
 
 
 def refs(index: int, chunk: Chunk) -> bytes:

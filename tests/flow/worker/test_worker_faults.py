@@ -19,7 +19,9 @@ from volley.sandbox.fault_rule import FaultRule
 from worker.circuit import Circuit
 from worker.delivery import Delivery
 from worker.drain import Drain
+from worker.memory import Memory
 from worker.plan import plan
+from worker.recovery import Recovery
 from worker.settling import Settler
 from worker.sweep import Sweeper
 from worker.texts import Texts
@@ -176,10 +178,13 @@ async def test_a_slow_answer_is_settled_even_when_its_text_is_no_longer_at_hand(
     outbox = Outbox(world.client, "default")
     await outbox.redis.hset(outbox.keys.of("rates"), mapping={"a": 100_000_000})
     campaign = await world.push(people(60), size=1)
-    texts, settler = Texts(outbox, None, chunks=1), Settler(outbox)
+    memory = Memory()
+    texts, settler = Texts(outbox, None, chunks=1), Settler(outbox, memory)
     async with Carrier(API_KEY, world.sandbox.url, concurrency=50, http_timeout_s=5) as carrier:
         delivery = Delivery(carrier, texts, settler, Circuit(outbox.dispatch), slots=50, max_attempts=5)
-        drain = Drain(outbox, texts, delivery, concurrency=50, http_timeout_s=5)
+        drain = Drain(
+            outbox, texts, delivery, memory, Recovery(outbox, memory, settler), concurrency=50, http_timeout_s=5
+        )
         settling = asyncio.create_task(settler.run())
         running = asyncio.create_task(drain.run())
         for _ in range(3):

@@ -7,7 +7,7 @@ do
     'senderinfo', 'numbers', 'profile', 'profileinfo', 'classes', 'routes', 'rates', 'tat', 'stops', 'fair', 'pin', 'optout',
     'flight', 'flights', 'later', 'due', 'unplanned', 'expiring', 'live', 'open', 'once', 'final', 'evict', 'sent', 'tempo', 'workers',
     'worker', 'ledger', 'sequence', 'heard', 'said', 'inbound', 'webhooks', 'probe',
-    'circuit', 'poison' }
+    'circuit', 'poison', 'server' }
   for i = 1, #names do K[names[i]] = KEYS[i] end
 end
 
@@ -45,6 +45,26 @@ local function index_of(profile)
     call('HSET', K.sequence, 'p:' .. profile, p)
   end
   return p
+end
+
+-- the server --------------------------------------------------------------------------------------------------------
+local HOLD_US = 3000000
+
+local function run_id()
+  local text = call('INFO', 'server')
+  local _, at = text:find('run_id:', 1, true)
+  return sub(text, at + 1, at + 40)
+end
+
+-- Whether nothing may be taken or given up for the moment, and this server's run id. A server that has restarted, or another
+-- one in its place, may have forgotten the last takes and outcomes: workers get HOLD_US to tell it (reassert) what they did.
+-- seal writes the run id first: a server that knows none and has campaigns was filled by something else.
+local function held(now)
+  local run, known = run_id(), call('HMGET', K.server, 'run', 'until')
+  if known[1] == run then return now < tonumber(known[2] or 0), run end
+  local hold = known[1] or call('EXISTS', K.live) == 1
+  call('HSET', K.server, 'run', run, 'until', int(hold and now + HOLD_US or 0))
+  return hold, run
 end
 
 -- campaigns ---------------------------------------------------------------------------------------------------------

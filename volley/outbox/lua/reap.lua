@@ -6,6 +6,7 @@
 --!flags allow-oom
 learn_moves(ARGV[1])
 local now, reaped = clock(), 0
+if held(now) then return 0 end -- their workers may be about to settle them
 local tokens = call('ZRANGEBYSCORE', K.flights, '-inf', int(now), 'WITHSCORES', 'LIMIT', 0, tonumber(ARGV[2]))
 for i = 1, #tokens, 2 do
   local taken = tokens[i + 1] - ARGV[3]

@@ -18,6 +18,7 @@ if key ~= '' then
   call('SET', K.once .. key, cid .. ' ' .. hash, 'EX', ARGV[5])
 end
 call('ZREM', K.open, cid)
+call('HSETNX', K.server, 'run', run_id()) -- a history without it holds no campaign; see held
 call('HSET', K.campaign .. cid, 'meta', ARGV[2], 'st', 'r', 'w', ARGV[8], 'p', ARGV[9], 'pr', ARGV[10], 'x', ARGV[11],
      'ch', ARGV[7], 'next', 0, 'ln', 0, 'vf', 0, 'sd', ARGV[12], 'n.', ARGV[6])
 if ARGV[13] ~= '' then call('HSET', K.campaign .. cid, 'fb', ARGV[13]) end

@@ -1,8 +1,9 @@
 -- take: grants up to `want` messages to one worker under one fence. The cost is what it grants.
 -- ARGV: token, want, horizon µs, urgent's horizon µs, credit µs, flight's life µs, moves, ledger bound, low water (messages),
 --       pin days
--- Returns: {now µs, flight or '', granted, campaigns that want planning, why: '' | 'ledger' | 'circuit' (open: none, or one
---           message to try the carrier with) | 'idle' (no work at all)}
+-- Returns: {now µs, flight or '', granted, campaigns that want planning, why: '' | 'ledger' | 'hold' (another server: workers
+--           re-assert first) | 'circuit' (open: none, or one message to try the carrier with) | 'idle' (no work at all),
+--           the server's run id}
 --
 -- Rates are GCRA over account, profile, sender and registered campaign. A message's moment is when all its buckets are
 -- free; each bucket is charged from no earlier than `credit` before that moment, so a late take or a bucket that waited
@@ -16,9 +17,11 @@ learn_moves(ARGV[7])
 assert(MOVES['.s'])
 
 local today = floor(now / DAY_US)
-if call('XLEN', K.ledger) > bound then return { int(now), '', 0, {}, 'ledger' } end
+local hold, run = held(now)
+if hold then return { int(now), '', 0, {}, 'hold', run } end
+if call('XLEN', K.ledger) > bound then return { int(now), '', 0, {}, 'ledger', run } end
 want = circuit_lets(want)
-if want == 0 then return { int(now), '', 0, {}, 'circuit' } end
+if want == 0 then return { int(now), '', 0, {}, 'circuit', run } end
 
 -- what rested and is due goes back into its lane
 local due = call('ZRANGEBYSCORE', K.later, '-inf', int(now), 'LIMIT', 0, 200)
@@ -345,6 +348,6 @@ end
 local idle = granted == 0 and working == 0 and #hungry == 0 and not resting()
 if circuit_until and granted > 0 then
   probed()
-  return { int(now), flight, granted, hungry, 'circuit' }
+  return { int(now), flight, granted, hungry, 'circuit', run }
 end
-return { int(now), flight, granted, hungry, idle and 'idle' or '' }
+return { int(now), flight, granted, hungry, idle and 'idle' or '', run }
