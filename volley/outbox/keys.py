@@ -104,7 +104,12 @@ DIRECTORY: tuple[Key, ...] = (
         "hash cid:k → recoveries, first µs, last µs, settled then; or z, since µs, messages",
         "72 h; set aside: until redriven or its campaign is forgotten",
     ),
-    Key("server", "", "hash: run (the run id that wrote last), until (µs: no takes before)", "permanent: two fields"),
+    Key(
+        "server",
+        "",
+        "hash: run (id that wrote last), until (no takes before), swept, spare (no reaping before), µs",
+        "permanent: four fields",
+    ),
 )
 
 PIN_BUCKETS = 16384

@@ -6,7 +6,22 @@
 --!flags allow-oom
 learn_moves(ARGV[1])
 local now, reaped = clock(), 0
-if held(now) then return 0 end -- their workers may be about to settle them
+local AWAY_US = 5000000
+
+-- Whether their workers may have been unable to speak, and are about to: this is another server, or it stood still, as nobody
+-- has swept for so long.
+local function excused()
+  if held(now) then return true end
+  local known = call('HMGET', K.server, 'swept', 'spare')
+  call('HSET', K.server, 'swept', int(now))
+  if known[1] and now - known[1] > AWAY_US then
+    call('HSET', K.server, 'spare', int(now + HOLD_US))
+    return true
+  end
+  return now < tonumber(known[2] or 0)
+end
+if excused() then return 0 end
+
 local tokens = call('ZRANGEBYSCORE', K.flights, '-inf', int(now), 'WITHSCORES', 'LIMIT', 0, tonumber(ARGV[2]))
 for i = 1, #tokens, 2 do
   local taken = tokens[i + 1] - ARGV[3]
