@@ -17,6 +17,7 @@ from volley.outbox.outbox import Outbox
 from volley.sandbox.arrivals import Arrival
 from volley.sandbox.config import API_KEY
 from volley.sandbox.fault_rule import FaultRule
+from worker.circuit import Circuit
 from worker.delivery import Delivery
 from worker.drain import Drain
 from worker.memory import Memory
@@ -116,7 +117,7 @@ async def test_a_worker_that_is_behind_takes_nothing_until_it_has_been_on_time_f
     memory = Memory()
     texts, settler = Texts(outbox, None), Settler(outbox, memory)
     async with Carrier(API_KEY, world.sandbox.url, concurrency=50, http_timeout_s=5) as carrier:
-        delivery = Delivery(carrier, texts, settler, slots=50, max_attempts=5)
+        delivery = Delivery(carrier, texts, settler, Circuit(outbox.dispatch), slots=50, max_attempts=5)
         recovery = Recovery(outbox, memory, settler)
         drain = Drain(outbox, texts, delivery, memory, recovery, concurrency=50, http_timeout_s=5)
         tasks = [asyncio.create_task(settler.run()), asyncio.create_task(drain.run())]
