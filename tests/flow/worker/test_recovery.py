@@ -55,6 +55,11 @@ async def test_a_redis_that_is_killed_and_restarted_costs_no_message(own: World)
     await own.begin(rate=60)
     await own.fail(SLOW)
     workers = [await own.worker(), await own.worker()]
+
+    async def both_are_there() -> bool:
+        return len(await own.outbox.workers()) == 2
+
+    await eventually(both_are_there)
     campaign = await own.push(people(600))
     await own.until(campaign, left=480)
     os.kill(server_pid(own), signal.SIGKILL)
