@@ -175,11 +175,9 @@ class Sentinels(_Set):
         await becomes(self._known, "the Sentinels know everybody")
 
     async def _in_step(self) -> bool:
-        for node in self.servers:
-            if node.process is not None and await node.role() == "slave":
-                if (await node.client.execute_command("ROLE"))[3] != b"connected":
-                    return False
-        return True
+        running = [node for node in self.servers if node.process is not None]
+        roles = [await node.client.execute_command("ROLE") for node in running]
+        return all(role[0] == b"master" or role[3] == b"connected" for role in roles)
 
     async def _known(self) -> bool:
         for sentinel in self.sentinels:
