@@ -26,7 +26,7 @@ class Process:
         self.name = name
         self.log = folder / f"{name}.log"
         self._command = command
-        self._env = {**env, "PYTHONPATH": str(ROOT)}
+        self._env = {"PYTHONPATH": str(ROOT), **env}
         self._folder = folder
         self.process: asyncio.subprocess.Process | None = None
 

@@ -56,12 +56,20 @@ class Stage:
     """Open it with `stage(...)`. `proxies` are by the names in WAYS."""
 
     def __init__(
-        self, folder: Path, *, senders: int, rate: float, account_rate: float, between: Sequence[str], **config: Any
+        self,
+        folder: Path,
+        *,
+        senders: int,
+        rate: float,
+        account_rate: float,
+        between: Sequence[str],
+        valkey: Callable[[Path], EmbeddedValkey],
+        **config: Any,
     ) -> None:
         self.folder = folder
         self.rate = rate
         self.account_rate = account_rate
-        self.valkey = EmbeddedValkey(folder / "valkey")
+        self.valkey = valkey(folder / "valkey")
         self.serve_port = free_port()
         self.config = replace(
             SandboxConfig(
@@ -112,7 +120,9 @@ class Stage:
     def _write_env(self, more: Mapping[str, str]) -> None:
         (self.folder / "home").mkdir()
         (self.folder / "home" / "volley.toml").write_text(f"[rates]\naccount = {self.account_rate}\n", "utf-8")
-        plain = {key: value for key, value in os.environ.items() if not key.startswith(("VOLLEY_", "TELNYX_"))}
+        plain = {
+            key: value for key, value in os.environ.items() if not key.startswith(("VOLLEY_", "TELNYX_", "PYTHONPATH"))
+        }
         hook = self.proxies["carrier-serve"].port if "carrier-serve" in self.proxies else self.serve_port
         self.env = plain | {
             "VOLLEY_HOME": str(self.folder / "home"),
@@ -322,11 +332,17 @@ async def stage(
     account_rate: float = 100,
     between: Sequence[str] = (),
     env: Mapping[str, str] | None = None,
+    valkey: Callable[[Path], EmbeddedValkey] = EmbeddedValkey,
     **config: Any,
 ) -> AsyncIterator[Stage]:
-    """Valkey and carrier run, the carrier's numbers are the pool. `rate`: each sender's parts/s; `config`: the sandbox's."""
+    """Valkey and carrier run, the carrier's numbers are the pool. `rate`: each sender's parts/s; `config`: the sandbox's.
+
+    `valkey` makes the server, for one that is unlike the product's own.
+    """
     folder = Path(tempfile.mkdtemp(prefix="volley-chaos-"))
-    made = Stage(folder, senders=senders, rate=rate, account_rate=account_rate, between=between, **config)
+    made = Stage(
+        folder, senders=senders, rate=rate, account_rate=account_rate, between=between, valkey=valkey, **config
+    )
     try:
         async with contextlib.AsyncExitStack() as stack:
             await made.open(stack, env or {})
