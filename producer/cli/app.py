@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from producer.cli import (
+    audit,
     campaigns,
     config,
     doctor,
@@ -44,6 +45,7 @@ def build(run_worker: RunWorker) -> typer.Typer:
         send,
         campaigns,
         status,
+        audit,
         records,
         reconcile,
         parts,

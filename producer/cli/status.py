@@ -30,7 +30,7 @@ def show(document: dict[str, Any]) -> None:
     """The document for people."""
     if "durability" in document:
         say(f"durability is {document['durability']['mode']}: {document['durability']['risk']}")
-    for line in document["notes"]:
+    for line in [*(each["says"] for each in document["conservation"]["broken"]), *document["notes"]]:
         say(line)
     columns = ("profile", "depth", "oldest", "rate", "allowed", "ETA", "senders")
     queues = [

@@ -7,7 +7,7 @@ from producer.sight.documents import Document
 from producer.sight.standstill import left_aside, reasons, surprises
 from volley.errors import TryAgainLater, UnusableInput
 from volley.ledger.stream import LedgerStream
-from volley.outbox import poison, webhooks
+from volley.outbox import findings, poison, webhooks
 from volley.outbox.outbox import Outbox
 from volley.settings import Settings
 
@@ -80,6 +80,7 @@ async def status(outbox: Outbox, account: str, *, relaxed: bool) -> Document:
             *returns.amiss(hooks, now_us),
         ],
         "webhooks": returns.document(hooks),
+        "conservation": (await findings.told(outbox)).as_json(),
         "unknown": sum(view.counts["unknown"] for view in views),
         "ledger_lag_seconds": round(await LedgerStream(outbox.redis, outbox.keys.ledger, "status").lag_seconds(), 3),
     }

@@ -1,4 +1,4 @@
-"""The aiohttp application of `volley serve`: webhooks in, health out."""
+"""The aiohttp application of `volley serve`: webhooks in, health and metrics out."""
 
 import asyncio
 import logging
@@ -31,12 +31,13 @@ class Malformed(logging.Filter):
         return not malformed
 
 
-def application(webhooks: Webhooks, ping: Ping, facts: Facts) -> web.Application:
-    """`ping` raises when Redis does not answer; `facts` are counters to show beside."""
+def application(webhooks: Webhooks, ping: Ping, facts: Facts, metrics: Handler) -> web.Application:
+    """`ping` raises when Redis does not answer; `facts` are counters to show beside; `metrics` answers Prometheus."""
     app = web.Application()
     app.router.add_post("/webhooks/telnyx/{account}", webhooks.receive)
     app.router.add_post("/webhooks/telnyx/{account}/failover", webhooks.receive_failover)
     app.router.add_get("/healthz", _health(ping, facts))
+    app.router.add_get("/metrics", metrics)
     return app
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict
@@ -9,11 +10,13 @@ from typing import Any
 
 from aiohttp import web
 
+from producer.audit.watch import Watch
 from producer.bill.closing import keep_closing
 from producer.records import ledger
 from producer.signals import run_until, stop_event
 from producer.web.app import Malformed, application
 from producer.web.intake import Intake
+from producer.web.metrics import Metrics, Sources
 from producer.web.tally import Tally
 from producer.web.webhooks import Webhooks
 from volley.carrier.reference import secrets_of
@@ -48,13 +51,21 @@ async def serve(settings: Settings) -> None:
         intake = Intake(outbox, tally)
         tasks = [asyncio.create_task(work.run()) for work in (tally, intake.texts, intake.receipts)]
         stack.push_async_callback(_flush, tasks)
-        closing = asyncio.create_task(keep_closing(outbox, engine, settings.unconfirmed_hours))
-        stack.push_async_callback(_flush, [closing])
+        watch = Watch(outbox, engine, socket.gethostname(), retention_days=settings.retention_days)
+        chores = (keep_closing(outbox, engine, settings.unconfirmed_hours), watch.run())
+        stack.push_async_callback(_flush, [asyncio.create_task(chore) for chore in chores])
 
         def facts() -> dict[str, Any]:
-            return {"webhooks": dict(tally.counts), "unused": dict(tally.types), "recorder": asdict(recorder.counts)}
+            broken = [breach.words for breach in watch.broken]
+            return {
+                "webhooks": dict(tally.counts),
+                "unused": dict(tally.types),
+                "recorder": asdict(recorder.counts),
+                "conservation": {"checked": watch.checked, "broken": broken},
+            }
 
-        app = application(_webhooks(settings, intake, tally), outbox.redis.ping, facts)
+        metrics = Metrics(Sources(watch, recorder, tally))
+        app = application(_webhooks(settings, intake, tally), outbox.redis.ping, facts, metrics.answer)
         await _listen(settings, app, tally, stack)
         await run_until(stop, asyncio.create_task(_first_to_end(recording, *tasks)))
         log.info("stopping: %s", facts())

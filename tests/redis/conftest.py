@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-from collections import Counter
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -10,17 +9,17 @@ import redis.asyncio
 
 from volley.campaign import Campaign, new_campaign_id
 from volley.outbox.chunks import Chunk, encode
+from volley.outbox.conservation import judged
 from volley.outbox.dispatch import Outcomes
 from volley.outbox.events import MOVE, ReceiptRecord
-from volley.outbox.flights import OUTCOME, REF, Flight, grants, refs
+from volley.outbox.flights import OUTCOME, Flight, refs
 from volley.outbox.outbox import Outbox
+from volley.outbox.snapshot import snapshot
 from volley.profile import ProfileFacts
 from volley.sender import Sender
-from volley.state import OPEN, STATUS
 
 PROFILE = "40017b3d-0000-4000-8000-000000000001"
 OTHER_PROFILE = "40017b3d-0000-4000-8000-000000000002"
-Place = tuple[str, int, int]
 
 
 def chunk_of(numbers: list[int], parts: int = 1) -> Chunk:
@@ -149,45 +148,20 @@ class Rig:
 
         `forgetful`: the server was rolled back, so lanes may hold places of messages that are not ready; take drops them.
         """
-        lanes, resting, flying = await self._lanes(), await self._resting(), await self._flying()
-        assert not [place for place, n in (lanes + resting).items() if n > 1], "a message waits twice"
-        assert not [place for place, n in flying.items() if n > 1], "a message flies twice"
         for campaign in campaigns:
-            await self._check_one(campaign, lanes, resting, flying, forgetful=forgetful)
+            seen = await snapshot(self.outbox, campaign.id)
+            assert seen is not None
+            assert seen.places is not None
+            found = judged(seen)
+            assert not found, "; ".join(breach.words for breach in found)
+            stale = [spot for spot in seen.places.lanes if seen.state(spot) not in ("", ".")]
+            assert forgetful or not stale, f"{stale} are in a lane and not ready"
         await self._check_lines()
 
-    async def _check_one(
-        self,
-        campaign: Campaign,
-        lanes: Counter[Place],
-        resting: Counter[Place],
-        flying: Counter[Place],
-        *,
-        forgetful: bool,
-    ) -> None:
-        fields = await self.redis.hgetall(self.keys.campaign(campaign.id))
-        counts = {state: int(fields.get(b"n" + state.encode(), 0)) for state in STATUS}
-        assert sum(counts.values()) == campaign.accepted
-        assert min(counts.values()) >= 0
-        unserved = sum(
-            [await self.redis.llen(key) for name, key in (await self.ids("lane")).items() if is_nobody(campaign, name)]
-        )  # type: ignore[attr-defined]
-        assert int(fields[b"ln"]) == sum(n for place, n in lanes.items() if place[0] == campaign.id) - unserved
-        seen: Counter[str] = Counter()
-        over = fields[b"st"] in (b"c", b"e")
-        for k in range(campaign.chunks):
-            states = (await self.redis.get(self.keys.states(campaign.id, k)) or b"").decode()
-            seen.update(states)
-            for offset, state in enumerate(states):
-                place = (campaign.id, k, offset)
-                assert (state == "s") == (flying[place] == 1), f"{place} is {state!r}"
-                waits = lanes[place] + resting[place]
-                if state == ".":
-                    assert waits + (k >= int(fields[b"next"])) == 1 or over, f"{place} is ready and nowhere"
-                else:
-                    assert forgetful or lanes[place] == 0, f"{place} is {state!r} and in a lane"
-        retired = seen.total() != campaign.accepted
-        assert all(counts[s] == seen[s] for s in (OPEN if retired else STATUS))
+    async def flying(self, *campaigns: Campaign) -> set[tuple[str, int, int]]:
+        """What is in a flight and not settled."""
+        seen = [await snapshot(self.outbox, campaign.id) for campaign in campaigns]
+        return {(each.campaign.id, *spot) for each in seen if each and each.places for spot in each.places.flying}
 
     async def _check_lines(self) -> None:
         """A lane that holds something is looked at: its owner is known to take, or to the sweeper."""
@@ -214,30 +188,6 @@ class Rig:
         if state[0] == "x":
             return named  # nobody else may send it: wake or sync brings it back
         return active and await self.redis.zscore(self.keys.of("busy", which, profile), owner[1:]) is not None
-
-    async def _lanes(self) -> Counter[Place]:
-        found: Counter[Place] = Counter()
-        for name, key in (await self.ids("lane")).items():
-            found.update((name.split(":")[0], *REF.unpack(ref)[:2]) for ref in await self.redis.lrange(key, 0, -1))  # type: ignore[attr-defined]
-        return found
-
-    async def _resting(self) -> Counter[Place]:
-        members = await self.redis.zrange(self.keys.of("later"), 0, -1)
-        return Counter((m[:16].decode(), *REF.unpack(m[16:])[:2]) for m in members)
-
-    async def _flying(self) -> Counter[Place]:
-        found: Counter[Place] = Counter()
-        for key in (await self.ids("flight")).values():
-            packed = await self.redis.get(key) or b""
-            at = 4 + 16 * packed[1]
-            held = [g for g in grants(packed, 0) if packed[at + g.position] == ord("s")]
-            found.update((g.campaign, g.chunk, g.offset) for g in held)
-        return found
-
-
-def is_nobody(campaign: Campaign, lane: str) -> bool:
-    """Whether it is the campaign's lane of those whom no sender may serve."""
-    return lane.startswith(f"{campaign.id}:") and ".nobody~" in lane
 
 
 def glob(prefix: str) -> str:

@@ -113,9 +113,9 @@ class Life(RuleBasedStateMachine):
     def release(self, n: int) -> None:
         if self.flights:
             flight = self.flights.pop(n % len(self.flights))
-            before = self.do(self.rig._flying())
+            before = self.do(self.rig.flying(*self.campaigns))
             self.do(self.rig.outbox.dispatch.release(flight.token))
-            self.out -= set(before - self.do(self.rig._flying()))
+            self.out -= set(before - self.do(self.rig.flying(*self.campaigns)))
 
     @rule()
     def reap(self) -> None:

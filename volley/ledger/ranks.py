@@ -4,7 +4,7 @@ A row's rank is the greatest that any report gave it. Legal moves only climb, wi
 expresses too: `submitted` stands above every end that was reached without the carrier, as Accepted always merges.
 """
 
-from volley.state import STATUS
+from volley.state import STATUS, State
 
 RANKS: dict[str, int] = {
     "ready": 0,
@@ -59,3 +59,14 @@ def sql_status() -> str:
     """The expression behind the column `messages.status`."""
     cases = " ".join(f"WHEN {rank} THEN '{status}'" for rank, status in STATUS_OF.items())
     return f"CASE rank {cases} END"
+
+
+def agrees(state: str, rank: int) -> bool:
+    """Whether a message may be in this hot state when the ledger, which knows of all moves up to then, says `rank`.
+
+    What the carrier says counts in the ledger alone while a message is being sent, and where it came without our reference.
+    What is ready must not be known to the carrier: it would be sent again.
+    """
+    if rank >= SUBMITTED:
+        return state in (State.SUBMITTED.value, State.SENDING.value, State.UNKNOWN.value)
+    return rank == (RANKS["ready"] if state == State.SENDING.value else RANK_OF_STATE[state])

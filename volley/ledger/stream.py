@@ -54,7 +54,7 @@ class LedgerStream:
         waiting = await self._redis.xpending_range(self._key, GROUP, "-", "+", len(known) + 1)
         others = (entry["message_id"].decode() for entry in waiting)
         blocker = next((entry_id for entry_id in others if entry_id not in known), None)
-        return min((committed[-1], *([_before(blocker)] if blocker else [])), key=_order)
+        return min((committed[-1], *([_before(blocker)] if blocker else [])), key=order)
 
     async def acknowledge(self, ids: Sequence[str]) -> None:
         pipeline = self._redis.pipeline(transaction=True)
@@ -68,7 +68,7 @@ class LedgerStream:
         if not oldest:
             return 0.0
         seconds, micros = await self._redis.time()
-        return max(0.0, int(seconds) + int(micros) / 1e6 - _order(oldest[0][0].decode())[0] / 1e3)
+        return max(0.0, int(seconds) + int(micros) / 1e6 - order(oldest[0][0].decode())[0] / 1e3)
 
 
 def _entries(answer: Entries) -> list[Entry]:
@@ -76,11 +76,12 @@ def _entries(answer: Entries) -> list[Entry]:
     return [Entry(entry_id.decode(), fields or {}) for entry_id, fields in answer]
 
 
-def _order(entry_id: str) -> tuple[int, int]:
+def order(entry_id: str) -> tuple[int, int]:
+    """An entry's id as two numbers, by which entries are in order."""
     milliseconds, sequence = entry_id.split("-")
     return int(milliseconds), int(sequence)
 
 
 def _before(entry_id: str) -> str:
-    milliseconds, sequence = _order(entry_id)
+    milliseconds, sequence = order(entry_id)
     return f"{milliseconds}-{sequence - 1}" if sequence else f"{milliseconds - 1}-{2**32}"

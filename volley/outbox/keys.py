@@ -110,6 +110,7 @@ DIRECTORY: tuple[Key, ...] = (
         "hash: run (id that wrote last), until (no takes before), swept, spare (no reaping before), µs",
         "permanent: four fields",
     ),
+    Key("conservation", "", "hash: who audits → JSON of what its last round found", "10 minutes after the last round"),
 )
 
 PIN_BUCKETS = 16384

@@ -14,7 +14,9 @@ import pytest
 import redis.asyncio
 
 from tests.flow.cli.conftest import PATIENCE_S, World, wait_until
+from tests.redis.conftest import Rig, chunk_of
 from volley.embedded import EmbeddedValkey, free_port
+from volley.outbox.outbox import Outbox
 from volley.sandbox.signing import Signer
 
 SIGNER = Signer(1)
@@ -34,6 +36,11 @@ class Serve:
     def health(self) -> dict[str, Any]:
         with urllib.request.urlopen(self.url + "/healthz", timeout=10) as answer:
             found: dict[str, Any] = json.loads(answer.read())
+            return found
+
+    def text(self, path: str) -> str:
+        with urllib.request.urlopen(self.url + path, timeout=10) as answer:
+            found: str = answer.read().decode()
             return found
 
     def get(self, path: str) -> int:
@@ -179,3 +186,53 @@ def test_no_redis_is_75(world: World) -> None:
     done = world.run("serve", VOLLEY_REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
     assert done.returncode == 75
     assert done.stderr.count("\n") == 1
+
+
+def test_what_the_audit_finds_is_an_alarm_everywhere(world: World, valkey: EmbeddedValkey) -> None:
+    """A campaign whose sum is wrong: in the log, in /healthz, in /metrics, in status; and volley audit ends with 1."""
+    asyncio.run(_flush(valkey))
+    campaign = asyncio.run(_broken_campaign(valkey))
+    serve = Serve(world, valkey)
+    wait_until(lambda: serve.health()["conservation"]["broken"])
+    assert campaign in serve.health()["conservation"]["broken"][0]
+    metrics = dict(line.rsplit(" ", 1) for line in serve.text("/metrics").splitlines() if not line.startswith("#"))
+    assert float(metrics["volley_conservation_breaches"]) > 0
+    assert float(metrics["volley_conservation_campaigns"]) == 1
+    assert float(metrics["volley_unknown_messages"]) == 0
+    assert float(metrics["volley_ledger_lag_seconds"]) >= 0
+    assert campaign not in "".join(metrics)
+    here = {"VOLLEY_REDIS_URL": valkey.url}
+    wait_until(lambda: _told(world, here)["broken"])
+    told = _told(world, here)
+    assert (told["checked"], told["broken"][0]["campaign_id"]) == (1, campaign)
+    assert campaign in world.run("status", **here).stdout
+    audit = world.run("audit", campaign, "--json", **here)
+    assert audit.returncode == 1
+    assert {each["kind"] for each in json.loads(audit.stdout)["broken"]} == {"counters", "states"}
+    assert world.run("audit", "0123456789abcdef", **here).returncode == 2
+    asyncio.run(_mend(valkey, campaign))
+    mended = world.run("audit", **here)
+    assert mended.returncode == 0, mended.stdout
+    assert serve.stop() == 0
+    alarms = [line for line in world.log("serve").splitlines() if "ERROR" in line]
+    assert 1 <= len(alarms) <= 2
+    assert all(campaign in line and PHONE not in line for line in alarms)
+
+
+def _told(world: World, here: dict[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(world.run("status", "--json", **here).stdout)["conservation"]
+    return found
+
+
+async def _broken_campaign(valkey: EmbeddedValkey) -> str:
+    async with redis.asyncio.Redis.from_url(valkey.url) as client:
+        rig = Rig(Outbox(client, "default"))
+        await rig.pool()
+        campaign = await rig.push(chunk_of([int(PHONE[1:])]), plan=False, created_us=await rig.now_us())
+        await client.hincrby(rig.keys.campaign(campaign.id), "na", 1)
+        return campaign.id
+
+
+async def _mend(valkey: EmbeddedValkey, campaign: str) -> None:
+    async with redis.asyncio.Redis.from_url(valkey.url) as client:
+        await client.hincrby(Outbox(client, "default").keys.campaign(campaign), "na", -1)
