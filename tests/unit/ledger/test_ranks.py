@@ -9,6 +9,7 @@ from volley.ledger.ranks import (
     STATUS_OF,
     SUBMITTED,
     WITHDRAWN,
+    agrees,
     rank_of_mark,
     rank_of_receipt,
     sql_status,
@@ -16,9 +17,9 @@ from volley.ledger.ranks import (
 from volley.state import LEDGER_STATUSES, MOVES, STATUSES
 
 
-@pytest.mark.parametrize("move", sorted(MOVES - {"s."}))
+@pytest.mark.parametrize("move", sorted(MOVES - {"s.", "z."}))
 def test_every_legal_move_climbs(move):
-    # s. apart: `sending` is never recorded, so the ledger sees ready stay ready
+    # s. apart: `sending` is never recorded, so the ledger sees ready stay ready; z. is a person's, and the rank stays
     assert rank_of_mark(move[1]) > rank_of_mark(move[0])
 
 
@@ -69,3 +70,21 @@ def test_a_byte_that_is_no_state_is_an_error():
 
 def test_the_status_column_spells_every_rank():
     assert all(f"WHEN {rank} THEN '{status}'" in sql_status() for rank, status in STATUS_OF.items())
+
+
+def test_hot_state_and_rank_agree_where_neither_knows_more_than_the_other_may():
+    assert all(agrees(state, rank) for state, rank in RANK_OF_STATE.items() if state != "s")
+    assert agrees("s", 0)
+    assert not agrees("s", RANKS["sending"]), "sending is never recorded"
+    for state, rank in (("a", 0), ("a", 20), ("x", 0), ("c", 30), ("?", 0), ("z", 0), ("s", 20)):
+        assert not agrees(state, rank)
+
+
+def test_what_the_carrier_has_is_never_ready_nor_ended_otherwise():
+    taken = [rank for rank in STATUS_OF if rank >= SUBMITTED]
+    assert {state for state in RANK_OF_STATE if all(agrees(state, rank) for rank in taken)} == set("as?")
+    assert not any(agrees(state, rank) for state in ".xocez" for rank in taken)
+
+
+def test_a_dead_message_that_is_tried_again_keeps_its_rank_until_it_has_come_further():
+    assert {state for state in RANK_OF_STATE if agrees(state, RANKS["dead"])} == set(".s?oecz")
