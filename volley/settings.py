@@ -110,6 +110,7 @@ class Settings(BaseModel):
     pin_days: int = Field(default=8, ge=1, le=365)
     retention_days: int = Field(default=30, ge=1)
     ledger_bound: int = Field(default=200_000, ge=100)
+    memory_high_water: float = Field(default=0.85, ge=0.5, le=0.99)
     parts_rule: Literal["packed", "ceil"] = "packed"
     gsm_set: Literal["3gpp", "telnyx"] = "3gpp"
     prices: Path | None = None

@@ -56,7 +56,7 @@ class Drain:
         self._memory = memory
         self._recovery = recovery
         self.watchdog = Watchdog()
-        self._life_us = int((BARRIER_MS / 1000 + http_timeout_s + MARGIN_S) * 1_000_000)
+        self.life_us = int((BARRIER_MS / 1000 + http_timeout_s + MARGIN_S) * 1_000_000)
         self._members: dict[int, Member] = {}
         self._wake = asyncio.Event()
         self._full = False
@@ -160,7 +160,7 @@ class Drain:
         token = secrets.token_urlsafe(12)
         asked = monotonic()
         try:
-            flight = await self._outbox.dispatch.take(token, want, life_us=self._life_us, low_water=self.low_water)
+            flight = await self._outbox.dispatch.take(token, want, life_us=self.life_us, low_water=self.low_water)
             clock = Clock(asked, monotonic(), flight.now_us)
             if flight.run != self._memory.run:
                 # it may grant what it has forgotten that we sent: first it hears of that
@@ -177,7 +177,7 @@ class Drain:
             await self._release(token)
             raise
         if flight.grants:
-            self._memory.took(flight, self._life_us)
+            self._memory.took(flight, self.life_us)
         return flight, clock, held
 
     async def _learn_members(self, flight: Flight) -> None:

@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 
 from volley.outbox.outbox import Outbox
 from volley.outbox.queue import Queue
+from worker.alone import Alone
 from worker.drain import Drain
 from worker.plan import plan as plan_chunks
 from worker.sweep import Sweeper
@@ -28,7 +29,10 @@ _DECLINED_S = 0.5
 class Jobs:
     """The parts of one worker that its jobs use. `held` are the drains it runs now."""
 
-    def __init__(self, outbox: Outbox, texts: Texts, drain: Drain, queue: Queue, sweeper: Sweeper) -> None:
+    def __init__(
+        self, outbox: Outbox, texts: Texts, drain: Drain, queue: Queue, sweeper: Sweeper, alone: Alone
+    ) -> None:
+        self._alone = alone
         self._outbox = outbox
         self._texts = texts
         self._drain = drain
@@ -49,9 +53,23 @@ class Jobs:
         if self.held or self._drain.stopping:
             await self._decline(shard)
             return
+        if not await self._hold(shard):
+            self._alone.put(f"drain:{shard}")
+
+    async def here(self, job: str) -> None:
+        """A job that arq does not carry: a drain goes on until arq does."""
+        kind, _, name = job.partition(":")
+        if kind == "plan":
+            await self._told(self._plan(name))
+        elif not self.held:
+            while not await self._hold(int(name)):
+                pass
+
+    async def _hold(self, shard: int) -> bool:
+        """A slice; False where there is more to do and arq has not taken the next."""
         self.held.add(shard)
         try:
-            await self._slice(shard)
+            return await self._slice(shard)
         finally:
             self.held.discard(shard)
 
@@ -60,7 +78,7 @@ class Jobs:
         if shard < await self._sweeper.shards():
             await self._told(self._queue.drain(shard, defer_s=_DECLINED_S))
 
-    async def _slice(self, shard: int) -> None:
+    async def _slice(self, shard: int) -> bool:
         end = monotonic() + SLICE_S
         job = f"drain:{shard}"
         self._drain.idle_since = 0.0
@@ -68,12 +86,13 @@ class Jobs:
         while not self._drain.stopping:
             self._drain.extend(monotonic() + _BEAT_S + _TAIL_S)
             await self._beat()
-            if monotonic() > end and not self._drain.stopping and await self._told(self._queue.drain(shard)):
-                return
+            if monotonic() > end and not self._drain.stopping:
+                return await self._told(self._queue.drain(shard))
             idle_since = self._drain.idle_since
             idle = idle_since > 0 and monotonic() - idle_since > _IDLE_S
             if await self._told(self._outbox.chores.done(job) if idle else self._outbox.chores.alive(job)) and idle:
-                return
+                break
+        return True
 
     async def _told(self, word: Awaitable[None]) -> bool:
         """Whether Redis heard it. If not, the drain waits for Redis, and the sweeper arms what this job could not."""

@@ -27,6 +27,7 @@ from volley.outbox.connect import connect
 from volley.outbox.outbox import Outbox
 from volley.outbox.queue import BULK, URGENT, Queue, deserialize, pool, serialize
 from volley.settings import Settings
+from worker.alone import Alone
 from worker.circuit import Circuit
 from worker.delivery import Delivery
 from worker.drain import Drain
@@ -139,8 +140,16 @@ class WorkerProcess:
             concurrency=settings.concurrency,
             http_timeout_s=settings.http_timeout,
         )
-        self._sweeper = Sweeper(outbox, queue, shards=settings.drains, retention_days=settings.retention_days)
-        self._jobs = Jobs(outbox, self._texts, self._drain, queue, self._sweeper)
+        self._alone = Alone()
+        self._sweeper = Sweeper(
+            outbox,
+            queue,
+            self._alone,
+            shards=settings.drains,
+            retention_days=settings.retention_days,
+            life_us=self._drain.life_us,
+        )
+        self._jobs = Jobs(outbox, self._texts, self._drain, queue, self._sweeper, self._alone)
         self._arq_workers: dict[str, ArqWorker] = {}
         self._held: list[str] = []
         self._started_us = time.time_ns() // 1000
@@ -160,6 +169,7 @@ class WorkerProcess:
                 group.create_task(self._sweeper.run()),
                 group.create_task(self._show()),
                 group.create_task(self._feed()),
+                group.create_task(self._alone.run(self._jobs.here)),
                 *(group.create_task(self._serve(name)) for name in (URGENT, BULK)),
             ]
             await self._drain.run()
@@ -241,5 +251,5 @@ class WorkerProcess:
             for name in [self._drain.hungry.pop() for _ in range(len(self._drain.hungry))]:
                 try:
                     await self._queue.plan(name, self._texts.priority(name))
-                except RedisError as error:
-                    log.warning("planning waits for Redis: %s", type(error).__name__)
+                except RedisError:
+                    self._alone.put(f"plan:{name}")

@@ -7,8 +7,10 @@ import random
 from redis.exceptions import RedisError
 
 from volley.errors import VolleyError
+from volley.outbox.chores import FLIGHT_US
 from volley.outbox.outbox import Outbox
 from volley.outbox.queue import Queue
+from worker.alone import Alone
 
 log = logging.getLogger(__name__)
 
@@ -20,11 +22,25 @@ _CAMPAIGNS = 20
 
 
 class Sweeper:
-    """`shards`: how many drains there should be; 0 means one for each live worker. `reaped` counts messages given up."""
+    """`shards`: how many drains there should be; 0 means one for each live worker. `life_us`: how long flights have.
 
-    def __init__(self, outbox: Outbox, queue: Queue, *, shards: int, retention_days: int) -> None:
+    `reaped` counts messages given up.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        queue: Queue,
+        alone: Alone,
+        *,
+        shards: int,
+        retention_days: int,
+        life_us: int = FLIGHT_US,
+    ) -> None:
         self._outbox = outbox
         self._queue = queue
+        self._alone = alone
+        self._life_us = life_us
         self._shards = shards
         self._retention_us = retention_days * 86_400_000_000
         self._pin_bucket = random.randrange(1 << 20)
@@ -42,7 +58,7 @@ class Sweeper:
     async def round(self) -> None:
         """Every step once. Redis errors pass through."""
         chores = self._outbox.chores
-        reaped = await chores.reap(_FLIGHTS)
+        reaped = await chores.reap(_FLIGHTS, self._life_us)
         if reaped:
             self.reaped += reaped
             log.warning("%d messages are unknown: their worker did not come back in time", reaped)
@@ -62,13 +78,22 @@ class Sweeper:
         """Enqueues what should run and does not."""
         for job in await self._outbox.chores.due(await self.shards()):
             kind, _, name = job.partition(":")
+            if kind == "sweep":
+                await self._outbox.sweep(name, "c")
+            elif not await self._enqueued(kind, name):
+                self._alone.put(job)
+
+    async def _enqueued(self, kind: str, name: str) -> bool:
+        """Whether arq has a new job now. One that waits there and shows no life is none: arq may have no memory to begin it."""
+        try:
             if kind == "plan":
                 view = await self._outbox.campaign(name)
-                await self._queue.plan(name, view.campaign.priority[0] if view else "b")
-            elif kind == "drain":
-                await self._queue.drain(int(name))
-            elif kind == "sweep":
-                await self._outbox.sweep(name, "c")
+                return await self._queue.plan(name, view.campaign.priority[0] if view else "b")
+            await self._queue.drain(int(name))
+            return True
+        except RedisError as error:
+            log.warning("arq takes no job: %s", type(error).__name__)
+            return False
 
     async def _evict(self) -> None:
         for owner in await self._outbox.chores.evicted():

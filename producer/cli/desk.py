@@ -35,7 +35,12 @@ async def seated(settings: Settings, work: Callable[[Desk], Awaitable[T]]) -> T:
     relaxed = settings.durability == "relaxed"
     redis = await connect(settings.current.redis_url, relaxed=relaxed)
     outbox = Outbox(
-        redis, settings.account, relaxed=relaxed, ledger_bound=settings.ledger_bound, pin_days=settings.pin_days
+        redis,
+        settings.account,
+        relaxed=relaxed,
+        ledger_bound=settings.ledger_bound,
+        pin_days=settings.pin_days,
+        memory_high_water=settings.memory_high_water,
     )
     try:
         return await work(Desk(settings, outbox))

@@ -76,7 +76,12 @@ async def _outbox(settings: Settings, stack: AsyncExitStack) -> Outbox:
     redis = await connect(settings.current.redis_url, relaxed=relaxed)
     stack.push_async_callback(redis.aclose)
     return Outbox(
-        redis, settings.account, relaxed=relaxed, ledger_bound=settings.ledger_bound, pin_days=settings.pin_days
+        redis,
+        settings.account,
+        relaxed=relaxed,
+        ledger_bound=settings.ledger_bound,
+        pin_days=settings.pin_days,
+        memory_high_water=settings.memory_high_water,
     )
 
 

@@ -1,5 +1,7 @@
 """admit, seal, abandon, opt-outs: a push becomes a campaign at once and whole, or leaves nothing."""
 
+from collections.abc import AsyncIterator, Awaitable, Callable
+
 import pytest
 
 from tests.redis.conftest import PROFILE, Rig, chunk_of, people
@@ -139,3 +141,45 @@ async def test_opt_outs_belong_to_one_profile_and_are_counted_once(rig: Rig) -> 
     assert await rig.outbox.opted_out("other", people(9)) == set()
     with pytest.raises(UnusableInput):
         await rig.outbox.add_optouts("nobody", people(1))
+
+
+@pytest.fixture
+async def memory(rig: Rig) -> AsyncIterator[Callable[[float], Awaitable[None]]]:
+    """Bounds the memory so that this share of it is in use."""
+
+    async def fill(share: float) -> None:
+        used = int((await rig.redis.info("memory"))["used_memory"])
+        await rig.redis.execute_command("CONFIG", "SET", "maxmemory", int(used / share))
+
+    yield fill
+    await rig.redis.execute_command("CONFIG", "SET", "maxmemory", 0)
+
+
+async def test_above_the_high_water_nothing_is_accepted_and_nothing_half_accepted(
+    rig: Rig, memory: Callable[[float], Awaitable[None]]
+) -> None:
+    await rig.pool()
+    sealed = await rig.push(chunk_of(people(3)), idempotency_key="k", content_hash="h")
+    admitted, again = (
+        await rig.open(chunk_of(people(3))),
+        await rig.open(chunk_of(people(3)), idempotency_key="k", content_hash="h"),
+    )
+    await memory(0.91)
+    with pytest.raises(TryAgainLater, match=r"9\d % full"):
+        await rig.open(chunk_of(people(3)))
+    with pytest.raises(TryAgainLater, match=r"9\d % full"):
+        await rig.outbox.seal(admitted, key_ttl_s=60)
+    assert [view.campaign.id for view in await rig.outbox.campaigns()] == [sealed.id]
+    assert (await rig.outbox.seal(again, key_ttl_s=60)).existing, "what is there already is told all the same"
+    await rig.outbox.abandon(admitted.id)
+    assert await rig.states(admitted) == ""
+    assert len((await rig.take()).grants) == 3
+
+
+async def test_below_the_high_water_all_is_accepted(rig: Rig, memory: Callable[[float], Awaitable[None]]) -> None:
+    await rig.pool()
+    await memory(0.6)
+    await rig.push(chunk_of(people(3)))
+    rig.outbox.high_water = 50
+    with pytest.raises(TryAgainLater, match="% full"):
+        await rig.open(chunk_of(people(3)))

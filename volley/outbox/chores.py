@@ -28,7 +28,7 @@ class Chores:
 
     async def alive(self, job: str) -> None:
         """The job has shown life; it is armed anew if it does not again within ALIVE_US."""
-        await self._redis.zadd(self._keys.of("due"), {job: await self._now_us() + ALIVE_US})
+        await self._scripts.run("alive", ALIVE_US, job)
 
     async def done(self, job: str) -> None:
         """The job is over and need not be armed."""
@@ -79,16 +79,12 @@ class Chores:
 
     async def show(self, worker: str, facts: dict[str, Any]) -> None:
         """A worker is there: it shows itself for 15 s."""
-        now_us = await self._now_us()
-        key = self._keys.of("worker", worker)
-        await self._redis.hset(key, mapping={**facts, "seen_us": now_us})
-        await self._redis.expire(key, 15)
-        await self._redis.zadd(self._keys.of("workers"), {worker: now_us})
-        await self._redis.zremrangebyscore(self._keys.of("workers"), "-inf", now_us - 3_600_000_000)
+        pairs = [value for pair in facts.items() for value in pair]
+        await self._scripts.run("show", worker, 15, *pairs)
 
     async def leave(self, worker: str, jobs: Sequence[str]) -> None:
         """A worker goes; whoever sweeps next arms its jobs elsewhere."""
         await self._redis.delete(self._keys.of("worker", worker))
         await self._redis.zrem(self._keys.of("workers"), worker)
         if jobs:
-            await self._redis.zadd(self._keys.of("due"), {job: await self._now_us() for job in jobs})
+            await self._scripts.run("alive", 0, *jobs)

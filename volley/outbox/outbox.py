@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from volley.campaign import Campaign
-from volley.errors import RefusedByPolicy, TryAgainLater, UnusableInput
+from volley.errors import RefusedByPolicy, UnusableInput
 from volley.outbox import optouts, pushes, rests, roster, router, throughput, views
 from volley.outbox.chores import Chores
 from volley.outbox.client import Redis
@@ -45,6 +45,7 @@ class Outbox:
         relaxed: bool = False,
         ledger_bound: int = 200_000,
         pin_days: int = 8,
+        memory_high_water: float = 0.85,
     ) -> None:
         self.redis = client
         self.keys = Keys(account)
@@ -52,6 +53,7 @@ class Outbox:
         self.chores = Chores(self.scripts, pin_days=pin_days)
         self.dispatch = Dispatch(self.scripts, ledger_bound=ledger_bound, pin_days=pin_days)
         self.ledger_bound = ledger_bound
+        self.high_water = round(100 * memory_high_water)
 
     # intake
 
@@ -64,15 +66,9 @@ class Outbox:
     async def admit(self, campaign_id: str, index: int, blob: bytes, count: int) -> None:
         """Stores a chunk of a push that is not sealed yet."""
         with reaching():
-            answer = await self.scripts.run("admit", campaign_id, index, blob, count, self.ledger_bound)
-        if answer == 0:
-            raise TryAgainLater(
-                "the ledger is behind: see that volley serve runs and its database is there, then push again"
-            )
-        if answer < 0:
-            raise TryAgainLater(
-                "this push is over: it was given up after an hour without a chunk, or sealed; push again"
-            )
+            bounds = self.ledger_bound, self.high_water
+            answer = await self.scripts.run("admit", campaign_id, index, blob, count, *bounds)
+        pushes.check(*answer)
 
     async def seal(self, campaign: Campaign, *, key_ttl_s: int, refused: Sequence[str] = ()) -> Sealed:
         """Makes the push a campaign, at once and whole, and waits until that is on the disk.
@@ -89,9 +85,8 @@ class Outbox:
 
     async def _seal(self, campaign: Campaign, key_ttl_s: int, refused: Sequence[str]) -> Sealed:
         arguments = await pushes.sealing(self.redis, self.keys, campaign, key_ttl_s, refused)
-        answer, name = await self.scripts.durable("seal", *arguments)
-        if answer == b"gone":
-            raise TryAgainLater("this push was given up before it was sealed; push again")
+        answer, name = await self.scripts.durable("seal", *arguments, self.high_water)
+        pushes.check(answer, name)
         if answer != b"sealed":
             await self.abandon(campaign.id)
         if answer == b"conflict":
@@ -264,7 +259,7 @@ class Outbox:
         A profile or campaign that is not named has no limit of its own. None for the last two: as they were.
         """
         with reaching():
-            await roster.set_rates(self.redis, self.keys, account, profiles, mms, campaigns)
+            await roster.set_rates(self.scripts, account, profiles, mms, campaigns)
 
     async def rest(
         self, for_s: float, why: str, *, profile: Id = None, number: Id = None, group: bool = False, mms: bool = False

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import orjson
 
 from volley.campaign import Campaign
-from volley.errors import UnusableInput
+from volley.errors import TryAgainLater, UnusableInput
 from volley.outbox.client import Redis
 from volley.outbox.keys import Keys, sender_field
 from volley.prefixes import by_prefix
@@ -13,6 +13,21 @@ from volley.prefixes import by_prefix
 
 def unknown_profile(profile: str) -> UnusableInput:
     return UnusableInput(f"profile {profile} is not known: run volley numbers sync --profile {profile}")
+
+
+def check(answer: bytes, percent: bytes | int = 0) -> None:
+    """Raises TryAgainLater where admit or seal took nothing."""
+    if answer == b"behind":
+        raise TryAgainLater(
+            "the ledger is behind: see that volley serve runs and its database is there, then push again"
+        )
+    if answer == b"full":
+        raise TryAgainLater(
+            f"Redis memory is {int(percent)} % full, and nothing of this push was kept: give it more (maxmemory), or push again"
+            " when more of what it holds has been sent; sending goes on"
+        )
+    if answer == b"gone":
+        raise TryAgainLater("this push is over: it was given up after an hour without a chunk, or sealed; push again")
 
 
 async def sealing(

@@ -56,17 +56,17 @@ class Queue:
         with reaching():
             await self.plan(campaign_id, priority[0])
 
-    async def plan(self, campaign_id: str, which: str) -> None:
-        """Redis errors pass through."""
+    async def plan(self, campaign_id: str, which: str) -> bool:
+        """False where one of this campaign waits already. Redis errors pass through."""
         await self._chores.alive(f"plan:{campaign_id}")
         # the same id while one is waiting: planning twice is harmless, queueing it a hundred times is not
         name = f"volley:plan:{campaign_id}"
-        if await self._enqueue_plan(campaign_id, which, name) or not await self._arq.exists(
-            in_progress_key_prefix + name
-        ):
-            return
+        if await self._enqueue_plan(campaign_id, which, name):
+            return True
+        if not await self._arq.exists(in_progress_key_prefix + name):
+            return False
         # in progress, or its worker was killed or lost Redis: then arq holds the id for longer than its time limit
-        await self._enqueue_plan(campaign_id, which, f"{name}:{int(time.time() // _SAME_PLAN_S)}")
+        return await self._enqueue_plan(campaign_id, which, f"{name}:{int(time.time() // _SAME_PLAN_S)}")
 
     async def _enqueue_plan(self, campaign_id: str, which: str, name: str) -> bool:
         queue = queue_name(which)

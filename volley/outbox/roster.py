@@ -7,8 +7,7 @@ from decimal import Decimal
 import orjson
 
 from volley.outbox.classes import deal
-from volley.outbox.client import Redis
-from volley.outbox.keys import Keys
+from volley.outbox.scripts import Scripts
 from volley.profile import ProfileFacts
 from volley.sender import Sender, SenderType
 
@@ -35,8 +34,7 @@ def _shared(sender: Sender) -> str:
 
 
 async def set_rates(
-    client: Redis,
-    keys: Keys,
+    scripts: Scripts,
     account: Decimal,
     profiles: Mapping[str, Decimal],
     mms: Decimal | None,
@@ -46,12 +44,12 @@ async def set_rates(
     rates = {"a": account}
     if mms is not None:
         rates["m"] = mms
+    client, keys = scripts.client, scripts.keys
     indices = {name.decode(): int(index) for name, index in (await client.hgetall(keys.of("profile"))).items()}
     rates |= {f"p{index}": profiles[name] for name, index in indices.items() if name in profiles}
     rates |= {f"g{name}": rate for name, rate in (campaigns or {}).items()}
     over = "p" if campaigns is None else "pg"
     held = [bucket.decode() for bucket in await client.hgetall(keys.of("rates"))]
     gone = [bucket for bucket in held if bucket[0] in over and not bucket.startswith("g@") and bucket not in rates]
-    if gone:
-        await client.hdel(keys.of("rates"), *gone)
-    await client.hset(keys.of("rates"), mapping={bucket: int(rate * 1000) for bucket, rate in rates.items()})
+    wanted = dict.fromkeys(gone, "") | {bucket: str(int(rate * 1000)) for bucket, rate in rates.items()}
+    await scripts.run("rates", *(word for pair in wanted.items() for word in pair))

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from importlib import resources
 from typing import Any, Final
 
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError
 
 from volley.errors import TryAgainLater
 from volley.outbox.client import Redis
@@ -15,7 +15,13 @@ from volley.outbox.keys import Keys
 BARRIER_MS: Final = 200
 _FLAGS = "--!flags "
 _SHARED = ("lib", "lanes")
-_STANDS_ON: Final = {"take": ("turns",), "reap": ("poison",), "forget": ("poison",)}
+_STANDS_ON: Final = {
+    "take": ("turns",),
+    "reap": ("poison",),
+    "forget": ("poison",),
+    "admit": ("room",),
+    "seal": ("room",),
+}
 
 Argument = str | bytes | int | float
 
@@ -102,6 +108,10 @@ def reaching() -> Iterator[None]:
     """Redis errors inside leave as what the caller can do about them."""
     try:
         yield
+    except OutOfMemoryError as error:
+        raise TryAgainLater(
+            "Redis has no memory left, and takes nothing more: give it more (maxmemory), or wait until what it holds has been sent"
+        ) from error
     except RedisError as error:
         reason = str(error).split("\n")[0][:120] or type(error).__name__
         raise TryAgainLater(f"Redis is away or refuses: {reason}; try again later") from error

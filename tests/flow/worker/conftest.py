@@ -91,7 +91,7 @@ class World:
     async def fail(self, *rules: FaultRule) -> None:
         await self.ask("PUT", "/_sandbox/faults", dump_rules(list(rules)))
 
-    async def worker(self, **more: str) -> asyncio.subprocess.Process:
+    async def worker(self, main: str = MAIN, **more: str) -> asyncio.subprocess.Process:
         home = self.folder / "home"
         home.mkdir(exist_ok=True)
         (home / "volley.toml").write_text("[rates]\naccount = 100000\n")
@@ -104,7 +104,7 @@ class World:
             **more,
         }
         root = Path(__file__).parents[3]
-        self.workers.append(await asyncio.create_subprocess_exec(sys.executable, "-c", MAIN, env=env, cwd=root))
+        self.workers.append(await asyncio.create_subprocess_exec(sys.executable, "-c", main, env=env, cwd=root))
         return self.workers[-1]
 
     async def push(self, numbers: list[int], size: int = 100, **fields: object) -> Campaign:

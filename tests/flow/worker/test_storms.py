@@ -117,7 +117,9 @@ async def test_a_spent_limit_parks_its_profile_until_midnight_utc_and_others_go_
     seconds, _ = await world.client.time()
     ahead_s = rest.until_us / 1e6 - seconds
     assert rest.name == PROFILE_ID
-    assert until.hour == 0 and until.minute in (1, 2) or ahead_s < 120, "a minute after midnight, or soon when that is now"
+    assert (until.hour == 0 and until.minute in (1, 2)) or ahead_s < 120, (
+        "a minute after midnight, or soon when that is now"
+    )
     await eventually(lambda: lands(world, parked))
     met = len(world.arrivals("refused"))
     await asyncio.sleep(2)

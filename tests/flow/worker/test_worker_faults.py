@@ -16,6 +16,7 @@ from volley.outbox.queue import pool as arq_pool
 from volley.sandbox.arrivals import Arrival
 from volley.sandbox.config import API_KEY
 from volley.sandbox.fault_rule import FaultRule
+from worker.alone import Alone
 from worker.circuit import Circuit
 from worker.delivery import Delivery
 from worker.drain import Drain
@@ -218,7 +219,9 @@ async def test_many_sweepers_arm_each_job_once(world: World) -> None:
     arq = arq_pool(world.valkey.url)
     try:
         queue = Queue(arq, world.outbox, "default")
-        await asyncio.gather(*(Sweeper(world.outbox, queue, shards=1, retention_days=90).arm() for _ in range(10)))
+        await asyncio.gather(
+            *(Sweeper(world.outbox, queue, Alone(), shards=1, retention_days=90).arm() for _ in range(10))
+        )
     finally:
         await arq.aclose()
     assert await world.client.zcard("volley:arq:bulk") == 1

@@ -1,6 +1,7 @@
 -- abandon: drops what a push that is not sealed has stored. A sealed campaign is left alone.
 -- ARGV: campaign
 -- Returns: chunks dropped
+--!flags allow-oom
 local cid, k = ARGV[1], 0
 if call('EXISTS', K.campaign .. cid) == 1 then
   call('ZREM', K.open, cid)

@@ -1,6 +1,7 @@
 -- control: pause or resume. A paused campaign is granted nothing from this moment on; its lanes stay as they are.
 -- ARGV: campaign, p (pause) | r (resume)
 -- Returns: {state now or '' for an unknown campaign, messages in flight}
+--!flags allow-oom
 local cid, new = ARGV[1], ARGV[2]
 local c = camp_of(cid)
 if not c then return { '', 0 } end

@@ -1,6 +1,7 @@
 -- due: claims jobs that should have shown life by now, so that one sweeper arms each; and drains, where there is work.
 -- ARGV: how long a claim lasts µs, drains (shards) there should be while there is work
 -- Returns: the jobs to arm: plan:<campaign>, drain:<shard>, sweep:<campaign>
+--!flags allow-oom
 local now, life, shards = clock(), tonumber(ARGV[1]), tonumber(ARGV[2])
 local working = call('EXISTS', K.active .. 'u', K.active .. 'b') > 0
 if not working then

@@ -3,6 +3,7 @@
 -- nobody else may send them.
 -- ARGV: lane owner, most refs, pin days
 -- Returns: refs moved; fewer than `most`: this owner is done
+--!flags allow-oom
 local owner, most, pin_days = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local s = sub(owner, 1, 1) == 's' and sender_of(sub(owner, 2))
 local profile, class = owner:match('^c(%d+)%.(.*)$')

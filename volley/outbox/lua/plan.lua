@@ -1,6 +1,7 @@
 -- plan: puts the messages of a campaign's next chunk into lanes. Only the next one, so a plan that ran twice plans once.
 -- ARGV: campaign, chunk, refs (18 bytes each, one a message, in order of offset), pin days
 -- Returns: {1 planned | 0 not the next chunk or not to be sent any more, next chunk, chunks, refs in lanes}
+--!flags allow-oom
 local cid, k, refs, pin_days = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local c = camp_of(cid)
 if not c then return { 0, 0, 0, 0 } end

@@ -2,7 +2,8 @@
 -- ARGV: campaign, campaign JSON, idempotency key ('' for none), content hash, key's life s, messages, chunks, weight,
 --       profile index, priority u|b, expiry µs (0: never), explicit sender's index ('' for the pool),
 --       its fallback ('' or 'index prefix=1 prefix=0 …': 1 where the fallback sends), '1' for MMS or ''
--- Returns: {'sealed', campaign} | {'existing', campaign} | {'conflict', campaign} | {'gone', ''}
+--       and last the high water of the memory (percent)
+-- Returns: {'sealed', campaign} | {'existing', campaign} | {'conflict', campaign} | {'gone', ''} | {'full', percent}
 local cid, key, hash = ARGV[1], ARGV[3], ARGV[4]
 if call('EXISTS', K.campaign .. cid) == 1 then return { 'existing', cid } end -- the answer to the first seal was lost
 if not call('ZSCORE', K.open, cid) then return { 'gone', '' } end
@@ -15,6 +16,10 @@ if key ~= '' then
   if held then
     return { sub(held, 18) == hash and 'existing' or 'conflict', sub(held, 1, 16) }
   end
+end
+local full = too_full(tonumber(ARGV[#ARGV]))
+if full then return { 'full', int(full) } end
+if key ~= '' then
   call('SET', K.once .. key, cid .. ' ' .. hash, 'EX', ARGV[5])
 end
 call('ZREM', K.open, cid)

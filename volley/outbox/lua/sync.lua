@@ -3,6 +3,7 @@
 -- ARGV: profile id, classes ('class weight class weight …'), routes ('' for none), facts JSON ('': as they were), then for
 --       each sender: number, rate milli, class, state (a|x and flags), group, info JSON
 -- Returns: {profile index, senders, joined, left}
+--!flags allow-oom
 local profile, now = ARGV[1], clock()
 local p = call('HGET', K.profile, profile)
 if not p then

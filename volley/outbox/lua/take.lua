@@ -4,6 +4,7 @@
 -- Returns: {now µs, flight or '', granted, campaigns that want planning, why: '' | 'ledger' | 'hold' (another server: workers
 --           re-assert first) | 'circuit' (open: none, or one message to try the carrier with) | 'idle' (no work at all),
 --           the server's run id}
+--!flags allow-oom
 --
 -- Rates are GCRA over account, profile, sender and registered campaign. A message's moment is when all its buckets are
 -- free; each bucket is charged from no earlier than `credit` before that moment, so a late take or a bucket that waited

@@ -1,6 +1,7 @@
 -- wake: rests that are over. Senders that had left the pool join it again.
 -- ARGV: none
 -- Returns: rests ended
+--!flags allow-oom
 local now, ended = clock(), 0
 local all = call('HGETALL', K.stops)
 for i = 1, #all, 2 do

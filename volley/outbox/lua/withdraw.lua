@@ -2,6 +2,7 @@
 -- that are in the profile then.
 -- ARGV: number, profile id; for each of them
 -- Returns: how many of them were in a pool
+--!flags allow-oom
 local were = 0
 for i = 1, #ARGV, 2 do
   local field = field_of(ARGV[i], ARGV[i + 1])
