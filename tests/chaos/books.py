@@ -1,6 +1,7 @@
 """Reads the three books as they stand on disk and in Redis, past the product's own readers where that is possible."""
 
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -14,12 +15,15 @@ from volley.sandbox.arrivals import read
 
 
 async def books(
-    redis: redis.asyncio.Redis, account: str, log: Path, ledger: Path | None, *, campaigns: set[str] | None = None
+    redis: redis.asyncio.Redis, account: str, log: Path, ledger: Path | None, pushed: Mapping[str, int]
 ) -> Books:
-    """All that is known now. `campaigns` None: all of them."""
+    """All that is known now. `pushed`: what producers were told was accepted, by campaign; one that is gone counts nothing."""
     outbox = Outbox(redis, account)
-    views = [view for view in await outbox.campaigns() if campaigns is None or view.campaign.id in campaigns]
+    views = await outbox.campaigns()
     tallies = {view.campaign.id: Tally(view.campaign.accepted, view.counts) for view in views}
+    tallies |= {
+        name: Tally(accepted, tallies[name].counts if name in tallies else {}) for name, accepted in pushed.items()
+    }
     states: dict[MessageId, str] = {}
     whole = set()
     for view in views:
@@ -28,9 +32,7 @@ async def books(
             states.update(piece)
         if all(found):
             whole.add(view.campaign.id)
-    arrivals = [
-        each for each in read(log) if each.key and (campaigns is None or each.key.split("-", 1)[0] in campaigns)
-    ]
+    arrivals = [each for each in read(log) if each.key]
     return Books(arrivals, tallies, states, None if ledger is None else rows(ledger, set(tallies)), frozenset(whole))
 
 

@@ -88,7 +88,8 @@ class Stage:
         self.rates: dict[str, float] = {}
         self.workers: list[Process] = []
         self.serving: Process | None = None
-        self.campaigns: list[str] = []
+        self.pushed: dict[str, int] = {}
+        """Messages of each campaign that was acknowledged to its producer."""
         self._people = FIRST_PERSON
         self._count = 0
 
@@ -248,7 +249,7 @@ class Stage:
         finally:
             await queue.close()
         assert result.campaign_id is not None, result
-        self.campaigns.append(result.campaign_id)
+        self.pushed[result.campaign_id] = result.accepted
         return result
 
     async def counts(self) -> dict[str, int]:
@@ -304,7 +305,7 @@ class Stage:
 
     async def books(self) -> oracle.Books:
         ledger = self.folder / "home" / "ledger.db" if self.serving is not None else None
-        return await books(self.redis, ACCOUNT, self.config.log or Path(), ledger)
+        return await books(self.redis, ACCOUNT, self.config.log or Path(), ledger, self.pushed)
 
     async def judge(
         self, *, rates: bool = True, unknown_allowed: bool = False, priced: bool = True, open_allowed: bool = False
