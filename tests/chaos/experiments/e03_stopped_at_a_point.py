@@ -28,7 +28,9 @@ ON_ITS_WAY = {"write-inside": 1}
 """How many may still go: one whose bytes were between the last look at the clock and the wire."""
 
 
-async def _stand_still(run: Run, point: str, nth: int, *, zombie: tuple[str, ...] = (), other: tuple[str, ...] = ()) -> None:
+async def _stand_still(
+    run: Run, point: str, nth: int, *, zombie: tuple[str, ...] = (), other: tuple[str, ...] = ()
+) -> None:
     off = ReceiptSpec(mode="off")
     async with stage(receipts=off, latency_ms=(50, 150), idempotency="ignored") as play:
         await play.push(PEOPLE)
@@ -47,7 +49,9 @@ async def _stand_still(run: Run, point: str, nth: int, *, zombie: tuple[str, ...
         run.did(f"SIGSTOP at {point}, pass {nth}, with {len(held)} being sent; SIGCONT after they were given up")
         late = [each for each in after.arrivals[len(before.arrivals) :] if message_of(each) in held]
         run.expect(
-            f"{point}: nothing that was given up is sent", len(late) <= ON_ITS_WAY.get(point, 0), f"{len(late)} of {len(held)}"
+            f"{point}: nothing that was given up is sent",
+            len(late) <= ON_ITS_WAY.get(point, 0),
+            f"{len(late)} of {len(held)}",
         )
         back = [name for name in held if after.states[name] == State.READY]
         moved = [name for name in held if after.states[name] != before.states[name]]
