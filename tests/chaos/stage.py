@@ -114,7 +114,7 @@ class Stage:
             socket_timeout=5,
         )
         stack.push_async_callback(self.redis.aclose)
-        self.outbox = Outbox(self.redis, ACCOUNT)
+        self.outbox = Outbox(self.redis, ACCOUNT, relaxed=env.get("VOLLEY_DURABILITY") == "relaxed")
         self._write_env(env)
         await self._fill_pool()
 

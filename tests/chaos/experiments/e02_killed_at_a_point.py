@@ -5,7 +5,7 @@ from collections import Counter
 
 from tests.chaos.oracle import accepted, message_of
 from tests.chaos.registry import Run, experiment
-from tests.chaos.stage import Stage, stage
+from tests.chaos.stage import stage
 from volley.message import MessageId
 from volley.sandbox.config import ReceiptSpec
 from volley.state import State
