@@ -177,9 +177,10 @@ class Stage:
     async def _shows(self, worker: Process) -> bool:
         return any(view.pid == worker.pid for view in await self.outbox.workers())
 
-    async def serve(self, **env: str) -> Process:
-        """`volley serve`: webhooks in, the ledger written."""
-        self.serving = self.start("serve", "volley", "serve", VOLLEY_REDIS_URL=self._redis_by("serve-redis"), **env)
+    async def serve(self, *how: str, **env: str) -> Process:
+        """`volley serve`: webhooks in, the ledger written. `how`: options of producer_at."""
+        words = ("tests.chaos.producer_at", *how, "--", "serve") if how else ("volley", "serve")
+        self.serving = self.start("serve", *words, VOLLEY_REDIS_URL=self._redis_by("serve-redis"), **env)
         await self.serving.begin()
         await self.until(self._healthy, "volley serve did not start", 30)
         return self.serving

@@ -182,12 +182,19 @@ def without_rates() -> None:
     Outbox.set_rates = set_rates  # type: ignore[method-assign]
 
 
+def without_halts() -> None:
+    """take looks neither at a pause nor at opt-outs."""
+    altered("take", "if not c or c.st ~= 'r' or", "if not c or (c.st ~= 'r' and c.st ~= 'p') or")
+    altered("take", "if optouts[c.p] ~= false and opted_out(c.p, ref) then", "if false then")
+
+
 PROTECTIONS: dict[str, Callable[[], None]] = {
     "unknown": without_unknown,
     "perhaps": without_perhaps,
     "barrier": without_barrier,
     "deadline": without_deadline,
     "rates": without_rates,
+    "halts": without_halts,
 }
 
 
