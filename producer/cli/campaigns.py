@@ -1,10 +1,11 @@
-"""`volley campaigns`: list, show, pause, resume, cancel."""
+"""`volley campaigns`: list, show, pause, resume, cancel; dead and redrive are in dead.py."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
 
+from producer.cli.dead import dead, redrive
 from producer.cli.output import emit, facts, note, say, span, table
 from volley.errors import UnusableInput
 
@@ -13,9 +14,11 @@ CampaignId = Annotated[str, typer.Argument(metavar="ID", help="A campaign's id, 
 
 
 def register(app: typer.Typer) -> None:
-    campaigns = typer.Typer(help="Campaigns and where they stand; pause, resume, cancel.", invoke_without_command=True)
+    campaigns = typer.Typer(
+        help="Campaigns and where they stand; pause, resume, cancel; what is dead.", invoke_without_command=True
+    )
     campaigns.callback()(all_of_them)
-    for command in (show, pause, resume, cancel):
+    for command in (show, pause, resume, cancel, dead, redrive):
         campaigns.command(command.__name__)(command)
     app.add_typer(campaigns, name="campaigns")
 

@@ -7,6 +7,7 @@ from sqlalchemy import RowMapping, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import Insert
 
+from volley.ledger import redriven
 from volley.ledger.answers import record_inbound
 from volley.ledger.facts import Facts
 from volley.ledger.merge import Upserts
@@ -35,6 +36,7 @@ async def apply(connection: AsyncConnection, upserts: Upserts, facts: Facts) -> 
     await _write(connection, upserts.nameless, [row for row in facts.messages if row["taken_us"] == NAMELESS])
     await _write(connection, upserts.quarantine, facts.unreadable)
     await _complete(connection, upserts, facts)
+    await redriven.set_right(connection, facts)
     return await record_inbound(connection, upserts.inbound, facts)
 
 

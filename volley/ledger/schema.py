@@ -146,6 +146,10 @@ moves = Table(
     sqlite_with_rowid=False,
 )
 
+_redriven = moves.c.why == text("'redrive'")
+# whether anything of a campaign was redriven: nearly always nothing, and asked with each batch
+Index("moves_redriven", moves.c.campaign_id, sqlite_where=_redriven, postgresql_where=_redriven)
+
 receipts = Table(
     "receipts",
     metadata,
