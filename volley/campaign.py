@@ -9,6 +9,9 @@ import orjson
 
 Priority = Literal["urgent", "bulk"]
 Encoding = Literal["auto", "gsm7", "ucs2"]
+OnUnknown = Literal["hold", "retry", "give-up"]
+"""What becomes of messages of which nobody knows whether the carrier has them: wait for its word; send again even where the
+carrier is not known to heed the key (never lost); close them after a time (never twice)."""
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -59,6 +62,7 @@ class Campaign:
     media: tuple[str, ...] = ()
     subject: str = ""
     send_at_us: int = 0
+    on_unknown: OnUnknown = "hold"
 
     def to_json(self) -> bytes:
         return orjson.dumps(asdict(self))

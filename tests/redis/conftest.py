@@ -11,8 +11,9 @@ from volley.campaign import Campaign, new_campaign_id
 from volley.outbox.chunks import Chunk, encode
 from volley.outbox.conservation import judged
 from volley.outbox.dispatch import Outcomes
+from volley.outbox.doubts import SPOT, Doubt, of_campaign
 from volley.outbox.events import MOVE, ReceiptRecord
-from volley.outbox.flights import OUTCOME, Flight, refs
+from volley.outbox.flights import OUTCOME, Flight, grants, refs
 from volley.outbox.outbox import Outbox
 from volley.outbox.snapshot import snapshot
 from volley.profile import ProfileFacts
@@ -92,6 +93,32 @@ class Rig:
         token = secrets.token_urlsafe(12)
         return await self.outbox.dispatch.take(token, want, life_us=int(life_s * 1e6), low_water=low_water)
 
+    async def repeat(
+        self, want: int = 100, *, honoured: bool = True, life_s: float = 60, give_up_s: float = 86_400
+    ) -> Flight:
+        token = secrets.token_urlsafe(12)
+        return await self.outbox.dispatch.repeat(
+            token, want, honoured=honoured, life_us=int(life_s * 1e6), give_up_us=int(give_up_s * 1e6)
+        )
+
+    async def look_now(self) -> None:
+        """All doubts are due."""
+        doubts = self.keys.of("doubts")
+        for spot in await self.redis.zrange(doubts, 0, -1):
+            await self.redis.zadd(doubts, {spot: 1})
+
+    async def unknown(self, count: int = 1, *, parts: int = 1, **fields: object) -> Campaign:
+        """A campaign whose messages are all unknown, and their doubts due."""
+        campaign = await self.push(chunk_of(people(count), parts), **fields)
+        for flight in await self.take_all(count):
+            await self.settle(flight, "?")
+        await self.look_now()
+        return campaign
+
+    async def doubts(self, campaign: Campaign) -> list[Doubt]:
+        """In order of their messages."""
+        return sorted([doubt async for doubt in of_campaign(self.redis, self.keys, campaign.id)])
+
     async def take_all(self, n: int) -> list[Flight]:
         """Takes until `n` messages are granted; what the rate holds back comes a little later."""
         flights, got = [], 0
@@ -148,6 +175,8 @@ class Rig:
 
         `forgetful`: the server was rolled back, so lanes may hold places of messages that are not ready; take drops them.
         """
+        repeats = await self._repeats()
+        assert not [place for place, n in repeats.items() if n > 1], "a message is repeated twice at once"
         for campaign in campaigns:
             seen = await snapshot(self.outbox, campaign.id)
             assert seen is not None
@@ -156,12 +185,33 @@ class Rig:
             assert not found, "; ".join(breach.words for breach in found)
             stale = [spot for spot in seen.places.lanes if seen.state(spot) not in ("", ".")]
             assert forgetful or not stale, f"{stale} are in a lane and not ready"
+            await self._check_doubts(campaign, repeats)
         await self._check_lines()
 
     async def flying(self, *campaigns: Campaign) -> set[tuple[str, int, int]]:
         """What is in a flight and not settled."""
         seen = [await snapshot(self.outbox, campaign.id) for campaign in campaigns]
         return {(each.campaign.id, *spot) for each in seen if each and each.places for spot in each.places.flying}
+
+    async def _check_doubts(self, campaign: Campaign, repeats: Counter[Place]) -> None:
+        """What is unknown has a doubt, due or in flight, or was given up; nothing else has one."""
+        held = {SPOT.unpack(spot) for spot in await self.redis.hkeys(self.keys.of("unknown"))}  # type: ignore[attr-defined]
+        due = {SPOT.unpack(spot) for spot in await self.redis.zrange(self.keys.of("doubts"), 0, -1)}
+        given_up = 0
+        for k in range(campaign.chunks):
+            states = (await self.redis.get(self.keys.states(campaign.id, k)) or b"").decode()
+            for offset, state in enumerate(states):
+                place, packed = (campaign.id, k, offset), (campaign.id.encode(), k, offset)
+                if state != "?":
+                    assert packed not in held | due, f"{place} is {state!r} and has a doubt"
+                elif packed in held:
+                    assert (packed in due) + repeats[place] == 1, f"{place} is unknown and nobody will look at it"
+                else:
+                    given_up += 1
+        fields = await self.redis.hgetall(self.keys.campaign(campaign.id))
+        assert int(fields.get(b"rf", 0)) == sum(n for place, n in repeats.items() if place[0] == campaign.id)
+        assert int(fields.get(b"gu", 0)) >= given_up, "a message is unknown and forgotten"
+        assert given_up == 0 or fields[b"ou"] == b"g"
 
     async def _check_lines(self) -> None:
         """A lane that holds something is looked at: its owner is known to take, or to the sweeper."""
@@ -189,6 +239,15 @@ class Rig:
             return named  # nobody else may send it: wake or sync brings it back
         return active and await self.redis.zscore(self.keys.of("busy", which, profile), owner[1:]) is not None
 
+    async def _repeats(self) -> Counter[Place]:
+        """What is in a flight of repeats and not settled."""
+        found: Counter[Place] = Counter()
+        for key in (await self.ids("flight")).values():
+            packed = await self.redis.get(key) or b""
+            at = 4 + 16 * packed[1]
+            held = [grant for grant in grants(packed, 0) if packed[at + grant.position] == ord("r")]
+            found.update((grant.campaign, grant.chunk, grant.offset) for grant in held)
+        return found
 
 def glob(prefix: str) -> str:
     return prefix.replace("{", "[{]").replace("}", "[}]")

@@ -36,6 +36,7 @@ class Life(RuleBasedStateMachine):
         self.planned: dict[str, int] = {}
         self.flights: list[Flight] = []
         self.out: set[tuple[str, int, int]] = set()
+        self.last: dict[tuple[str, int, int], Grant] = {}
 
     def do(self, act: Any) -> Any:
         return self.loop.run_until_complete(act)
@@ -59,10 +60,12 @@ class Life(RuleBasedStateMachine):
         urgent=st.booleans(),
         named=st.booleans(),
         mms=st.booleans(),
+        policy=st.sampled_from(["hold", "retry", "give-up"]),
     )
-    def push(self, sizes: list[int], urgent: bool, named: bool, mms: bool) -> None:
+    def push(self, sizes: list[int], urgent: bool, named: bool, mms: bool, policy: str) -> None:
         chunks = [chunk_of([*people(n, k), *british(1, k)]) for k, n in enumerate(sizes)]
         asked: dict[str, Any] = {"priority": "urgent" if urgent else "bulk", "media": ("https://a.b/c",) if mms else ()}
+        asked["on_unknown"] = policy
         if named:
             asked |= {"sender": sender(0).number, "fallback": sender(1).number, "refused": ("GB",)}
         self.campaigns.append(self.do(self.rig.push(*chunks, plan=False, **asked)))
@@ -82,9 +85,35 @@ class Life(RuleBasedStateMachine):
             place = (grant.campaign, grant.chunk, grant.offset)
             assert place not in self.out, "granted while it may be on its way"
             self.out.add(place)
+            self.last[place] = grant
             assert self.may_serve(grant), "granted to a sender that may not send there"
         if flight.grants:
             self.flights.append(flight)
+
+    @rule(n=pick)
+    def lose(self, n: int) -> None:
+        """What comes of this in one go: planned, taken, and no answer to most of it."""
+        self.push([4], False, False, False, ["hold", "retry", "give-up"][n % 3])
+        self.plan(len(self.campaigns) - 1)
+        self.take(9, False)
+        self.settle(len(self.flights) - 1, "?", n | 1, 0, False)
+
+    @rule(want=st.integers(1, 9), overdue=st.booleans(), honoured=st.booleans())
+    def ask_again(self, want: int, overdue: bool, honoured: bool) -> None:
+        self.do(self.rig.look_now())
+        flight = self.do(self.rig.repeat(want, honoured=honoured, life_s=-1.0 if overdue else 60.0))
+        for grant in flight.grants:
+            first = self.last[grant.campaign, grant.chunk, grant.offset]
+            assert (grant.sender, grant.generation, grant.to) == (first.sender, first.generation, first.to)
+            campaign = next(each for each in self.campaigns if each.id == grant.campaign)
+            assert honoured or campaign.on_unknown == "retry"
+            assert self.do(self.rig.outbox.campaign(campaign.id)).state in ("ready", "finished")
+        if flight.grants:
+            self.flights.append(flight)
+
+    @rule(after_s=st.sampled_from([0, 86_400]))
+    def give_up(self, after_s: int) -> None:
+        self.do(self.rig.outbox.chores.give_up(after_s * 1_000_000, 5))
 
     def may_serve(self, grant: Grant) -> bool:
         campaign = next(each for each in self.campaigns if each.id == grant.campaign)

@@ -42,6 +42,10 @@ class Chores:
         """Gives up flights that are past their deadline: how many messages became unknown. `life_us`: how long flights have."""
         return int(await self._scripts.run("reap", MOVES_ARG, most, life_us))
 
+    async def give_up(self, after_us: int, most: int) -> int:
+        """Closes the doubts of campaigns that would rather lose a message than send it twice: how many."""
+        return int(await self._scripts.run("give_up", after_us, most))
+
     async def wake(self) -> int:
         """Ends rests that are over."""
         return int(await self._scripts.run("wake"))

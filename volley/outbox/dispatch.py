@@ -74,6 +74,27 @@ class Dispatch:
         found = list(grants(packed, now_us)) if packed else []
         return Flight(token, now_us, found, [name.decode() for name in hungry], why.decode(), run.decode(), packed)
 
+    async def repeat(self, token: str, want: int, *, honoured: bool, life_us: int, give_up_us: int) -> Flight:
+        """Grants up to `want` unknown messages that may be asked about again, as take does, and with the same care.
+
+        `honoured`: the carrier is known to heed the idempotency key; else only campaigns that would rather send twice are
+        granted. `give_up_us`: how long after they became unknown messages of other campaigns may be given up.
+        """
+        now, packed, _, _, why, run, due = await self.scripts.durable(
+            "repeat",
+            token,
+            want,
+            URGENT_HORIZON_US,
+            int(honoured),
+            CREDIT_US,
+            life_us,
+            self.ledger_bound,
+            give_up_us,
+        )
+        now_us = int(now)
+        found = list(grants(packed, now_us)) if packed else []
+        return Flight(token, now_us, found, [], why.decode(), run.decode(), packed, repeats=True, next_us=int(due))
+
     async def settle(self, outcomes: Sequence[Outcomes], payload: bytes = b"") -> bytes:
         """Ends messages of flights: one byte an outcome, the state that holds now, `-` where it came too late to count.
 

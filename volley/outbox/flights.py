@@ -49,6 +49,9 @@ class Flight(NamedTuple):
     """What take answered. `hungry` campaigns want their next chunk planned; `why` is '', 'ledger', 'hold', 'circuit' or 'idle'.
 
     `run` is the run id of the server that granted it, `packed` the flight as it is stored there.
+
+    `repeats`: it is of repeat, its messages are unknown and stay so unless the carrier has them; `next_us` is when the next doubt
+    is due (0: there is none).
     """
 
     token: str
@@ -58,6 +61,8 @@ class Flight(NamedTuple):
     why: str
     run: str = ""
     packed: bytes = b""
+    repeats: bool = False
+    next_us: int = 0
 
     @property
     def probes(self) -> bool:

@@ -25,7 +25,7 @@ DIRECTORY: tuple[Key, ...] = (
     Key(
         "campaign",
         "cid",
-        "hash: meta (JSON) and what moves: st w p pr x ch next ln vf sd fb mm sw n<state> sp cm f l",
+        "hash: meta (JSON) and what moves: st w p pr x ch next ln vf sd fb mm ou sw n<state> sp cm f l gu pt rf",
         "retention",
     ),
     Key("chunk", "cid:k", "string: blob", "until its chunk is retired or its push abandoned"),
@@ -111,6 +111,15 @@ DIRECTORY: tuple[Key, ...] = (
         "permanent: four fields",
     ),
     Key("conservation", "", "hash: who audits → JSON of what its last round found", "10 minutes after the last round"),
+    Key(
+        "unknown",
+        "",
+        "hash unknown message (cid, k, offset, packed) → what is known of it",
+        "until resolved or given up",
+    ),
+    Key(
+        "doubts", "", "zset unknown message → µs at which it is looked at next", "as unknown; away while a repeat flies"
+    ),
 )
 
 PIN_BUCKETS = 16384

@@ -52,6 +52,7 @@ async def sealing(
         await _index(client, keys, "sender", campaign.sender, campaign.profile),
         await _fallback(client, keys, campaign, frozenset(refused)),
         "1" if campaign.media else "",
+        campaign.on_unknown[0],
     )
 
 

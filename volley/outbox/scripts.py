@@ -17,6 +17,7 @@ _FLAGS = "--!flags "
 _SHARED = ("lib", "lanes")
 _STANDS_ON: Final = {
     "take": ("turns",),
+    "repeat": ("turns",),
     "reap": ("poison",),
     "forget": ("poison",),
     "admit": ("room",),

@@ -5,7 +5,8 @@
 local cid, new = ARGV[1], ARGV[2]
 local c = camp_of(cid)
 if not c then return { '', 0 } end
-local flying = tonumber(call('HGET', K.campaign .. cid, 'ns') or 0)
+local n = call('HMGET', K.campaign .. cid, 'ns', 'rf')
+local flying = tonumber(n[1] or 0) + tonumber(n[2] or 0)
 if (new == 'p' and c.st == 'r') or (new == 'r' and c.st == 'p') then
   local now = clock()
   call('HSET', K.campaign .. cid, 'st', new)

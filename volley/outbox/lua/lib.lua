@@ -7,7 +7,7 @@ do
     'senderinfo', 'numbers', 'profile', 'profileinfo', 'classes', 'routes', 'rates', 'tat', 'stops', 'fair', 'pin', 'optout',
     'flight', 'flights', 'later', 'due', 'unplanned', 'expiring', 'live', 'open', 'once', 'final', 'evict', 'sent', 'tempo', 'workers',
     'worker', 'ledger', 'sequence', 'heard', 'said', 'inbound', 'webhooks', 'probe',
-    'circuit', 'poison', 'server', 'conservation' }
+    'circuit', 'poison', 'server', 'conservation', 'unknown', 'doubts' }
   for i = 1, #names do K[names[i]] = KEYS[i] end
 end
 
@@ -20,6 +20,7 @@ local REF_SIZE = 18
 local RECORD = '>I4BI4I2BBBBI8I4'  -- sender, campaign ordinal, then as REF, then µs from take to its moment
 local RECORD_SIZE = 27
 local MOVE = '>I4I2c1I4B'          -- after the 16 bytes of the campaign: chunk, offset, state, sender, attempt
+local DOUBT = '>BI4BBBBI8I8I2B'    -- version 1, sender, parts, attempt, spent, generation, recipient, since µs, repeats, proof
 local NOBODY = 4294967295
 local PIN_BUCKETS = 16384
 local DAY_US = 86400000000
@@ -74,13 +75,13 @@ local camps = {}
 local function camp_of(cid)
   local c = camps[cid]
   if c == nil then
-    local f = call('HMGET', K.campaign .. cid, 'st', 'w', 'p', 'pr', 'x', 'ch', 'next', 'ln', 'vf', 'sd', 'fb', 'mm')
+    local f = call('HMGET', K.campaign .. cid, 'st', 'w', 'p', 'pr', 'x', 'ch', 'next', 'ln', 'vf', 'sd', 'fb', 'mm', 'ou', 'gu')
     if not f[1] then
       c = false
     else
       c = { id = cid, st = f[1], w = tonumber(f[2]), p = f[3], pr = f[4], x = tonumber(f[5]), ch = tonumber(f[6]),
             nx = tonumber(f[7]), ln = tonumber(f[8]), vf = tonumber(f[9]), sd = f[10] or '', fb = f[11], mm = f[12],
-            n = {}, dln = 0 }
+            ou = f[13] or 'h', gu = tonumber(f[14] or 0), n = {}, dln = 0 }
     end
     camps[cid] = c
   end
@@ -94,6 +95,13 @@ end
 
 local function count(c, state, by) c.n[state] = (c.n[state] or 0) + by end
 
+-- A rare counter of a campaign: gu given up, pt possibly twice, rf repeats in flight.
+local function tally(c, field, by)
+  c.rare = c.rare or {}
+  c.rare[field] = (c.rare[field] or 0) + by
+  if field == 'gu' then c.gu = c.gu + by end
+end
+
 -- Writes what the call changed in its campaigns.
 local function save_camps()
   for _, c in pairs(camps) do
@@ -104,9 +112,51 @@ local function save_camps()
       end
       if c.dln ~= 0 then call('HINCRBY', key, 'ln', c.dln) end
       if c.sp then call('HINCRBY', key, 'sp', c.sp) end
+      for field, by in pairs(c.rare or {}) do call('HINCRBY', key, field, by) end
       if c.taken then call('HSET', key, 'vf', int(c.vf)) end
     end
   end
+end
+
+-- doubts: what is known of messages of which nobody knows whether the carrier has them ----------------------------------
+-- `proof` 0: each repeat was proved to be harmless; 1: one flies that was not; 2: one that was not may have arrived.
+local FIRST_LOOK_US, LAST_LOOK_US = 20000000, 10800000000
+
+local function spot(cid, k, off) return cid .. pack('>I4I2', k, off) end
+
+-- When a doubt is looked at next: 20 s after the message became unknown, as webhooks mostly come first, then after 1, 3, 9, 27,
+-- 81 minutes, and every 3 hours.
+local function next_look(since, now) return int(now + min(max(2 * (now - since), FIRST_LOOK_US), LAST_LOOK_US)) end
+
+-- A message has become unknown. `record` is the flight's.
+local function doubt(chunk, off, record, now)
+  local place = spot(chunk.cid, chunk.k, off)
+  call('HSET', K.unknown, place, '\1' .. sub(record, 1, 4) .. sub(record, 12, 23) .. pack('>I8I2B', now, 0, 0))
+  call('ZADD', K.doubts, next_look(now, now), place)
+end
+
+-- A repeat has come back, and the message is as unknown as before. `tried`: the POST was made, `gone`: it may have arrived.
+local function doubt_again(c, place, now, tried, gone, delay)
+  tally(c, 'rf', -1)
+  local text = call('HGET', K.unknown, place)
+  if not text then return end
+  local v, idx, parts, attempt, spent, generation, rcpt, since, repeats, proof = unpack_(DOUBT, text)
+  if not tried then attempt, repeats = attempt - 1, max(0, repeats - 1) end
+  if proof == 1 then proof = gone and 2 or 0 end
+  call('HSET', K.unknown, place, pack(DOUBT, v, idx, parts, attempt, spent, generation, rcpt, since, repeats, proof))
+  call('ZADD', K.doubts, delay > 0 and int(now + delay) or next_look(since, now), place)
+end
+
+-- It is unknown no more. One without a doubt had been given up.
+local function resolve(c, place)
+  local text = call('HGET', K.unknown, place)
+  if not text then
+    if c.gu > 0 then tally(c, 'gu', -1) end
+    return
+  end
+  if byte(text, -1) > 0 then tally(c, 'pt', 1) end
+  call('HDEL', K.unknown, place)
+  call('ZREM', K.doubts, place)
 end
 
 -- states ------------------------------------------------------------------------------------------------------------
@@ -152,9 +202,22 @@ local function move(c, off, new)
     local n = camp.n
     n[old] = (n[old] or 0) - 1
     n[new] = (n[new] or 0) + 1
+    if old == '?' then resolve(camp, spot(c.cid, c.k, off)) end
   end
   if new ~= 's' and new ~= '.' and new ~= '?' then c.ended = true end
   return true
+end
+
+-- Whether anything may still happen to one of a chunk's messages. What is unknown and was given up has no doubt any more.
+local function is_open(c, text)
+  if text:find('[%.s]') then return true end
+  local at, camp = text:find('?', 1, true), camp_of(c.cid)
+  if at and camp and camp.gu == 0 then return true end
+  while at do
+    if call('HEXISTS', K.unknown, spot(c.cid, c.k, at - 1)) == 1 then return true end
+    at = text:find('?', at + 1, true)
+  end
+  return false
 end
 
 -- Writes the changed states, neighbours in one go. `entry` is the ledger entry that tells of them: a chunk in which
@@ -172,7 +235,7 @@ local function save_chunk(c, entry)
     run[n] = now[off]
   end
   call('SETRANGE', c.key, first, concat(run, '', 1, n))
-  if c.ended and entry and not call('GET', c.key):find('[%.s%?]') then
+  if c.ended and entry and not is_open(c, call('GET', c.key)) then
     call('HSET', K.final .. c.cid, c.k, entry)
   end
 end
@@ -259,7 +322,7 @@ local function save_told(why, now)
 end
 
 -- flights -----------------------------------------------------------------------------------------------------------
--- version 1 | campaigns B | campaign ids, 16 each | messages I2 | mask, one byte each: s open, - closed | records
+-- version 1 | campaigns B | campaign ids, 16 each | messages I2 | mask, one byte each: s open, r a repeat, - closed | records
 local function open_flight(text)
   if byte(text, 1) ~= 1 then return nil end
   local ids, at = {}, 3

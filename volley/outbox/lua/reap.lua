@@ -1,6 +1,6 @@
 -- reap: flights whose worker has not settled them in time. Nobody knows whether their messages went out: they become
--- unknown, never ready; those that a receipt has told of are submitted.
--- A chunk that is recovered again and again is set aside (poison.lua).
+-- unknown, never ready; those that a receipt has told of are submitted. A repeat leaves its message as
+-- unknown as it was. A chunk that is recovered again and again is set aside (poison.lua).
 -- ARGV: moves, most flights in one call, a flight's life µs
 -- Returns: messages that were given up
 --!flags allow-oom
@@ -29,14 +29,19 @@ for i = 1, #tokens, 2 do
   local flight = text and open_flight(text)
   if text and not flight then return redis.error_reply('VERSION a flight is of a newer version') end
   for pos = 0, (flight and flight.n or 0) - 1 do
-    if sub(flight.mask, pos + 1, pos + 1) == 's' then
-      local idx, camp, k, off, parts, attempt = unpack_(RECORD, text, flight.records + pos * RECORD_SIZE)
+    local kind, at = sub(flight.mask, pos + 1, pos + 1), flight.records + pos * RECORD_SIZE
+    if kind ~= '-' then
+      local idx, camp, k, off, parts, attempt = unpack_(RECORD, text, at)
       local chunk = chunk_of(flight.ids[camp + 1], k)
-      local heard = chunk and call('ZSCORE', K.heard, chunk.cid .. pack('>I4I2', k, off))
+      local heard = kind == 's' and chunk and call('ZSCORE', K.heard, spot(chunk.cid, k, off))
       local new = heard and 'a' or '?'
-      if chunk and move(chunk, off, new) then
+      if kind == 'r' then
+        local c = camp_of(flight.ids[camp + 1])
+        if c then doubt_again(c, spot(c.id, k, off), now, true, true, 0) end
+      elseif chunk and move(chunk, off, new) then
         tell(chunk.cid, k, off, new, idx, attempt)
-        if new == 'a' then sent_parts(camp_of(chunk.cid), parts) end
+        if new == 'a' then sent_parts(camp_of(chunk.cid), parts)
+        else doubt(chunk, off, sub(text, at, at + RECORD_SIZE - 1), now) end
         recover(chunk, taken)
         reaped = reaped + 1
       end

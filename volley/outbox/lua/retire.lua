@@ -19,8 +19,9 @@ for i = 2, #ARGV do
       gone = gone + 1
     end
   end
-  local n = call('HMGET', K.campaign .. cid, 'n.', 'ns', 'n?')
-  if tonumber(n[1] or 0) == 0 and tonumber(n[2] or 0) == 0 and tonumber(n[3] or 0) == 0 then
+  local n = call('HMGET', K.campaign .. cid, 'n.', 'ns', 'n?', 'gu')
+  -- what is unknown and was given up is over
+  if tonumber(n[1] or 0) == 0 and tonumber(n[2] or 0) == 0 and tonumber(n[3] or 0) == tonumber(n[4] or 0) then
     call('ZREM', K.live, cid)
     call('ZREM', K.expiring, cid)
     call('DEL', K.lanes .. cid)

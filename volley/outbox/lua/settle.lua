@@ -3,6 +3,7 @@
 -- Outcomes '*' give a whole flight back: nothing of it was posted.
 -- An outcome, 13 bytes: position I2, new state c1, flags B (1 another sender, 2 no attempt was made, 4 put it at the
 -- lane's head, 8 the attempt is not counted against the message), delay µs I4 (0: at once), parts B, cost in micro-units i4 (-1: not known)
+-- Of a repeat only new state a and flags 2 (no attempt was made), 8 (it was provably not taken) count; all else leaves it unknown.
 -- Returns: one byte an outcome, in order: the message's state now, '-' where the outcome came too late to count.
 --!flags allow-oom
 learn_moves(ARGV[1])
@@ -52,20 +53,55 @@ local function heard(chunk, off)
   return chunk and call('ZSCORE', K.heard, chunk.cid .. pack('>I4I2', chunk.k, off))
 end
 
+local function close(flight, pos)
+  flight.closed[pos] = true
+  flight.order[#flight.order + 1] = pos
+end
+
+local function taken_by_carrier(c, weight, parts, cost)
+  sent_parts(c, parts > 0 and parts or weight)
+  if cost > 0 then c.cm = (c.cm or 0) + cost end
+end
+
+-- A repeat asks only whether the carrier has the message: it says so, or nobody knows it as before.
+local function settle_repeat(c, chunk, off, rcpt, new, flags, delay)
+  -- a receipt may have told of it meanwhile: then its doubt is gone
+  if not chunk or state_of(chunk, off) ~= '?' then
+    if c then tally(c, 'rf', -1) end
+    return '-'
+  end
+  local place = spot(c.id, chunk.k, off)
+  if new == 'a' then
+    tally(c, 'rf', -1)
+    move(chunk, off, 'a')
+    return 'a'
+  end
+  if new == 'o' then call('SADD', K.optout .. c.p, int(rcpt)) end
+  doubt_again(c, place, now, flags % 4 < 2 or flags % 16 < 8, flags % 16 < 8, delay)
+  return '?'
+end
+
 local function settle_one(flight, pos, new, flags, delay, parts, cost)
-  if pos >= flight.n or flight.closed[pos] or byte(flight.mask, pos + 1) ~= 115 then return '-' end
+  local kind = pos < flight.n and not flight.closed[pos] and byte(flight.mask, pos + 1) or 45
+  if kind == 45 then return '-' end
   local at = flight.records + pos * RECORD_SIZE
   local camp, k1, k2, k3, k4, o1, o2, weight = byte(flight.text, at + 4, at + 11)
   local off = o1 * 256 + o2
   local c, chunk = place_of(flight, camp, ((k1 * 256 + k2) * 256 + k3) * 256 + k4)
+  if kind == 114 then
+    close(flight, pos)
+    local answer = settle_repeat(c, chunk, off, unpack_('>I8', flight.text, at + 15), new, flags, delay)
+    if answer == 'a' then taken_by_carrier(c, weight, parts, cost) end
+    return answer
+  end
   local state = new == '.' and state_for(c) or new
   if state ~= 'a' and heard(chunk, off) then state = 'a' end
   if not chunk or not move(chunk, off, state) then return '-' end
-  flight.closed[pos] = true
-  flight.order[#flight.order + 1] = pos
+  close(flight, pos)
   if state == 'a' then
-    sent_parts(c, parts > 0 and parts or weight)
-    if cost > 0 then c.cm = (c.cm or 0) + cost end
+    taken_by_carrier(c, weight, parts, cost)
+  elseif state == '?' then
+    doubt(chunk, off, sub(flight.text, at, at + RECORD_SIZE - 1), now)
   elseif state == 'o' then
     call('SADD', K.optout .. c.p, int(unpack_('>I8', flight.text, at + 15))) -- the carrier knows that they said STOP
   elseif state == '.' then
@@ -80,7 +116,7 @@ local function save_flight(flight, token)
   if #order == 0 then return end
   local open = flight.n
   for i = 1, flight.n do
-    if flight.closed[i - 1] or byte(flight.mask, i) ~= 115 then open = open - 1 end
+    if flight.closed[i - 1] or byte(flight.mask, i) == 45 then open = open - 1 end
   end
   if open == 0 then
     call('DEL', K.flight .. token)
@@ -102,7 +138,8 @@ end
 -- Gives back all that is still open: nothing of it was posted.
 local function release(flight)
   for pos = 0, flight.n - 1 do
-    settle_one(flight, pos, '.', 6, 0, 0, -1)
+    local again = byte(flight.mask, pos + 1) == 114
+    settle_one(flight, pos, '.', again and 10 or 6, again and 1000000 or 0, 0, -1)
   end
 end
 

@@ -55,4 +55,5 @@ if from >= 0 and (c.st == 'c' or c.st == 'e') then
 end
 save_chunks(save_told(c.st == 'c' and 'cancel' or 'expire', now))
 save_camps()
-return { c.st, tonumber(call('HGET', key, 'ns') or 0), ended, from < 0 and 1 or 0 }
+local flying = call('HMGET', key, 'ns', 'rf')
+return { c.st, tonumber(flying[1] or 0) + tonumber(flying[2] or 0), ended, from < 0 and 1 or 0 }

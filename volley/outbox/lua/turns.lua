@@ -1,4 +1,4 @@
--- What take stands on: the carrier's circuit, buckets, and the campaigns that stand in line at an owner's lane.
+-- What take and repeat stand on: the carrier's circuit, buckets, and the campaigns that stand in line at an owner's lane.
 local now = clock()
 
 -- circuit -----------------------------------------------------------------------------------------------------------
