@@ -107,6 +107,18 @@ class Rig:
         for spot in await self.redis.zrange(doubts, 0, -1):
             await self.redis.zadd(doubts, {spot: 1})
 
+    async def age(self, ago_us: int) -> None:
+        """All doubts are that old, and due."""
+        unknown = self.keys.of("unknown")
+        for spot, packed in (await self.redis.hgetall(unknown)).items():
+            first = (await self.now_us() - ago_us).to_bytes(8, "big")
+            await self.redis.execute_command("HSET", unknown, spot, packed[:17] + first + packed[25:])
+        await self.look_now()
+
+    async def tallies(self, campaign: Campaign) -> dict[str, int]:
+        fields = await self.redis.hgetall(self.keys.campaign(campaign.id))
+        return {name: int(fields.get(name.encode(), 0)) for name in ("gu", "pt", "rf")}
+
     async def unknown(self, count: int = 1, *, parts: int = 1, **fields: object) -> Campaign:
         """A campaign whose messages are all unknown, and their doubts due."""
         campaign = await self.push(chunk_of(people(count), parts), **fields)

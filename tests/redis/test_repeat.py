@@ -5,25 +5,10 @@ import asyncio
 import pytest
 
 from tests.redis.conftest import OTHER_PROFILE, PROFILE, Rig, chunk_of, people, receipt, sender
-from volley.campaign import Campaign
 from volley.outbox.flights import NO_ATTEMPT, NOT_SPENT
 from volley.state import State
 
 HOUR_US = 3_600_000_000
-END = "9999999999999-0"
-
-
-async def age(rig: Rig, ago_us: int) -> None:
-    """All doubts are that old, and due."""
-    for spot, packed in (await rig.redis.hgetall(rig.keys.of("unknown"))).items():
-        first = (await rig.now_us() - ago_us).to_bytes(8, "big")
-        await rig.redis.execute_command("HSET", rig.keys.of("unknown"), spot, packed[:17] + first + packed[25:])
-    await rig.look_now()
-
-
-async def tallies(rig: Rig, campaign: Campaign) -> dict[str, int]:
-    fields = await rig.redis.hgetall(rig.keys.campaign(campaign.id))
-    return {name: int(fields.get(name.encode(), 0)) for name in ("gu", "pt", "rf")}
 
 
 @pytest.mark.parametrize("by", ["settle", "reap"])
@@ -94,7 +79,7 @@ async def test_what_stays_unknown_is_asked_about_later_and_later(rig: Rig, delay
     campaign = await rig.unknown()
     minute = 60_000_000
     for aged, wait in [(minute, 2 * minute), (30 * minute, 60 * minute), (10 * HOUR_US, 3 * HOUR_US)]:
-        await age(rig, aged)
+        await rig.age(aged)
         await rig.settle(await rig.repeat(), "?", delay_us=delay_us, flags=flags)
         [doubt] = await rig.doubts(campaign)
         waits = doubt.next_us - await rig.now_us()
@@ -165,24 +150,11 @@ async def test_a_campaign_that_must_not_lose_is_repeated_all_the_same_and_says_p
     await rig.settle(flight, "?", 1)
     await rig.settle(flight, "?", 2, flags=NOT_SPENT)
     await rig.outbox.dispatch.release(flight.token)
-    assert await tallies(rig, campaign) == {"gu": 0, "pt": 1, "rf": 0}
+    assert await rig.tallies(campaign) == {"gu": 0, "pt": 1, "rf": 0}
     # the second may have been taken both times; the third and fourth were provably not taken again
     await rig.outbox.apply_receipts([receipt(campaign.id, 0, n) for n in (1, 2, 3)])
-    assert await tallies(rig, campaign) == {"gu": 0, "pt": 2, "rf": 0}
+    assert await rig.tallies(campaign) == {"gu": 0, "pt": 2, "rf": 0}
     await rig.check(campaign)
-
-
-async def test_an_unproved_repeat_that_was_reaped_or_given_up_is_possibly_twice_too(rig: Rig) -> None:
-    await rig.pool()
-    campaign = await rig.unknown(2, on_unknown="retry")
-    await rig.repeat(honoured=False, life_s=-1)
-    await rig.outbox.chores.reap(10)
-    await rig.outbox.apply_receipts([receipt(campaign.id, 0, 0)])
-    assert (await tallies(rig, campaign))["pt"] == 1
-    await rig.redis.hset(rig.keys.campaign(campaign.id), mapping={"ou": "g"})
-    await age(rig, 24 * HOUR_US)
-    await rig.outbox.chores.give_up(24 * HOUR_US, 100)
-    assert await tallies(rig, campaign) == {"gu": 1, "pt": 2, "rf": 0}
 
 
 async def test_a_proved_repeat_is_never_possibly_twice(rig: Rig) -> None:
@@ -191,7 +163,7 @@ async def test_a_proved_repeat_is_never_possibly_twice(rig: Rig) -> None:
     flight = await rig.repeat(honoured=True)
     await rig.settle(flight, "a", 0)
     await rig.outbox.apply_receipts([receipt(campaign.id, 0, 1)])
-    assert (await tallies(rig, campaign))["pt"] == 0
+    assert (await rig.tallies(campaign))["pt"] == 0
 
 
 @pytest.mark.parametrize("act", ["pause", "cancel", "expire", "run out", "opt out", "23 hours"])
@@ -207,7 +179,7 @@ async def test_what_may_not_go_is_not_repeated(rig: Rig, act: str) -> None:
     elif act == "opt out":
         await rig.outbox.add_optouts(PROFILE, people(2))
     else:
-        await age(rig, 23 * HOUR_US)
+        await rig.age(23 * HOUR_US)
     assert (await rig.repeat()).grants == []
     assert [doubt.next_us > await rig.now_us() for doubt in await rig.doubts(campaign)] == [True, True]
     await rig.check(campaign)
@@ -333,64 +305,6 @@ async def test_a_repeat_that_the_carrier_refuses_as_opted_out_is_the_last_one(ri
     await rig.check(campaign)
 
 
-async def test_hold_and_retry_are_never_given_up(rig: Rig) -> None:
-    await rig.pool()
-    for policy in ("hold", "retry"):
-        await rig.unknown(on_unknown=policy)
-    await age(rig, 1000 * HOUR_US)
-    assert await rig.outbox.chores.give_up(24 * HOUR_US, 100) == 0
-
-
-async def test_what_is_given_up_stays_unknown_and_its_campaign_ends(rig: Rig) -> None:
-    await rig.pool()
-    campaign = await rig.unknown(3, on_unknown="give-up")
-    assert await rig.outbox.chores.give_up(24 * HOUR_US, 100) == 0, "before its time"
-    await age(rig, 24 * HOUR_US)
-    await rig.outbox.apply_receipts([receipt(campaign.id, 0, 1)])
-    assert await rig.outbox.retire([campaign.id], END) == 0
-    assert (await rig.repeat()).grants == []
-    assert await rig.outbox.chores.give_up(24 * HOUR_US, 1) == 1
-    assert await rig.outbox.retire([campaign.id], END) == 0, "one is still open"
-    await rig.check(campaign)
-    assert await rig.outbox.chores.give_up(24 * HOUR_US, 100) == 1
-    assert await rig.states(campaign) == "?a?"
-    assert [move for move in await rig.told() if move[0] == "give_up"] == [
-        ("give_up", campaign.id, 0, n, "?") for n in (0, 2)
-    ]
-    assert await tallies(rig, campaign) == {"gu": 2, "pt": 0, "rf": 0}
-    await rig.check(campaign)
-    assert await rig.outbox.retire([campaign.id], END) == 1
-    assert await rig.left() & {"live", "chunk", "states", "unknown", "doubts"} == set()
-
-
-async def test_a_receipt_after_giving_up_counts_while_its_chunk_is_there(rig: Rig) -> None:
-    await rig.pool()
-    campaign = await rig.unknown(2, on_unknown="give-up")
-    await age(rig, 24 * HOUR_US)
-    await rig.outbox.chores.give_up(24 * HOUR_US, 100)
-    await rig.outbox.apply_receipts([receipt(campaign.id, 0, 0)] * 2)
-    assert await rig.states(campaign) == "a?"
-    assert (await tallies(rig, campaign))["gu"] == 1
-    await rig.check(campaign)
-    assert await rig.outbox.retire([campaign.id], END) == 1
-
-
-async def test_a_chunk_with_one_given_up_and_one_held_back_stays(rig: Rig) -> None:
-    await rig.pool()
-    campaign = await rig.unknown(2, on_unknown="give-up")
-    await age(rig, 24 * HOUR_US)
-    flight = await rig.repeat(give_up_s=48 * 3600)
-    assert flight.grants == []  # 23 h are over
-    await age(rig, 22 * HOUR_US)
-    flight = await rig.repeat(1)
-    await age(rig, 24 * HOUR_US)
-    assert await rig.outbox.chores.give_up(24 * HOUR_US, 100) == 1
-    assert await rig.outbox.retire([campaign.id], END) == 0, "a repeat of it flies"
-    await rig.check(campaign)
-    await rig.settle(flight, "a")
-    assert await rig.outbox.retire([campaign.id], END) == 1
-
-
 async def test_an_idle_look_is_cheap(rig: Rig) -> None:
     """Asked once a second by every worker, mostly in vain."""
     await rig.pool()
@@ -401,4 +315,4 @@ async def test_an_idle_look_is_cheap(rig: Rig) -> None:
     await rig.repeat()
     stats = await rig.redis.info("commandstats")
     calls = {name: fields["calls"] for name, fields in stats.items()}
-    assert sum(n for name, n in calls.items() if name not in ("cmdstat_evalsha", "cmdstat_waitaof")) <= 6
+    assert sum(n for name, n in calls.items() if name not in ("cmdstat_evalsha", "cmdstat_waitaof")) <= 8
