@@ -286,6 +286,20 @@ async def test_what_the_carrier_took_counts_although_it_was_cancelled_meanwhile(
     await rig.check(campaign)
 
 
+async def test_what_the_carrier_took_ends_its_doubt_when_it_is_told_again(rig: Rig, hand: Hand) -> None:
+    """It was given up here while its worker was away; the worker's word makes it submitted, and leaves no doubt behind."""
+    campaign = await begin(rig, 2)
+    flight = await hand.take()
+    await rig.redis.zadd(rig.keys.of("flights"), {flight.token: 1})
+    await rig.outbox.chores.reap(10)
+    earlier = await dump(rig)
+    await roll_back(rig, earlier, hand)
+    await hand.recover()
+    assert await hand.settle(flight, "a") == "aa"
+    assert await rig.left() & {"unknown", "doubts"} == set()
+    await rig.check(campaign)
+
+
 async def test_rests_are_not_forgotten(rig: Rig, hand: Hand) -> None:
     await begin(rig)
     earlier = await dump(rig)
