@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -21,6 +22,7 @@ from volley.sender import Sender
 
 PROFILE = "40017b3d-0000-4000-8000-000000000001"
 OTHER_PROFILE = "40017b3d-0000-4000-8000-000000000002"
+Place = tuple[str, int, int]
 
 
 def chunk_of(numbers: list[int], parts: int = 1) -> Chunk:
@@ -260,6 +262,7 @@ class Rig:
             held = [grant for grant in grants(packed, 0) if packed[at + grant.position] == ord("r")]
             found.update((grant.campaign, grant.chunk, grant.offset) for grant in held)
         return found
+
 
 def glob(prefix: str) -> str:
     return prefix.replace("{", "[{]").replace("}", "[}]")
