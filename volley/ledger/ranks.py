@@ -1,7 +1,8 @@
 """How far a message has come, as one number that only grows: what makes any order and any repetition end the same.
 
-A row's rank is the greatest that any report gave it. Legal moves only climb, with one exception that the table
-expresses too: `submitted` stands above every end that was reached without the carrier, as Accepted always merges.
+A row's rank is the greatest that any report gave it; what a person redrives begins anew (redriven.py). Legal moves only climb,
+with one exception that the table expresses too: `submitted` stands above every end that was reached without the carrier, as
+Accepted always merges.
 """
 
 from volley.state import STATUS, State

@@ -5,7 +5,8 @@ Entry fields (bytes): `v` version · `k` kind · the rest by kind:
 * `sealed`    `c` Campaign JSON
 * `attempts`  `p` msgpack list of AttemptRecord · `m` one byte a record: the state that the message has now, `-` = the
               record was refused by the script (stale token, illegal move) and changes no state
-* `moves`     `p` packed MOVE records (made by Lua: nobody but Redis saw it) · `w` why: reap, cancel, expire, opt_out, dead · `t` time, µs
+* `moves`     `p` packed MOVE records (made by Lua: nobody but Redis saw it) · `w` why: reap, poison, redrive, cancel, expire,
+              opt_out, settle · `t` time, µs
 * `receipts`  `p` msgpack list of ReceiptRecord
 * `inbound`   `p` msgpack list of InboundRecord (inbound.py)
 * `unreadable` `b` a signed webhook's body that is no event · `e` what is wrong with it · `t` time, µs
