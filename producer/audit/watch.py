@@ -5,9 +5,11 @@ What a round reads is bounded, so that it costs sending nothing that could be no
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Iterator
 
+from redis.exceptions import OutOfMemoryError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from producer.audit.confirmed import PAUSE_S, Look, confirmed
@@ -88,7 +90,10 @@ class Watch:
         if self.rounds % _MISSING_ROUNDS == 0:
             await self._look(("missing", "", 0))
         self.rounds += 1
-        await findings.tell(self._outbox, self._name, self.checked, self.broken)
+        with contextlib.suppress(
+            OutOfMemoryError
+        ):  # its own alarm; what is broken is in the log and in /healthz all the same
+            await findings.tell(self._outbox, self._name, self.checked, self.broken)
 
     def _turn(self, everyone: list[Standing]) -> Iterator[Scope]:
         """What is looked at more closely: some live campaigns, and one that has ended since."""

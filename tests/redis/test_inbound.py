@@ -83,8 +83,9 @@ async def test_a_word_is_for_one_profile(rig: Rig) -> None:
 async def test_a_text_for_a_profile_that_nobody_synced_is_kept_and_counted(rig: Rig) -> None:
     said = Said(text(words="STOP", keyword="stop"), Word("nobody's", ADA, "stop", 1))
     assert await hear(rig.outbox, [said]) == Heard(1, 0, 1)
-    [(_, fields)] = await rig.redis.xrange(rig.keys.ledger)  # type: ignore[attr-defined]
-    assert (fields[b"k"], unpack(fields[b"p"])) == (b"inbound", [said.record])
+    told = {fields[b"k"]: fields[b"p"] for _, fields in await rig.redis.xrange(rig.keys.ledger)}  # type: ignore[attr-defined]
+    assert unpack(told[b"inbound"]) == [said.record]
+    assert told[b"optouts"] == f"nobody's {ADA} 1 1".encode()
 
 
 async def test_what_people_said_to_a_profile_counts_from_its_first_sync_on(rig: Rig) -> None:
@@ -105,10 +106,13 @@ async def test_a_word_for_no_profile_at_all_is_counted_and_no_more(rig: Rig) -> 
     assert await rig.redis.keys(rig.keys.of("optout", "*")) == []
 
 
-async def test_words_alone_leave_nothing_in_the_ledger(rig: Rig) -> None:
+async def test_words_are_told_to_the_ledger_where_they_count(rig: Rig) -> None:
     await rig.pool()
-    await hear(rig.outbox, [word("stop", 1)])
-    assert await rig.outbox.ledger_length() == 0
+    now = await rig.now_us()
+    await hear(rig.outbox, [word("stop", now)])
+    assert await rig.outbox.ledger_length() == 1
+    await hear(rig.outbox, [word("stop", now - 1)])
+    assert await rig.outbox.ledger_length() == 1
 
 
 async def test_whoever_says_stop_while_a_message_waits_does_not_get_it(rig: Rig) -> None:

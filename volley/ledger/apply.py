@@ -34,6 +34,7 @@ async def apply(connection: AsyncConnection, upserts: Upserts, facts: Facts) -> 
     await _write(connection, upserts.receipts, [receipt_row(record) for record in facts.receipts])
     await _write(connection, upserts.messages, [row for row in facts.messages if row["taken_us"] != NAMELESS])
     await _write(connection, upserts.nameless, [row for row in facts.messages if row["taken_us"] == NAMELESS])
+    await _write(connection, upserts.optouts, facts.optouts)
     await _write(connection, upserts.quarantine, facts.unreadable)
     await _complete(connection, upserts, facts)
     await redriven.set_right(connection, facts)

@@ -18,6 +18,7 @@ from volley.ledger.rows import (
     message_of_attempt,
     message_of_move,
     message_of_receipt,
+    optout_row,
     state_row,
 )
 from volley.outbox.events import MOVE, NOBODY, VERSION, ReceiptRecord, unpack_attempts, unpack_receipts
@@ -54,6 +55,7 @@ class Facts:
     moves: list[Row] = field(default_factory=list)
     receipts: list[ReceiptRecord] = field(default_factory=list)
     inbound: list[InboundRecord] = field(default_factory=list)
+    optouts: list[Row] = field(default_factory=list)
     unreadable: list[Row] = field(default_factory=list)
     carrier_ids: dict[str, Place] = field(default_factory=dict)
     sealed: list[tuple[str, Campaign]] = field(default_factory=list)
@@ -75,6 +77,8 @@ class Facts:
             self._moves(entry, sender_of)
         elif kind == b"inbound":
             self.inbound += unpack_inbound(entry.fields[b"p"])
+        elif kind == b"optouts":
+            self.optouts += [optout_row(line) for line in entry.fields[b"p"].decode().splitlines()]
         elif kind == b"unreadable":
             self._unreadable(entry)
         elif kind == b"sealed":

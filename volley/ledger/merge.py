@@ -40,6 +40,9 @@ ATTEMPT = (Register(("rank",)),)
 # the number that was texted says more than the profile, and a later message more than an earlier one
 INBOUND = (Register(("answer_rank", "answer_us", "campaign_id", "chunk", "offset")),)
 
+# the last word counts; of two that were said in one moment, the STOP
+OPTOUT = (Register(("at_us", "opted_out")),)
+
 _LATEST = ("sent_us", "completed_us")
 _EARLIEST = ("submitted_us",)
 
@@ -61,6 +64,7 @@ class Upserts:
         # an event may be delivered several times: only the moment of that differs
         self.receipts = self._merging(schema.receipts, (), earliest=("received_us",))
         self.inbound = self._merging(schema.inbound, INBOUND, earliest=("received_us",))
+        self.optouts = self._merging(schema.optouts, OPTOUT)
         self.carrier_ids = self._once(schema.carrier_ids)
         self.quarantine = self._once(schema.quarantine)
 

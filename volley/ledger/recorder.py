@@ -41,6 +41,8 @@ _LOOK_AROUND_S = 15.0
 _BATCH_RECORDS = 3_000
 """In one transaction: the event loop is held for some 100 ms by as many, and webhooks share it."""
 _RECORD_BYTES = 150
+_SIZES = {b"moves": MOVE.size, b"optouts": 68}
+"""Bytes a record of the kinds whose records are small."""
 _LONGEST_WAIT_S = 5.0
 _REST_S = 0.5
 
@@ -225,7 +227,7 @@ def _batches(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
     """Entries that make a transaction of bearable size: a cancelled campaign's may hold ten thousand moves each."""
     start, weight = 0, 0
     for at, entry in enumerate(entries):
-        size = MOVE.size if entry.fields.get(b"k") == b"moves" else _RECORD_BYTES
+        size = _SIZES.get(entry.fields.get(b"k", b""), _RECORD_BYTES)
         weight += len(entry.fields.get(b"p", b"")) // size + 1
         if weight >= _BATCH_RECORDS:
             yield entries[start : at + 1]

@@ -120,6 +120,12 @@ def attempt_row(record: AttemptRecord, rank: int) -> Row:
     }
 
 
+def optout_row(line: str) -> Row:
+    """A line of an `optouts` entry. Raises ValueError."""
+    profile, recipient, opted_out, at_us = line.rsplit(" ", 3)
+    return {"profile": profile, "recipient": int(recipient), "at_us": int(at_us), "opted_out": int(opted_out)}
+
+
 def receipt_row(record: ReceiptRecord) -> Row:
     row: Row = record._asdict()
     row |= {"campaign_id": row.pop("campaign"), "recipient": row.pop("to")}

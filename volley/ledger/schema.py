@@ -210,6 +210,17 @@ Index(
     postgresql_where=_answering,
 )
 
+optouts = Table(
+    "optouts",
+    metadata,
+    Column("profile", Text, nullable=False),
+    Column("recipient", BigInteger, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("opted_out", SmallInteger, nullable=False),
+    PrimaryKeyConstraint("profile", "recipient"),
+    sqlite_with_rowid=False,
+)
+
 carrier_ids = Table(
     "carrier_ids",
     metadata,

@@ -8,6 +8,7 @@ Entry fields (bytes): `v` version · `k` kind · the rest by kind:
 * `moves`     `p` packed MOVE records (made by Lua: nobody but Redis saw it) · `w` why: reap, poison, redrive, cancel, expire,
               opt_out, settle · `t` time, µs
 * `receipts`  `p` msgpack list of ReceiptRecord
+* `optouts`   `p` a line a person: profile id, recipient, 1 (wants nothing more) or 0 (wants to hear again), time µs
 * `inbound`   `p` msgpack list of InboundRecord (inbound.py)
 * `unreadable` `b` a signed webhook's body that is no event · `e` what is wrong with it · `t` time, µs
 * `campaign`  `c` campaign id · `s` paused, resumed, cancelled, finished · `t` time, µs

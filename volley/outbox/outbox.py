@@ -128,7 +128,7 @@ class Outbox:
         if index is None:
             raise pushes.unknown_profile(profile)
         with reaching():
-            return await optouts.change(self.scripts, script, index, numbers)
+            return await optouts.change(self.scripts, script, (index, profile), numbers)
 
     async def profile_index(self, profile: str) -> int | None:
         with reaching():

@@ -22,6 +22,9 @@ _STANDS_ON: Final = {
     "forget": ("poison",),
     "admit": ("room",),
     "seal": ("room",),
+    "optouts": ("words",),
+    "optins": ("words",),
+    "inbound": ("words",),
 }
 
 Argument = str | bytes | int | float

@@ -1,7 +1,11 @@
 -- optouts: people who want nothing from a profile any more. take looks at this set before every grant.
--- ARGV: profile index, recipients
+-- ARGV: profile index, profile id, recipients
 -- Returns: how many were not there yet
 --!flags allow-oom
-local added = 0
-for i = 2, #ARGV do added = added + call('SADD', K.optout .. ARGV[1], ARGV[i]) end
+local now, added = clock(), 0
+for i = 3, #ARGV do
+  added = added + call('SADD', K.optout .. ARGV[1], ARGV[i])
+  word(ARGV[2], ARGV[i], 1, now) -- also of those who were there: an older release may have told nobody
+end
+save_words()
 return added
