@@ -41,7 +41,7 @@ async def _past_campaign(settings: Settings, campaign_id: str) -> Document:
             facts = await reader.campaign(campaign_id)
         except UnusableInput:
             raise UnusableInput(f"no campaign {campaign_id[:40]!r}: see volley campaigns") from None
-        return documents.past_campaign(facts, await reader.campaign_report(campaign_id))
+        return documents.past_campaign(facts, await reader.campaign_report(campaign_id)) | {"set_aside": []}
 
 
 async def _recorded(settings: Settings, campaign_ids: list[str]) -> dict[str, documents.Recorded]:

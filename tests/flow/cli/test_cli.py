@@ -54,7 +54,7 @@ def test_a_push_goes_all_the_way(town: World, delivered: dict[str, Any]) -> None
     )
     assert listed["state"] == "finished"
     assert sum(listed["counts"].values()) == 20
-    assert town.json("campaigns", "show", delivered["campaign_id"]) == listed
+    assert town.json("campaigns", "show", delivered["campaign_id"]) == {**listed, "set_aside": []}
 
 
 def test_an_export_has_a_line_a_message_in_every_format(town: World, delivered: dict[str, Any], tmp_path: Path) -> None:
@@ -118,6 +118,7 @@ def test_status_has_the_promised_keys(town: World, profile: str) -> None:
         "notes",
         "unknown",
         "webhooks",
+        "conservation",
         "ledger_lag_seconds",
     }
     queue = next(each for each in document["queues"] if each["profile"] == profile)
