@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import redis.asyncio
 from redis.crc import key_slot
@@ -64,6 +65,8 @@ class Node:
         await becomes(self._answers, f"{self.address} answers")
 
     async def _answers(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, f"it ended at once: see {self.folder / 'valkey.log'}"
         return bool(await self.client.ping())
 
     async def role(self) -> str:
@@ -159,7 +162,7 @@ class Sentinels(_Set):
 
     @property
     def url(self) -> str:
-        secret = f":{self.password}@" if self.password else ""
+        secret = f":{quote(self.password, safe='')}@" if self.password else ""
         return f"redis+sentinel://{secret}{','.join(node.address for node in self.sentinels)}/{NAME}/0"
 
     async def start(self) -> None:
@@ -231,7 +234,10 @@ class Cluster(_Set):
             **_DURABLE, "cluster-enabled": "yes", "cluster-node-timeout": str(node_timeout_ms),
             "repl-diskless-sync-delay": "0", "cluster-replica-validity-factor": "0", **(options or {}),
         }  # fmt: skip
-        self.nodes = [Node(folder / f"node-{n}", shared) for n in range(primaries * (replicas + 1))]
+        self._buses = [free_port() for _ in range(primaries * (replicas + 1))]
+        self.nodes = [
+            Node(folder / f"node-{n}", shared | {"cluster-port": str(port)}) for n, port in enumerate(self._buses)
+        ]
         self._primaries = primaries
 
     @property
@@ -246,7 +252,7 @@ class Cluster(_Set):
             await node.client.execute_command("CLUSTER", "ADDSLOTSRANGE", n * share, last)
             await node.client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", n + 1)
         for node in self.nodes[1:]:
-            await node.client.execute_command("CLUSTER", "MEET", HOST, self.nodes[0].port)
+            await node.client.execute_command("CLUSTER", "MEET", HOST, self.nodes[0].port, self._buses[0])
         await becomes(self._all_met, "all nodes know each other")
         for n, node in enumerate(self.nodes[self._primaries :]):
             primary = await self.id_of(self.nodes[n % self._primaries])

@@ -100,6 +100,7 @@ class Settings(BaseModel):
     public_failover_url: Annotated[str, AfterValidator(_public)] | None = None
     secret: SecretStr | None = None
     durability: Literal["strict", "relaxed"] = "strict"
+    replicas: int = Field(default=0, ge=0, le=10)
     serve_host: str = "127.0.0.1"
     serve_port: int = 8080
     concurrency: int = Field(default=500, ge=1, le=5000)
@@ -142,6 +143,16 @@ class Settings(BaseModel):
             redis_url=base.redis_url or self.redis_url or _running_redis(self.home),
             rates=base.rates if "rates" in given else self.rates,
         )
+
+    @property
+    def queue_url(self) -> str:
+        """Where the jobs of arq are queued: with the data, unless told otherwise. UnusableInput where they cannot be."""
+        url = self.arq_redis_url or self.current.redis_url or ""
+        if url.startswith("redis+cluster://"):
+            raise UnusableInput(
+                "arq, which carries the jobs, knows no Cluster: set VOLLEY_ARQ_REDIS_URL to a server beside it (redis://host:port/0)"
+            )
+        return url
 
     @property
     def ledger(self) -> str:

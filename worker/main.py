@@ -76,11 +76,16 @@ def _calm_the_collector() -> None:
 
 async def _build(settings: Settings, stack: AsyncExitStack) -> "WorkerProcess":
     account = settings.current
-    relaxed = settings.durability == "relaxed"
-    client = await connect(account.redis_url, relaxed=relaxed)
+    relaxed, replicas = settings.durability == "relaxed", settings.replicas
+    client = await connect(account.redis_url, account=settings.account, relaxed=relaxed, replicas=replicas)
     stack.push_async_callback(client.aclose)
     outbox = Outbox(
-        client, settings.account, relaxed=relaxed, ledger_bound=settings.ledger_bound, pin_days=settings.pin_days
+        client,
+        settings.account,
+        relaxed=relaxed,
+        replicas=replicas,
+        ledger_bound=settings.ledger_bound,
+        pin_days=settings.pin_days,
     )
     if account.api_key is None:
         raise UnusableInput("no API key: set TELNYX_API_KEY")
@@ -93,7 +98,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> "WorkerProcess":
     stack.push_async_callback(carrier.close)
     rates = account.rates
     await outbox.set_rates(rates.account, rates.profile, mms=rates.account_mms, campaigns=rates.campaign)
-    arq = pool(settings.arq_redis_url or account.redis_url or "")
+    arq = pool(settings.queue_url)
     queue = Queue(arq, outbox, settings.account)
     stack.push_async_callback(queue.close)
     return WorkerProcess(settings, outbox, carrier, queue, arq)

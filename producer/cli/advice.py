@@ -9,9 +9,10 @@ from volley.carrier.reference import secrets_of
 from volley.carrier.signature import public_keys
 from volley.carrier.telnyx import base, session_headers
 from volley.errors import UnusableInput
+from volley.outbox.primary import SCHEMES
 from volley.settings import Account, Settings, layers, problems
 
-_REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
+_REDIS_SCHEMES = ("redis://", "rediss://", "unix://", *SCHEMES)
 
 
 def find() -> tuple[list[str], list[str]]:
@@ -36,6 +37,7 @@ def _unusable(settings: Settings, account: Account) -> list[str]:
         (secrets_of, settings.secret.get_secret_value() if settings.secret else ""),
         (session_headers, account.api_key.get_secret_value() if account.api_key else ""),
         (base, account.base_url),
+        (lambda _: settings.queue_url, account.redis_url or ""),
     ]
     for check, value in checks:
         try:

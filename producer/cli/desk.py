@@ -32,12 +32,13 @@ async def seated(settings: Settings, work: Callable[[Desk], Awaitable[T]]) -> T:
         UnusableInput: no Redis is named, or one that may lose what it acknowledged.
         TryAgainLater: Redis is away, or goes away meanwhile.
     """
-    relaxed = settings.durability == "relaxed"
-    redis = await connect(settings.current.redis_url, relaxed=relaxed)
+    relaxed, replicas, _ = settings.durability == "relaxed", settings.replicas, settings.queue_url
+    redis = await connect(settings.current.redis_url, account=settings.account, relaxed=relaxed, replicas=replicas)
     outbox = Outbox(
         redis,
         settings.account,
         relaxed=relaxed,
+        replicas=replicas,
         ledger_bound=settings.ledger_bound,
         pin_days=settings.pin_days,
         memory_high_water=settings.memory_high_water,
@@ -54,8 +55,7 @@ async def arm(desk: Desk, campaign: Campaign) -> None:
     """Wakes a worker for a campaign that can go now. If that fails, the sweeper finds it within seconds."""
     from volley.outbox.queue import Queue, pool
 
-    url = desk.settings.arq_redis_url or desk.settings.current.redis_url or ""
-    queue = Queue(pool(url), desk.outbox, desk.settings.account)
+    queue = Queue(pool(desk.settings.queue_url), desk.outbox, desk.settings.account)
     try:
         with contextlib.suppress(TryAgainLater):
             await queue.arm(campaign.id, campaign.priority)

@@ -70,12 +70,16 @@ async def _outbox(settings: Settings, stack: AsyncExitStack) -> tuple[Outbox | N
     """The way into Redis, whatever its settings are: judging them is a check of its own."""
     url = settings.current.redis_url
     try:
-        redis = await connect(url, check=False)
+        redis = await connect(url, account=settings.account, check=False)
     except (TryAgainLater, UnusableInput) as error:
         return None, failed("Redis", str(error), "start it, or set VOLLEY_REDIS_URL")
     stack.push_async_callback(redis.aclose)
-    relaxed = settings.durability == "relaxed"
     outbox = Outbox(
-        redis, settings.account, relaxed=relaxed, ledger_bound=settings.ledger_bound, pin_days=settings.pin_days
+        redis,
+        settings.account,
+        relaxed=settings.durability == "relaxed",
+        replicas=settings.replicas,
+        ledger_bound=settings.ledger_bound,
+        pin_days=settings.pin_days,
     )
     return outbox, ok("Redis", f"answers at {where(url or '')}")

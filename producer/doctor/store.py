@@ -86,14 +86,23 @@ async def memory(redis: Redis, _settings: Settings) -> Verdict:
     return say("Redis memory", found, "raise maxmemory: when it is full, pushes are refused and sending stops")
 
 
-async def replication(redis: Redis, _settings: Settings) -> Verdict:
+async def replication(redis: Redis, settings: Settings) -> Verdict:
     info = await redis.info("replication")
     if info.get("role") != "master":
         return failed(
             "Redis replication", "this server is a replica and takes no writes", "VOLLEY_REDIS_URL names the primary"
         )
     replicas = int(info.get("connected_slaves", 0))
-    return ok("Redis replication", f"primary, {replicas} replicas" if replicas else "primary, no replica")
+    found = f"primary, {replicas} replicas" if replicas else "primary, no replica"
+    wanted, name = settings.replicas, "min-replicas-to-write"
+    if wanted and int((await redis.config_get(name)).get(name, "0")) < wanted:
+        todo = f"CONFIG SET {name} {wanted} on each server, and in redis.conf"
+        return failed(
+            "Redis replication", f"{found}; takes writes without them although VOLLEY_REPLICAS is {wanted}", todo
+        )
+    if replicas < wanted:
+        return failed("Redis replication", f"{found}; VOLLEY_REPLICAS is {wanted}", "start them, or nothing is sent")
+    return ok("Redis replication", found)
 
 
 async def clock(redis: Redis, _settings: Settings) -> Verdict:

@@ -75,7 +75,7 @@ async def _with_ledger(settings: Settings, work: Work[T]) -> T:
 async def _outbox(settings: Settings) -> AsyncIterator[Outbox | None]:
     """What Redis knows; None where there is none, as the ledger can be asked without it."""
     try:
-        redis = await connect(settings.current.redis_url, check=False)
+        redis = await connect(settings.current.redis_url, account=settings.account, check=False)
     except (TryAgainLater, UnusableInput) as error:
         print(f"volley: the ledger alone is asked, as there is {error}", file=sys.stderr)
         yield None

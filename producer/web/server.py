@@ -72,13 +72,14 @@ async def serve(settings: Settings) -> None:
 
 
 async def _outbox(settings: Settings, stack: AsyncExitStack) -> Outbox:
-    relaxed = settings.durability == "relaxed"
-    redis = await connect(settings.current.redis_url, relaxed=relaxed)
+    relaxed, replicas = settings.durability == "relaxed", settings.replicas
+    redis = await connect(settings.current.redis_url, account=settings.account, relaxed=relaxed, replicas=replicas)
     stack.push_async_callback(redis.aclose)
     return Outbox(
         redis,
         settings.account,
         relaxed=relaxed,
+        replicas=replicas,
         ledger_bound=settings.ledger_bound,
         pin_days=settings.pin_days,
         memory_high_water=settings.memory_high_water,

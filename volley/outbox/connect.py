@@ -1,33 +1,39 @@
 """The way into Redis: timeouts set, retries off, and the server's promises checked before anything relies on them."""
 
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import redis.asyncio
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from volley.errors import TryAgainLater, UnusableInput
 from volley.outbox.client import Redis
+from volley.outbox.primary import SCHEMES, pool
 
 _SOCKET_TIMEOUT_S = 5.0
 
 
-def client(url: str, *, connections: int = 64) -> Redis:
-    """A client that never repeats a command on its own: a repeated take or settle is decided by the outbox alone."""
-    made: Redis = redis.asyncio.Redis.from_url(
+def client(url: str, *, account: str = "default", connections: int = 64) -> Redis:
+    """A client that never repeats a command on its own: a repeated take or settle is decided by the outbox alone.
+
+    `account` tells a Cluster's nodes apart: its keys are on one of them.
+    """
+    connected = pool(
         url,
+        account,
         socket_timeout=_SOCKET_TIMEOUT_S,
         socket_connect_timeout=_SOCKET_TIMEOUT_S,
         health_check_interval=0,
-        retry=Retry(NoBackoff(), 0),
         retry_on_timeout=False,
         max_connections=connections,
     )
-    return made
+    made: Any = redis.asyncio.Redis.from_pool(connected)
+    return cast("Redis", made)
 
 
-async def connect(url: str | None, *, relaxed: bool = False, check: bool = True) -> Redis:
+async def connect(
+    url: str | None, *, account: str = "default", relaxed: bool = False, replicas: int = 0, check: bool = True
+) -> Redis:
     """A connected client.
 
     Raises:
@@ -39,13 +45,14 @@ async def connect(url: str | None, *, relaxed: bool = False, check: bool = True)
             "no Redis: set VOLLEY_REDIS_URL (redis://host:port/0), or run volley up, which brings its own"
         )
     try:
-        found = client(url)
+        found = client(url, account=account)
     except ValueError as error:
         raise UnusableInput(f"VOLLEY_REDIS_URL: {error}") from None
     try:
         await found.ping()
         if check and not relaxed:
             await _check_durable(found)
+            await _check_replicas(found, replicas)
     except RedisError as error:
         await found.aclose()
         raise TryAgainLater(
@@ -58,7 +65,9 @@ async def connect(url: str | None, *, relaxed: bool = False, check: bool = True)
 
 
 def where(url: str) -> str:
-    """Host and port of a URL, without its password."""
+    """Host and port of a URL, without its password; of a URL that names several, all of them."""
+    if url.startswith(SCHEMES):
+        return url.partition("://")[2].rpartition("@")[2]
     parts = urlsplit(url)
     return f"{parts.hostname or parts.path}:{parts.port or 6379}"
 
@@ -69,4 +78,14 @@ async def _check_durable(found: Redis) -> None:
         raise UnusableInput(
             "this Redis may forget what it acknowledged: set appendonly yes and appendfsync always, "
             'or accept the risk with VOLLEY_DURABILITY="relaxed"'
+        )
+
+
+async def _check_replicas(found: Redis, replicas: int) -> None:
+    """WAIT says what has happened; only this keeps a primary that was cut off from taking writes that it will lose."""
+    name = "min-replicas-to-write"
+    if replicas and int((await found.config_get(name)).get(name, "0")) < replicas:
+        raise UnusableInput(
+            f"VOLLEY_REPLICAS is {replicas}, and this Redis takes writes without them: set {name} {replicas} on each of its "
+            "servers, or VOLLEY_REPLICAS=0"
         )

@@ -43,13 +43,14 @@ class Outbox:
         account: str,
         *,
         relaxed: bool = False,
+        replicas: int = 0,
         ledger_bound: int = 200_000,
         pin_days: int = 8,
         memory_high_water: float = 0.85,
     ) -> None:
         self.redis = client
         self.keys = Keys(account)
-        self.scripts = Scripts(client, self.keys, relaxed=relaxed)
+        self.scripts = Scripts(client, self.keys, relaxed=relaxed, replicas=replicas)
         self.chores = Chores(self.scripts, pin_days=pin_days)
         self.dispatch = Dispatch(self.scripts, ledger_bound=ledger_bound, pin_days=pin_days)
         self.ledger_bound = ledger_bound

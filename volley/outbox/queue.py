@@ -12,9 +12,9 @@ from typing import Any, Final
 import msgpack
 from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix
-from redis.asyncio import ConnectionPool
 
 from volley.campaign import Priority
+from volley.outbox import primary
 from volley.outbox.outbox import Outbox
 from volley.outbox.scripts import reaching
 
@@ -39,7 +39,7 @@ def queue_name(which: str) -> str:
 
 def pool(url: str) -> ArqRedis:
     """arq's client on a pool of ours: its own settings know no socket timeout and print the password."""
-    connections = ConnectionPool.from_url(url, socket_timeout=10.0, socket_connect_timeout=5.0, max_connections=32)
+    connections = primary.pool(url, "", socket_timeout=10.0, socket_connect_timeout=5.0, max_connections=32)
     return ArqRedis(connections, job_serializer=serialize, job_deserializer=deserialize, default_queue_name=BULK)
 
 

@@ -54,14 +54,16 @@ def names() -> list[str]:
 class Scripts:
     """Runs scripts on one account's keys.
 
-    `durable` adds WAITAOF in the same non-transactional pipeline, on the same connection: on another connection, inside
-    Lua or in MULTI it says yes at once and means nothing. `relaxed` servers have no append-only file and no barrier.
+    `durable` adds WAITAOF, and with `replicas` also WAIT, in the same non-transactional pipeline, on the same connection: on
+    another connection, inside Lua or in MULTI they say yes at once and mean nothing. `relaxed` servers have no append-only file
+    and no barrier.
     """
 
-    def __init__(self, client: Redis, keys: Keys, *, relaxed: bool = False) -> None:
+    def __init__(self, client: Redis, keys: Keys, *, relaxed: bool = False, replicas: int = 0) -> None:
         self.client = client
         self.keys = keys
         self.relaxed = relaxed
+        self.replicas = replicas
         self.calls = 0
         self._directory = [key.encode() for key in keys.directory]
         self._sources = {name: source(name) for name in names()}
@@ -80,31 +82,38 @@ class Scripts:
             return await self.client.execute_command(*self._command(name, arguments))
 
     async def durable(self, name: str, *arguments: Argument) -> Any:
-        """The script's answer, once what it wrote is on the disk.
+        """The script's answer, once what it wrote is on the disk, and with so many replicas.
 
         Raises:
-            BarrierFailed: it ran, and nobody knows whether it is on the disk.
+            BarrierFailed: it ran, and nobody knows whether it is there.
             RedisError: it may or may not have run.
         """
         if self.relaxed:
             return await self.run(name, *arguments)
-        answer, synced = await self._pipeline(name, arguments)
+        answer, *reached = await self._pipeline(name, arguments)
         if isinstance(answer, NoScriptError):
             await self.client.script_load(self._sources[name])
-            answer, synced = await self._pipeline(name, arguments)
+            answer, *reached = await self._pipeline(name, arguments)
         if isinstance(answer, RedisError):
             raise answer
-        if isinstance(synced, RedisError) or synced[0] < 1:
-            raise BarrierFailed(f"Redis did not confirm within {BARRIER_MS} ms that a write is on its disk")
+        self._check_barrier(*reached)
         return answer
 
-    async def _pipeline(self, name: str, arguments: tuple[Argument, ...]) -> tuple[Any, Any]:
+    def _check_barrier(self, synced: Any, copies: Any = 0) -> None:
+        if isinstance(synced, RedisError) or synced[0] < 1:
+            raise BarrierFailed(f"Redis did not confirm within {BARRIER_MS} ms that a write is on its disk")
+        if isinstance(copies, RedisError) or copies < self.replicas:
+            raise BarrierFailed(f"not {self.replicas} replicas of Redis confirmed a write within {BARRIER_MS} ms")
+
+    async def _pipeline(self, name: str, arguments: tuple[Argument, ...]) -> list[Any]:
+        """What the script answered, WAITAOF, and with replicas WAIT."""
         self.calls += 2
         pipeline = self.client.pipeline(transaction=False)
         pipeline.execute_command(*self._command(name, arguments))
         pipeline.execute_command("WAITAOF", 1, 0, BARRIER_MS)
-        answer, synced = await pipeline.execute(raise_on_error=False)
-        return answer, synced
+        if self.replicas:
+            pipeline.execute_command("WAIT", self.replicas, BARRIER_MS)
+        return await pipeline.execute(raise_on_error=False)
 
 
 @contextmanager
