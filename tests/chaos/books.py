@@ -46,5 +46,7 @@ def rows(ledger: Path, campaigns: set[str]) -> dict[MessageId, Row]:
     if not ledger.exists():
         return {}
     with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as base:
-        found = base.execute('SELECT campaign_id, chunk, "offset", status, carrier_parts, cost_micros FROM messages')
+        found = base.execute(
+            'SELECT campaign_id, chunk, "offset", status, carrier_parts, cost_micros, carrier_id FROM messages'
+        )
         return {MessageId(*row[:3]): Row(*row[3:]) for row in found if row[0] in campaigns}

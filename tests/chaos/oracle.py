@@ -37,6 +37,7 @@ class Row(NamedTuple):
     status: str
     parts: int | None
     cost_micros: int | None
+    carrier_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +187,16 @@ def priced(books: Books, price: Price, *, whole: bool = True) -> Check:
         wrong.append(f"{silent} without parts or cost")
     return Check(
         "C", not wrong, f"{equal:,} messages, {Decimal(total) / 1_000_000:.2f} {price.currency}" + _some(wrong)
+    )
+
+
+def identified(books: Books) -> Check:
+    """The ledger holds the carrier's own id of every message that the carrier took."""
+    ledger = books.ledger or {}
+    took = {message_of(each): each.id for each in accepted(books.arrivals)}
+    wrong = [f"{place}" for place, name in took.items() if place not in ledger or ledger[place].carrier_id != name]
+    return Check(
+        "ids", not wrong, f"{len(took) - len(wrong):,} of {len(took):,} known by the carrier's id" + _some(wrong)
     )
 
 
