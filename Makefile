@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Test files that run at once: most of them wait for processes, sockets and clocks.
 AT_ONCE ?= 3
+CHAOS_AT_ONCE ?= 1
 
 .PHONY: help install demo test check format bench chaos clean
 
@@ -47,7 +48,7 @@ bench: $(READY)
 	@$(BIN)/python -m bench $(ONLY)
 
 chaos: $(READY)
-	@ONLY="$(ONLY)" SEED="$(SEED)" SCALE="$(SCALE)" $(BIN)/python -m tests.chaos
+	@ONLY="$(ONLY)" SEED="$(SEED)" SCALE="$(SCALE)" AT_ONCE="$(CHAOS_AT_ONCE)" $(BIN)/python -m tests.chaos
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

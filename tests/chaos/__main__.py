@@ -1,6 +1,7 @@
 """make chaos: experiments by number, one after the other. Exit code 1 if anything is not as expected.
 
-python -m tests.chaos [ONLY="1 2 5"] [SEED=7] [SCALE=short|full]; the same three as environment variables.
+python -m tests.chaos [ONLY="1 2 5"] [SEED=7] [SCALE=short|full] [AT_ONCE=2]; the same as environment variables. AT_ONCE plays
+so many side by side, each in a process of its own: shorter where there are cores for it, and no place to measure times.
 """
 
 import asyncio
@@ -8,9 +9,11 @@ import dataclasses
 import json
 import os
 import random
+import subprocess
 import sys
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 
@@ -29,9 +32,27 @@ def main() -> int:
         print(f"SCALE is short or full, ONLY of {sorted(EXPERIMENTS)}", file=sys.stderr)
         return 2
     seed = int(given.get("SEED") or random.SystemRandom().randrange(1, 1_000_000))
-    bad = [number for number in only if not _as_expected(EXPERIMENTS[number], seed, scale)]
+    at_once = int(given.get("AT_ONCE") or 1)
+    if at_once > 1 and len(only) > 1:
+        bad = _side_by_side(only, seed, scale, at_once)
+    else:
+        bad = [number for number in only if not _as_expected(EXPERIMENTS[number], seed, scale)]
     print(f"not as expected: {bad}" if bad else "all as expected", flush=True)
     return 1 if bad else 0
+
+
+def _side_by_side(only: list[int], seed: int, scale: str, at_once: int) -> list[int]:
+    """Each tells its story when it is over; those that were not as expected."""
+
+    def play(number: int) -> int:
+        words = [f"ONLY={number}", f"SEED={seed}", f"SCALE={scale}", "AT_ONCE=1"]
+        done = subprocess.run([sys.executable, "-m", "tests.chaos", *words], capture_output=True, text=True, check=False)
+        print(done.stdout.rpartition("\n")[0].rpartition("\n")[0] + done.stderr, flush=True)
+        return done.returncode
+
+    with ThreadPoolExecutor(at_once) as pool:
+        codes = list(pool.map(play, only))
+    return [number for number, code in zip(only, codes, strict=True) if code]
 
 
 def _import_all() -> None:

@@ -25,7 +25,7 @@ from producer.intake import PushRequest, PushResult, push
 from producer.push.sources import ObjectSource
 from tests.chaos import oracle
 from tests.chaos.books import books
-from tests.chaos.processes import Process, python
+from tests.chaos.processes import ROOT, Process, python
 from tests.chaos.proxy import Proxy
 from volley.embedded import EmbeddedValkey, free_port
 from volley.outbox.outbox import Outbox
@@ -38,6 +38,7 @@ from volley.sandbox.process import SandboxProcess
 from volley.sender import Sender
 from volley.settings import Settings, load
 
+RUNS = ROOT / "build" / "chaos"
 ACCOUNT = "default"
 SECRET = "chaos-secret-of-no-consequence"
 HTTP_TIMEOUT_S = 1.0
@@ -341,7 +342,8 @@ async def stage(
 
     `valkey` makes the server, for one that is unlike the product's own.
     """
-    folder = Path(tempfile.mkdtemp(prefix="volley-chaos-"))
+    RUNS.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="run-", dir=RUNS))
     made = Stage(
         folder, senders=senders, rate=rate, account_rate=account_rate, between=between, valkey=valkey, **config
     )
