@@ -13,6 +13,7 @@ from time import monotonic
 from redis.exceptions import RedisError
 
 from volley.errors import VolleyError
+from volley.outbox.dispatch import reach
 from volley.outbox.flights import Flight
 from volley.outbox.outbox import Outbox
 from volley.outbox.pool import Member
@@ -20,7 +21,7 @@ from volley.outbox.scripts import BARRIER_MS, BarrierFailed
 from worker.delivery import Delivery
 from worker.memory import Memory
 from worker.next import backoff_s
-from worker.pacing import Clock
+from worker.pacing import Away, Clock
 from worker.recovery import Recovery
 from worker.texts import Held, Texts
 from worker.watchdog import Watchdog
@@ -58,6 +59,7 @@ class Drain:
         self.watchdog = Watchdog()
         self.life_us = int((BARRIER_MS / 1000 + http_timeout_s + MARGIN_S) * 1_000_000)
         self._members: dict[int, Member] = {}
+        self._away = Away()
         self._wake = asyncio.Event()
         self._full = False
         self.low_water = max(500, 10 * concurrency)
@@ -158,10 +160,14 @@ class Drain:
     async def _take(self, want: int) -> tuple[Flight, Clock, Held] | None:
         """A flight whose grants are on the disk, and its texts; None: nothing may be sent now."""
         token = secrets.token_urlsafe(12)
+        how = reach(int(self._away.seconds * 1_000_000))
         asked = monotonic()
         try:
-            flight = await self._outbox.dispatch.take(token, want, life_us=self.life_us, low_water=self.low_water)
-            clock = Clock(asked, monotonic(), flight.now_us)
+            flight = await self._outbox.dispatch.take(
+                token, want, life_us=self.life_us, low_water=self.low_water, how=how
+            )
+            clock = Clock(asked, monotonic(), flight.now_us, how.late_us)
+            self._away.saw(clock.answered - asked)
             if flight.run != self._memory.run:
                 # it may grant what it has forgotten that we sent: first it hears of that
                 await self._release(token)

@@ -46,7 +46,9 @@ def _side_by_side(only: list[int], seed: int, scale: str, at_once: int) -> list[
 
     def play(number: int) -> int:
         words = [f"ONLY={number}", f"SEED={seed}", f"SCALE={scale}", "AT_ONCE=1"]
-        done = subprocess.run([sys.executable, "-m", "tests.chaos", *words], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.chaos", *words], capture_output=True, text=True, check=False
+        )
         print(done.stdout.rpartition("\n")[0].rpartition("\n")[0] + done.stderr, flush=True)
         return done.returncode
 

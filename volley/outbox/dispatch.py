@@ -12,9 +12,35 @@ HORIZON_US = 50_000
 URGENT_HORIZON_US = 250_000
 CREDIT_US = 100_000
 """A grant's nominal slot is at most this long before its moment; see lua/take.lua."""
-LATE_US = 300_000 - CREDIT_US
-"""How long after its moment a grant may still go on the wire."""
+SLACK_US = 300_000
+"""What promise 3 leaves for both: the credit, and how long after its moment a grant may still go on the wire."""
+LATE_US = SLACK_US - CREDIT_US
+NEAR_US = 50_000
+_FARTHEST_US = 250_000
 EVICT_AFTER_US = 60_000_000
+
+
+class Reach(NamedTuple):
+    """How far ahead takes grant, and how late a grant may be credited and sent: all µs."""
+
+    horizon_us: int
+    urgent_horizon_us: int
+    credit_us: int
+    late_us: int
+
+
+def reach(away_us: int) -> Reach:
+    """For a Redis whose takes are answered after so long.
+
+    Where it is far away a grant looks farther ahead, as the next comes late, and what may be credited shrinks in favour of how
+    late it may be sent, as more of that has passed when the answer comes. From SLACK_US on nothing can be in time.
+    """
+    more = max(0, min(away_us, _FARTHEST_US) - NEAR_US)
+    credit = max(0, CREDIT_US - more)
+    return Reach(HORIZON_US + more, URGENT_HORIZON_US + more, credit, SLACK_US - credit)
+
+
+NEAR = reach(0)
 
 
 class Outcomes(NamedTuple):
@@ -55,15 +81,15 @@ class Dispatch:
         )
         return bool(done), int(following), int(chunks), int(waiting)
 
-    async def take(self, token: str, want: int, *, life_us: int, low_water: int) -> Flight:
+    async def take(self, token: str, want: int, *, life_us: int, low_water: int, how: Reach = NEAR) -> Flight:
         """Grants up to `want` messages under `token`, on the disk before this returns."""
         now, packed, _, hungry, why, run = await self.scripts.durable(
             "take",
             token,
             want,
-            HORIZON_US,
-            URGENT_HORIZON_US,
-            CREDIT_US,
+            how.horizon_us,
+            how.urgent_horizon_us,
+            how.credit_us,
             life_us,
             MOVES_ARG,
             self.ledger_bound,

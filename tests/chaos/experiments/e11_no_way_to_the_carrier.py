@@ -36,10 +36,10 @@ async def _never_out(run: Run, case: str, break_it: Callable[[Stage], Awaitable[
 async def _rested(play: Stage) -> None:
     """It tried meanwhile, and found nobody."""
 
-    async def rests() -> bool:
-        return bool(await play.redis.hget(play.outbox.keys.of("stops"), "a"))
+    async def found() -> bool:
+        return any("the carrier does not answer" in worker.log.read_text() for worker in play.workers)
 
-    await play.until(rests, "no worker has found that the carrier is away", 20)
+    await play.until(found, "no worker has found that the carrier is away", 20)
 
 
 async def _refused(play: Stage) -> None:
