@@ -58,6 +58,9 @@ class Sweeper:
     async def round(self) -> None:
         """Every step once. Redis errors pass through."""
         chores = self._outbox.chores
+        jumped_us = await chores.clock()
+        if jumped_us < 0:
+            log.warning("the clock of Redis was set back by %.1f s; rates and deadlines go by it", -jumped_us / 1e6)
         reaped = await chores.reap(_FLIGHTS, self._life_us)
         if reaped:
             self.reaped += reaped

@@ -188,6 +188,11 @@ def without_halts() -> None:
     altered("take", "if optouts[c.p] ~= false and opted_out(c.p, ref) then", "if false then")
 
 
+def without_credit() -> None:
+    """Whatever was not used, however long ago, may be caught up on."""
+    altered("take", "local earliest = moment - credit", "local earliest = 0")
+
+
 PROTECTIONS: dict[str, Callable[[], None]] = {
     "unknown": without_unknown,
     "perhaps": without_perhaps,
@@ -195,6 +200,7 @@ PROTECTIONS: dict[str, Callable[[], None]] = {
     "deadline": without_deadline,
     "rates": without_rates,
     "halts": without_halts,
+    "credit": without_credit,
 }
 
 

@@ -38,6 +38,10 @@ class Chores:
         """Claims the jobs to arm: plan:<campaign>, drain:<shard>, sweep:<campaign>."""
         return [job.decode() for job in await self._scripts.run("due", ALIVE_US, shards)]
 
+    async def clock(self) -> int:
+        """Looks at the server's clock: µs by which it was set, or for which nobody looked; 0: it runs on."""
+        return int(await self._scripts.run("clock"))
+
     async def reap(self, most: int, life_us: int = FLIGHT_US) -> int:
         """Gives up flights that are past their deadline: how many messages became unknown. `life_us`: how long flights have."""
         return int(await self._scripts.run("reap", MOVES_ARG, most, life_us))

@@ -107,8 +107,8 @@ DIRECTORY: tuple[Key, ...] = (
     Key(
         "server",
         "",
-        "hash: run (id that wrote last), until (no takes before), swept, spare (no reaping before), µs",
-        "permanent: four fields",
+        "hash: run (id that wrote last), until (no takes before), swept, spare (no reaping before), seen (the clock), µs",
+        "permanent: five fields",
     ),
     Key("conservation", "", "hash: who audits → JSON of what its last round found", "10 minutes after the last round"),
     Key(

@@ -57,15 +57,20 @@ local function run_id()
   return sub(text, at + 1, at + 40)
 end
 
+-- The clock may be set, and a server that takes another's place has its own. `seen`: when it was last looked at.
+local function clock_jumped(seen, now) return seen and (now < seen - 100000 or now > seen + 2500000) end
+
 -- Whether nothing may be taken or given up for the moment, and this server's run id. A server that has restarted, or another
 -- one in its place, may have forgotten the last takes and outcomes: workers get HOLD_US to tell it (reassert) what they did.
 -- seal writes the run id first: a server that knows none and has campaigns was filled by something else.
+-- While its clock has jumped rates cannot be kept by it, until a sweep (clock.lua) has moved them along.
 local function held(now)
-  local run, known = run_id(), call('HMGET', K.server, 'run', 'until')
-  if known[1] == run then return now < tonumber(known[2] or 0), run end
+  local run, known = run_id(), call('HMGET', K.server, 'run', 'until', 'seen')
+  local jumped = clock_jumped(tonumber(known[3] or nil), now)
+  if known[1] == run then return jumped or now < tonumber(known[2] or 0), run end
   local hold = known[1] or call('EXISTS', K.live) == 1
   call('HSET', K.server, 'run', run, 'until', int(hold and now + HOLD_US or 0))
-  return hold, run
+  return jumped or hold, run
 end
 
 -- campaigns ---------------------------------------------------------------------------------------------------------

@@ -325,6 +325,7 @@ if granted > 0 then
   flight = char(1, #ids) .. concat(ids) .. pack('>I2', granted) .. string.rep('s', granted) .. concat(records)
   call('SET', K.flight .. token, flight)
   call('ZADD', K.flights, int(now + life), token)
+  call('HSET', K.server, 'seen', int(now))
   local day, slot = K.sent .. int(today), K.tempo .. int(floor(now / 10000000))
   local tempo = {}
   for idx, s in pairs(senders) do
