@@ -60,6 +60,25 @@ async def test_work_without_a_worker_a_pause_and_a_ledger_that_is_behind_are_tol
     assert lines[2] == f"campaign {campaign.id} is paused: volley campaigns resume {campaign.id}"
 
 
+async def test_a_carrier_that_does_not_answer_and_what_was_set_aside_are_told(
+    db: redis.asyncio.Redis, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rig = Rig(Outbox(db, "test"))
+    await rig.pool()
+    campaign = await rig.push(chunk_of(people(20)))
+    for _ in range(3):
+        await rig.take(2, life_s=-1)
+        await rig.outbox.chores.reap(50, -1_000_000)
+    await rig.outbox.dispatch.trip(await rig.now_us(), "HTTP 503 Service unavailable")
+    document, lines = await told(rig, capsys)
+    assert [(rest["what"], rest["name"], rest["reason"]) for rest in document["rests"]] == [  # type: ignore[attr-defined]
+        ("carrier", "test", "HTTP 503 Service unavailable")
+    ]
+    assert lines[0].startswith("the carrier does not answer (HTTP 503 Service unavailable): sending stands still")
+    assert lines[1].startswith(f"14 messages of campaign {campaign.id} were set aside")
+    assert f"volley campaigns redrive {campaign.id}" in lines[1]
+
+
 def test_sync_dry_run_and_status_agree_on_what_a_weighted_pool_can_do(
     world: World, valkey: EmbeddedValkey, profile: str
 ) -> None:
