@@ -193,6 +193,11 @@ def without_credit() -> None:
     altered("take", "local earliest = moment - credit", "local earliest = 0")
 
 
+def without_pins() -> None:
+    """Whoever is free writes to whomever it is."""
+    altered("take", "if not s.loose and not pin(c, s, ref) then return false end", "")
+
+
 PROTECTIONS: dict[str, Callable[[], None]] = {
     "unknown": without_unknown,
     "perhaps": without_perhaps,
@@ -201,6 +206,7 @@ PROTECTIONS: dict[str, Callable[[], None]] = {
     "rates": without_rates,
     "halts": without_halts,
     "credit": without_credit,
+    "pins": without_pins,
 }
 
 
