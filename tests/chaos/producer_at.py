@@ -12,8 +12,11 @@ import argparse
 import secrets
 import signal
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
+
+from sqlalchemy import true
 
 from producer.cli import pushed
 from producer.intake import Intake
@@ -22,6 +25,7 @@ from producer.web import webhooks
 from tests.chaos.worker_at import Breakpoint, around
 from volley.__main__ import main
 from volley.campaign import new_campaign_id
+from volley.ledger import merge
 from volley.outbox.outbox import Outbox
 from volley.outbox.scripts import Argument, Scripts
 
@@ -101,11 +105,33 @@ class _AnyBody:
         return b"".join(pieces)
 
 
+class _Always:
+    """A key that is greater than any other."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def __gt__(self, _: object) -> Any:
+        return true()
+
+
+def without_order() -> None:
+    """Whatever reaches the ledger last is what it says."""
+    merge.tuple_ = _Always  # type: ignore[assignment]
+
+
+def clock_ahead(seconds: float) -> None:
+    """Webhooks arrive so much later, by the clock of who takes them."""
+    webhooks.time = lambda: time.time() + seconds
+    webhooks.time_ns = lambda: time.time_ns() + int(seconds * 1e9)
+
+
 PROTECTIONS: dict[str, Callable[[], None]] = {
     "once": without_once,
     "whole": without_whole,
     "signature": without_signature,
     "bodies": without_bodies_bound,
+    "order": without_order,
 }
 
 
@@ -115,10 +141,13 @@ def run() -> None:
     parser.add_argument("--pass", dest="nth", type=int, default=1)
     parser.add_argument("--do", choices=("kill", "stop"), default="kill")
     parser.add_argument("--without", action="append", choices=PROTECTIONS, default=[])
+    parser.add_argument("--ahead", type=float, default=0.0, help="seconds that webhooks are late")
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()
     for name in options.without:
         PROTECTIONS[name]()
+    if options.ahead:
+        clock_ahead(options.ahead)
     if options.at:
         POINTS[options.at](Breakpoint(options.nth, signal.SIGKILL if options.do == "kill" else signal.SIGSTOP))
     sys.argv = ["volley", *options.command]

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import defaultdict
+from itertools import pairwise
 
 from tests.chaos.oracle import accepted
 from tests.chaos.registry import Run, experiment
@@ -88,7 +89,7 @@ def _wandering(took: list[Arrival], removed: Removals) -> tuple[list[str], int]:
     for person, firsts in seen.items():
         order = list(firsts)
         moved += len(order) > 1
-        for gone, came in zip(order, order[1:], strict=False):
+        for gone, came in pairwise(order):
             if gone not in removed or firsts[came] < removed[gone][0]:
                 wrong.append(f"{person}: {gone} then {came}")
     return wrong, moved
