@@ -3,7 +3,7 @@
 The product has no hook for this: the real functions are wrapped here, in the process that is to die. Points, in the
 order of the path:
 
-plan-before  plan  take  barrier  write-before  write-inside  headers  answer  settle-before  settle
+plan-before  plan  take-before  take  barrier  write-before  write-inside  headers  answer  settle-before  settle
 
 `take` lies between the script and its barrier; `barrier`: the grant is on the disk and nothing is posted; `write-inside`:
 past the last look at the clock, before the first byte; `headers`: the request is on the wire; `answer`: it was read.
@@ -28,6 +28,7 @@ from volley.outbox import scripts
 from volley.outbox.dispatch import Dispatch
 from volley.outbox.outbox import Outbox
 from volley.outbox.scripts import Scripts
+from worker.sweep import Sweeper
 
 Method = Callable[..., Awaitable[Any]]
 
@@ -105,6 +106,7 @@ def on_the_wire(stop: Breakpoint) -> None:
 POINTS: dict[str, Callable[[Breakpoint], None]] = {
     "plan-before": lambda stop: around(Dispatch, "plan", stop, before=True),
     "plan": lambda stop: around(Dispatch, "plan", stop, before=False),
+    "take-before": lambda stop: around(Dispatch, "take", stop, before=True),
     "take": between_script_and_barrier,
     "barrier": lambda stop: around(Dispatch, "take", stop, before=False),
     "write-before": lambda stop: around(Attempt, "write_with_length", stop, before=True),
@@ -198,6 +200,15 @@ def without_pins() -> None:
     altered("take", "if not s.loose and not pin(c, s, ref) then return false end", "")
 
 
+def without_rearming() -> None:
+    """A job that is lost is lost."""
+
+    async def arm(self: Sweeper) -> None:
+        del self
+
+    Sweeper.arm = arm  # type: ignore[method-assign]
+
+
 PROTECTIONS: dict[str, Callable[[], None]] = {
     "unknown": without_unknown,
     "perhaps": without_perhaps,
@@ -207,6 +218,7 @@ PROTECTIONS: dict[str, Callable[[], None]] = {
     "halts": without_halts,
     "credit": without_credit,
     "pins": without_pins,
+    "rearming": without_rearming,
 }
 
 
