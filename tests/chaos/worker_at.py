@@ -209,6 +209,11 @@ def without_rearming() -> None:
     Sweeper.arm = arm  # type: ignore[method-assign]
 
 
+def without_bound() -> None:
+    """take goes on however far the ledger is behind."""
+    altered("take", "if call('XLEN', K.ledger) > bound then", "if false then")
+
+
 PROTECTIONS: dict[str, Callable[[], None]] = {
     "unknown": without_unknown,
     "perhaps": without_perhaps,
@@ -219,6 +224,7 @@ PROTECTIONS: dict[str, Callable[[], None]] = {
     "credit": without_credit,
     "pins": without_pins,
     "rearming": without_rearming,
+    "bound": without_bound,
 }
 
 
