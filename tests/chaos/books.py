@@ -1,5 +1,6 @@
 """Reads the three books as they stand on disk and in Redis, past the product's own readers where that is possible."""
 
+import re
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
@@ -12,6 +13,9 @@ from volley.message import MessageId
 from volley.outbox.keys import Keys
 from volley.outbox.outbox import Outbox
 from volley.sandbox.arrivals import read
+
+_KEY = re.compile(r"[0-9a-z]{16}-\d+-\d+-g\d+")
+"""An Idempotency-Key of a message; the doctor's probe has others."""
 
 
 async def books(
@@ -32,7 +36,7 @@ async def books(
             states.update(piece)
         if all(found):
             whole.add(view.campaign.id)
-    arrivals = [each for each in read(log) if each.key]
+    arrivals = [each for each in read(log) if _KEY.fullmatch(each.key)]
     return Books(arrivals, tallies, states, None if ledger is None else rows(ledger, set(tallies)), frozenset(whole))
 
 
