@@ -128,7 +128,7 @@ async def _judge(run: Run, play: Stage, within_s: float, last_s: float | None) -
     case = f"{last_s:.0f} s" if last_s else ""
     run.figures[f"unknown {case}".strip()] = (await play.counts()).get("unknown", 0)
     there = {view.campaign.id for view in await play.outbox.campaigns()}
-    gone = [each for each in play.campaigns if each not in there]
+    gone = [each for each in play.pushed if each not in there]
     run.expect(f"every push that was acknowledged is there {case}".strip(), not gone, f"{len(gone)} gone")
     run.judged(await play.judge(unknown_allowed=True), case)
 
