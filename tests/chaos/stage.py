@@ -28,6 +28,7 @@ from tests.chaos.books import books
 from tests.chaos.processes import ROOT, Process, python
 from tests.chaos.proxy import Proxy
 from volley.embedded import EmbeddedValkey, free_port
+from volley.outbox import primary
 from volley.outbox.outbox import Outbox
 from volley.outbox.queue import Queue
 from volley.outbox.queue import pool as arq_pool
@@ -97,9 +98,8 @@ class Stage:
     async def open(self, stack: contextlib.AsyncExitStack, env: Mapping[str, str]) -> None:
         await stack.enter_async_context(self.valkey)
         await stack.enter_async_context(self.sandbox)
-        with contextlib.suppress(
-            PermissionError
-        ):  # the carrier's machine is not this one: it does not wait for our work
+        # the carrier's machine is not this one: it does not wait for our work
+        with contextlib.suppress(PermissionError):
             os.setpriority(os.PRIO_PROCESS, self.sandbox.pid, -10)
         targets = {
             "worker-redis": ("127.0.0.1", self.valkey.port),
@@ -112,14 +112,13 @@ class Stage:
             stack.enter_context(self.proxies[name])
         stack.push_async_callback(self.end_processes)
         # reads of ours outlive a Redis that is away for a while
-        self.redis = redis.asyncio.Redis.from_url(
-            self.valkey.url,
-            retry=Retry(ConstantBackoff(0.25), 80),
-            retry_on_error=[RedisAway, RedisSlow, ConnectionRefusedError],
-            socket_timeout=5,
-        )
+        connections = primary.pool(self.valkey.url, ACCOUNT, socket_timeout=5)
+        patience = Retry(ConstantBackoff(0.25), 80)
+        connections.connection_kwargs |= {"retry": patience, "retry_on_error": [RedisAway, RedisSlow, OSError]}
+        self.redis = redis.asyncio.Redis.from_pool(connections)
         stack.push_async_callback(self.redis.aclose)
-        self.outbox = Outbox(self.redis, ACCOUNT, relaxed=env.get("VOLLEY_DURABILITY") == "relaxed")
+        relaxed, replicas = env.get("VOLLEY_DURABILITY") == "relaxed", int(env.get("VOLLEY_REPLICAS", 0))
+        self.outbox = Outbox(self.redis, ACCOUNT, relaxed=relaxed, replicas=replicas)
         self._write_env(env)
         await self._fill_pool()
 
@@ -247,7 +246,7 @@ class Stage:
         """The real intake, to `count` new people or to these; `fields` are PushRequest's."""
         request = PushRequest(PROFILE_ID, template=TEMPLATE, **fields)
         source = ObjectSource(self.rows(people or self.people(count)))
-        queue = Queue(arq_pool(self.valkey.url), self.outbox, ACCOUNT)
+        queue = Queue(arq_pool(self.settings().queue_url), self.outbox, ACCOUNT)
         try:
             result = await push(
                 self.outbox, self.settings(), request, source, arm=lambda made: queue.arm(made.id, made.priority)
