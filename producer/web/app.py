@@ -37,6 +37,8 @@ def application(webhooks: Webhooks, ping: Ping, facts: Facts, metrics: Handler) 
     app.router.add_post("/webhooks/telnyx/{account}", webhooks.receive)
     app.router.add_post("/webhooks/telnyx/{account}/failover", webhooks.receive_failover)
     app.router.add_get("/healthz", _health(ping, facts))
+    app.router.add_get("/livez", _live)
+    app.router.add_get("/readyz", _ready(ping))
     app.router.add_get("/metrics", metrics)
     return app
 
@@ -48,6 +50,18 @@ def _health(ping: Ping, facts: Facts) -> Handler:
         return web.json_response(document, status=200 if redis else 503)
 
     return health
+
+
+async def _live(_request: web.Request) -> web.Response:
+    """The loop turns. Redis is not asked: a restart of this process brings no Redis back."""
+    return web.Response(text="ok")
+
+
+def _ready(ping: Ping) -> Handler:
+    async def ready(_request: web.Request) -> web.Response:
+        return web.Response(text="ok") if await _answers(ping) else web.Response(text="redis is away", status=503)
+
+    return ready
 
 
 async def _answers(ping: Ping) -> bool:

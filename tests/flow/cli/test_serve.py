@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -236,3 +237,28 @@ async def _broken_campaign(valkey: EmbeddedValkey) -> str:
 async def _mend(valkey: EmbeddedValkey, campaign: str) -> None:
     async with redis.asyncio.Redis.from_url(valkey.url) as client:
         await client.hincrby(Outbox(client, "default").keys.campaign(campaign), "na", -1)
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[EmbeddedValkey]:
+    """A Valkey that may be harmed."""
+    server = EmbeddedValkey(tmp_path / "own-valkey")
+    asyncio.run(server.start())
+    yield server
+    asyncio.run(server.stop())
+
+
+def test_with_redis_away_it_is_alive_and_not_ready_and_goes_on_by_itself(world: World, own: EmbeddedValkey) -> None:
+    serve = Serve(world, own)
+    assert (serve.get("/livez"), serve.get("/readyz")) == (200, 200)
+    assert own.process is not None
+    own.process.send_signal(signal.SIGSTOP)
+    assert (serve.get("/livez"), serve.get("/readyz"), serve.get("/healthz")) == (200, 503, 503)
+    own.process.kill()
+    own.process.wait()
+    assert (serve.get("/livez"), serve.get("/readyz")) == (200, 503)
+    asyncio.run(own.start())
+    wait_until(lambda: serve.get("/readyz") == 200)
+    wait_until(lambda: serve.post(event("one"), signed(event("one"))) == 200)
+    wait_until(lambda: serve.rows("select event_id from receipts") == [("one",)])
+    assert serve.stop() == 0
