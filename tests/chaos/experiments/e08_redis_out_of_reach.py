@@ -57,7 +57,7 @@ async def _end(run: Run, play: Stage, case: str, *how: str) -> None:
 async def _black_hole(run: Run) -> None:
     hole_s = run.pick(6.0, 30.0)
     async with stage(senders=8, rate=RATE / 4, account_rate=RATE, between=("worker-redis",)) as play:
-        await _open(run, play, 16)
+        await _open(run, play, 10)
         way = play.proxies["worker-redis"]
         way.set(Way(hold=True), Way(hold=True))
         began = time.monotonic()
@@ -73,7 +73,7 @@ async def _black_hole(run: Run) -> None:
 
 
 async def _slow_and_broken(run: Run) -> None:
-    resets, seconds = run.pick(6, 40), run.pick(12, 60)
+    resets, seconds = run.pick(4, 40), run.pick(8, 60)
     async with stage(senders=8, rate=RATE / 4, account_rate=RATE, between=("worker-redis",)) as play:
         await _open(run, play, seconds)
         way = play.proxies["worker-redis"]
@@ -89,7 +89,7 @@ async def _no_disk(run: Run, *how: str) -> None:
     """The server answers at once and writes nothing down, as with a disk that hangs: WAITAOF says no."""
     away_s = run.pick(4.0, 20.0)
     async with stage(senders=8, rate=RATE / 4, account_rate=RATE) as play:
-        await _open(run, play, 12 + away_s, *how)
+        await _open(run, play, 8 + away_s, *how)
         await play.redis.config_set("appendfsync", "no")
         began = time.monotonic()
         await asyncio.sleep(away_s)
@@ -115,5 +115,9 @@ async def _control(run: Run) -> None:
 )
 async def redis_out_of_reach(run: Run) -> None:
     run.settings |= {"workers": WORKERS, "parts_per_s": RATE}
-    for case in (_black_hole, _slow_and_broken, _no_disk):
-        await case(run)
+    cases = (_black_hole(run), _slow_and_broken(run), _no_disk(run))
+    if run.short:
+        await asyncio.gather(*cases)
+    else:
+        for case in cases:
+            await case
