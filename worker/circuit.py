@@ -21,6 +21,8 @@ LEAST = 20
 IN_A_ROW = 10
 """So many without an answer do too, where none that was begun as late as the first of them got one."""
 _RETRY_S = 0.25
+_SET_BACK_US = 5_000_000
+"""The server's clock was set: two takes of one worker are never so far apart in the wrong order."""
 
 
 def answers(outcome: Outcome) -> bool | None:
@@ -88,11 +90,15 @@ class Circuit:
         self._dispatch = dispatch
         self._window = Window()
         self._since_us = -math.inf
+        self._heard_us = -math.inf
         self._orders: asyncio.Queue[tuple[int, str]] = asyncio.Queue()
         self.is_open = False
 
     def heard(self, taken_us: int, is_open: bool) -> None:
         """What a take said."""
+        if taken_us < self._heard_us - _SET_BACK_US:
+            self._since_us = -math.inf
+        self._heard_us = taken_us
         if is_open != self.is_open and taken_us > self._since_us:
             self.is_open = is_open
             self._since_us = taken_us

@@ -137,3 +137,12 @@ async def test_only_a_probe_closes_it_or_makes_its_rest_longer() -> None:
     circuit.answered(400, 4.0, True)
     await tell(circuit)
     assert told.said == [(100, "HTTP 503"), (300, "HTTP 503"), (400, "")]
+
+
+async def test_a_clock_of_redis_that_is_set_back_keeps_nobody_from_hearing_that_it_is_closed() -> None:
+    hour_us = 3_600_000_000
+    told = Told()
+    circuit = Circuit(told)  # type: ignore[arg-type]
+    circuit.heard(2 * hour_us, True)
+    circuit.heard(hour_us, False)
+    assert not circuit.is_open
