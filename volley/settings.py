@@ -121,6 +121,7 @@ class Settings(BaseModel):
     routes: dict[str, tuple[SenderType, ...]] = Field(default_factory=dict)
     alphanumeric_refused: tuple[str, ...] = ("US", "CA", "PR")
     unconfirmed_hours: float = Field(default=72, gt=0)
+    unknown_hours: float = Field(default=24, gt=0)
     inbound_bound: int = Field(default=100_000, ge=100)
     telnyx_api_key: SecretStr | None = None
     telnyx_base_url: str | None = None

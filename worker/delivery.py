@@ -43,7 +43,7 @@ _TOO_LATE = NotSent(LATE)
 class Granted(NamedTuple):
     """A message on its way. Holds its text's parts itself, as newer flights may push them out of those at hand.
 
-    `probe`: it tries whether the carrier is back.
+    `probe`: it tries whether the carrier is back. `again`: it is a repeat.
     """
 
     token: str
@@ -53,6 +53,7 @@ class Granted(NamedTuple):
     chunk: Chunk
     member: Member
     probe: bool
+    again: bool
 
 
 class Delivery:
@@ -93,9 +94,14 @@ class Delivery:
         """Messages granted and not yet handed over."""
         return self._running + len(self._waiting)
 
+    @property
+    def free(self) -> int:
+        """How many more could be sent at once."""
+        return self._slots - self.in_flight
+
     def room(self) -> int:
         """How many more may be taken now; 0 while too few for a flight worth its take."""
-        free = self._slots - self.in_flight
+        free = self.free
         return free if free >= self._least and len(self._waiting) <= self._low else 0
 
     async def emptied(self) -> None:
@@ -106,7 +112,7 @@ class Delivery:
 
     def put(self, flight: Flight, clock: Clock, held: Held, members: dict[int, Member]) -> None:
         """The messages of a flight, and their texts."""
-        make, probe = Granted._make, flight.probes
+        make, probe, again = Granted._make, flight.probes, flight.repeats
         self._circuit.heard(flight.now_us, probe)
         for grant in flight.grants:
             at_hand = held.get((grant.campaign, grant.chunk))
@@ -114,7 +120,7 @@ class Delivery:
                 log.error("message %s-%d-%d has no text left: set aside", grant.campaign, grant.chunk, grant.offset)
                 self._settler.add(flight.token, grant, Next(State.DEAD), None)
             else:
-                self._waiting.append(make((flight.token, grant, clock, *at_hand, members[grant.sender], probe)))
+                self._waiting.append(make((flight.token, grant, clock, *at_hand, members[grant.sender], probe, again)))
         self._arrived.set()
 
     async def run(self, group: asyncio.TaskGroup) -> None:
@@ -168,7 +174,7 @@ class Delivery:
             await parked
 
     async def _deliver(self, granted: Granted) -> None:
-        token, grant, clock, voice, chunk, member, probe = granted
+        token, grant, clock, voice, chunk, member, probe, again = granted
         try:
             wait = clock.moment(grant.moment_us) - monotonic()
             if wait > _MIN_SLEEP_S:
@@ -185,18 +191,18 @@ class Delivery:
                 self._settler.add(token, grant, SUBMITTED, record)
             else:
                 self._circuit.saw(outcome, clock.now_us, sent_at, probe)
-                self._hand_over(token, grant, member, outcome, record)
+                self._hand_over(token, grant, member, outcome, record, again)
         except Exception:
             # our own mistake: it may have gone out, so it is not tried again
             log.exception("message %s-%d-%d", grant.campaign, grant.chunk, grant.offset)
             self._settler.add(token, grant, Next(State.UNKNOWN), None)
 
     def _hand_over(
-        self, token: str, grant: Grant, member: Member, outcome: Outcome, record: AttemptRecord | None
+        self, token: str, grant: Grant, member: Member, outcome: Outcome, record: AttemptRecord | None, again: bool
     ) -> None:
         if isinstance(outcome, Refused) and outcome.code and not policy(outcome.code, outcome.status).known:
             self._tell_of(outcome.code)
-        step = after(outcome, grant.spent, most=self._most, now_s=time.time(), chance=random.random())
+        step = after(outcome, grant.spent, most=self._most, now_s=time.time(), chance=random.random(), again=again)
         self._settler.add(token, grant, step, record)
         if step.rest is not None:
             self._settler.rest(bucket_of(step.rest.scope, member, grant.sender), step.rest)

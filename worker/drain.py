@@ -8,12 +8,13 @@ import asyncio
 import logging
 import random
 import secrets
+from collections.abc import Awaitable, Callable
 from time import monotonic
 
 from redis.exceptions import RedisError
 
 from volley.errors import VolleyError
-from volley.outbox.dispatch import reach
+from volley.outbox.dispatch import Reach, reach
 from volley.outbox.flights import Flight
 from volley.outbox.outbox import Outbox
 from volley.outbox.pool import Member
@@ -35,6 +36,10 @@ CIRCUIT_PAUSE_S = 0.2
 HOLD_PAUSE_S = 0.1
 MARGIN_S = 5.0
 _RELEASE_EVERY_S = 0.25
+
+
+_Ask = Callable[[str, Reach], Awaitable[Flight]]
+"""Takes under a token, so far ahead, and waits for the barrier."""
 
 
 class Drain:
@@ -132,13 +137,34 @@ class Drain:
 
     async def _take_and_put(self, want: int) -> float:
         """One take; what it granted is put at once, as the other one may be waiting for Redis."""
-        taken = await self._take(want)
+        dispatch = self._outbox.dispatch
+        flight = await self._fly(
+            lambda token, how: dispatch.take(token, want, life_us=self.life_us, low_water=self.low_water, how=how)
+        )
+        return backoff_s(1, random.random()) / 4 if flight is None else self._rest_of(flight, want)
+
+    async def repeat(self, most: int, *, honoured: bool, give_up_us: int) -> Flight | None:
+        """Repeats up to `most` unknown messages, as Dispatch.repeat grants them; None: nothing may be sent now."""
+        dispatch = self._outbox.dispatch
+        want = min(most, self._delivery.free)
+        if self.stopping or self.watchdog.behind or want <= 0:
+            return None
+        return await self._fly(
+            lambda token, how: dispatch.repeat(
+                token, want, honoured=honoured, life_us=self.life_us, give_up_us=give_up_us, how=how
+            )
+        )
+
+    async def _fly(self, ask: _Ask) -> Flight | None:
+        """What was granted is in delivery when this returns."""
+        taken = await self._take(ask)
         if taken is None:
-            return backoff_s(1, random.random()) / 4
+            return None
         flight, clock, held = taken
-        self.started += len(flight.grants)
-        self._delivery.put(flight, clock, held, self._members)
-        return self._rest_of(flight, want)
+        if flight.grants or not flight.repeats:
+            self.started += len(flight.grants)
+            self._delivery.put(flight, clock, held, self._members)
+        return flight
 
     def _rest_of(self, flight: Flight, want: int) -> float:
         if flight.hungry:
@@ -157,15 +183,13 @@ class Drain:
             return 0.0
         return PAUSE_S if flight.grants else IDLE_PAUSE_S if idle else PAUSE_S
 
-    async def _take(self, want: int) -> tuple[Flight, Clock, Held] | None:
+    async def _take(self, ask: _Ask) -> tuple[Flight, Clock, Held] | None:
         """A flight whose grants are on the disk, and its texts; None: nothing may be sent now."""
         token = secrets.token_urlsafe(12)
         how = reach(int(self._away.seconds * 1_000_000))
         asked = monotonic()
         try:
-            flight = await self._outbox.dispatch.take(
-                token, want, life_us=self.life_us, low_water=self.low_water, how=how
-            )
+            flight = await ask(token, how)
             clock = Clock(asked, monotonic(), flight.now_us, how.late_us)
             self._away.saw(clock.answered - asked)
             if flight.run != self._memory.run:
@@ -182,7 +206,7 @@ class Drain:
         except VolleyError:
             await self._release(token)
             raise
-        if flight.grants:
+        if flight.grants and not flight.repeats:  # a repeat that is forgotten leaves its message as unknown as before
             self._memory.took(flight, self.life_us)
         return flight, clock, held
 

@@ -34,6 +34,7 @@ from worker.drain import Drain
 from worker.jobs import Jobs
 from worker.memory import Memory
 from worker.recovery import Recovery
+from worker.resolve import Resolver
 from worker.settling import Settler
 from worker.sweep import Sweeper
 from worker.texts import Callback, Texts
@@ -115,6 +116,22 @@ def _callback(settings: Settings) -> Callback | None:
     return Callback(settings.public_url, settings.account, secret, settings.public_failover_url or "")
 
 
+def _give_up_us(settings: Settings) -> int:
+    return int(settings.unknown_hours * 3_600_000_000)
+
+
+def _sweeper(settings: Settings, outbox: Outbox, queue: Queue, alone: Alone, life_us: int) -> Sweeper:
+    return Sweeper(
+        outbox,
+        queue,
+        alone,
+        shards=settings.drains,
+        retention_days=settings.retention_days,
+        life_us=life_us,
+        give_up_us=_give_up_us(settings),
+    )
+
+
 class WorkerProcess:
     """One worker's parts, running together."""
 
@@ -146,14 +163,8 @@ class WorkerProcess:
             http_timeout_s=settings.http_timeout,
         )
         self._alone = Alone()
-        self._sweeper = Sweeper(
-            outbox,
-            queue,
-            self._alone,
-            shards=settings.drains,
-            retention_days=settings.retention_days,
-            life_us=self._drain.life_us,
-        )
+        self._sweeper = _sweeper(settings, outbox, queue, self._alone, self._drain.life_us)
+        self._resolver = Resolver(outbox, self._drain, give_up_us=_give_up_us(settings))
         self._jobs = Jobs(outbox, self._texts, self._drain, queue, self._sweeper, self._alone)
         self._arq_workers: dict[str, ArqWorker] = {}
         self._held: list[str] = []
@@ -172,6 +183,7 @@ class WorkerProcess:
                 group.create_task(self._circuit.run()),
                 group.create_task(self._recovery.watch()),
                 group.create_task(self._sweeper.run()),
+                group.create_task(self._resolver.run()),
                 group.create_task(self._show()),
                 group.create_task(self._feed()),
                 group.create_task(self._alone.run(self._jobs.here)),

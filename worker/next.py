@@ -36,11 +36,26 @@ class Next:
 SUBMITTED = Next(State.SUBMITTED)
 
 
-def after(outcome: Outcome, spent: int, *, most: int, now_s: float, chance: float) -> Next:
+def after(outcome: Outcome, spent: int, *, most: int, now_s: float, chance: float, again: bool = False) -> Next:
     """What follows an attempt.
 
     `spent`: attempts that counted against the message, this one included, of `most`. `chance` in [0, 1) spreads retries.
+    `again`: it repeats one of which nobody knows what came.
     """
+    step = _after(outcome, spent, most, now_s, chance)
+    return _still_unknown(step) if again and step != SUBMITTED else step
+
+
+def _still_unknown(step: Next) -> Next:
+    """A repeat that was not accepted says nothing of the attempt before it. Its bucket rests all the same, and a person who has
+    opted out is known to have.
+    """
+    state = step.state if step.state == State.OPTED_OUT else State.UNKNOWN
+    harmless = 0 if step.state == State.UNKNOWN else NOT_SPENT
+    return Next(state, step.delay_s, harmless | (step.flags & NO_ATTEMPT), step.rest)
+
+
+def _after(outcome: Outcome, spent: int, most: int, now_s: float, chance: float) -> Next:
     match outcome:
         case Accepted():
             return SUBMITTED

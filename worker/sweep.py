@@ -19,10 +19,13 @@ _ABANDONED_US = 3_600_000_000
 _FLIGHTS = 50
 _REFS = 500
 _CAMPAIGNS = 20
+_DOUBTS = 500
+DAY_US = 86_400_000_000
 
 
 class Sweeper:
     """`shards`: how many drains there should be; 0 means one for each live worker. `life_us`: how long flights have.
+    `give_up_us`: how long an unknown message may wait where its campaign would rather lose than repeat it.
 
     `reaped` counts messages given up.
     """
@@ -36,11 +39,13 @@ class Sweeper:
         shards: int,
         retention_days: int,
         life_us: int = FLIGHT_US,
+        give_up_us: int = DAY_US,
     ) -> None:
         self._outbox = outbox
         self._queue = queue
         self._alone = alone
         self._life_us = life_us
+        self._give_up_us = give_up_us
         self._shards = shards
         self._retention_us = retention_days * 86_400_000_000
         self._pin_bucket = random.randrange(1 << 20)
@@ -65,6 +70,9 @@ class Sweeper:
         if reaped:
             self.reaped += reaped
             log.warning("%d messages are unknown: their worker did not come back in time", reaped)
+        given_up = await chores.give_up(self._give_up_us, _DOUBTS)
+        if given_up:
+            log.warning("%d unknown messages are given up: nobody has spoken of them in time", given_up)
         await chores.wake()
         await self._evict()
         await self.arm()

@@ -6,8 +6,8 @@ wants to repeat a POST whose answer was lost; without it, or with another one, n
 
 import secrets
 import time
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import asdict
+from typing import Any
 
 import orjson
 
@@ -16,24 +16,12 @@ from volley.carrier.outcome import Accepted, Outcome
 from volley.carrier.telnyx import Carrier, body
 from volley.errors import UnusableInput
 from volley.outbox.outbox import Outbox
+from volley.outbox.verdict import FIELD, HOLDS_US, Answer, Probed
 from volley.settings import Settings
 
 CHECK = "idempotency"
-FIELD = "idempotency"
 _TEXT = "Volley asks whether this arrives once ({})."
 _PATIENCE_S = 10.0
-
-Answer = Literal["honoured", "ignored", "unclear"]
-
-
-@dataclass(frozen=True, slots=True)
-class Probed:
-    """What came of it, as Redis keeps it. `at_us`: when; `why` for people."""
-
-    verdict: Answer
-    at_us: int
-    account: str
-    why: str
 
 
 async def probe(settings: Settings, outbox: Outbox, sender: str, to: str) -> Verdict:
@@ -57,12 +45,6 @@ async def probe(settings: Settings, outbox: Outbox, sender: str, to: str) -> Ver
     found = Probed(verdict, time.time_ns() // 1000, settings.account, why)
     await outbox.redis.hset(outbox.keys.of("probe"), mapping={FIELD: orjson.dumps(asdict(found))})
     return line(found)
-
-
-async def remembered(outbox: Outbox) -> Probed | None:
-    """The last verdict; None where nobody has probed."""
-    held = await outbox.redis.hget(outbox.keys.of("probe"), FIELD)
-    return None if held is None else Probed(**orjson.loads(held))
 
 
 def judge(first: Outcome, second: Outcome) -> tuple[Answer, str]:
@@ -92,7 +74,11 @@ def earlier(found: Probed | None, now_us: int) -> Verdict:
     if found is None:
         return ok(CHECK, "never probed, so no POST is repeated (--probe-idempotency sends one or two messages)")
     days = (now_us - found.at_us) / 86_400e6
-    return ok(CHECK, f"{found.verdict} when it was probed {days:.0f} days ago")
+    told = f"{found.verdict} when it was probed {days:.0f} days ago"
+    if found.verdict == "honoured" and not found.holds(now_us):
+        limit = HOLDS_US // 86_400_000_000
+        return warning(CHECK, f"{told}; after {limit} days that counts no more, and no POST is repeated", "probe again")
+    return ok(CHECK, told)
 
 
 def as_json(found: Probed | None) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ from producer.doctor.verdict import Verdict, failed, ok
 from volley.errors import TryAgainLater, UnusableInput
 from volley.outbox.connect import connect, where
 from volley.outbox.outbox import Outbox
+from volley.outbox.verdict import remembered
 from volley.settings import Settings
 
 
@@ -61,7 +62,7 @@ async def _redis(settings: Settings, outbox: Outbox) -> AsyncIterator[Verdict]:
         if came is not None:
             yield came
         yield await books.lag(outbox)
-        yield probe.earlier(await probe.remembered(outbox), time.time_ns() // 1000)
+        yield probe.earlier(await remembered(outbox), time.time_ns() // 1000)
     except (RedisError, TryAgainLater) as error:
         yield failed("Redis", f"went away meanwhile ({type(error).__name__})", "see its log")
 

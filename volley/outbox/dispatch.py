@@ -100,19 +100,22 @@ class Dispatch:
         found = list(grants(packed, now_us)) if packed else []
         return Flight(token, now_us, found, [name.decode() for name in hungry], why.decode(), run.decode(), packed)
 
-    async def repeat(self, token: str, want: int, *, honoured: bool, life_us: int, give_up_us: int) -> Flight:
+    async def repeat(
+        self, token: str, want: int, *, honoured: bool, life_us: int, give_up_us: int, how: Reach = NEAR
+    ) -> Flight:
         """Grants up to `want` unknown messages that may be asked about again, as take does, and with the same care.
 
         `honoured`: the carrier is known to heed the idempotency key; else only campaigns that would rather send twice are
-        granted. `give_up_us`: how long after they became unknown messages of other campaigns may be given up.
+        granted. `give_up_us`: how long after they became unknown messages of other campaigns may be given up. The horizon is
+        that of urgent messages: with bulk's, a sender that is busy all day would never be free for the few that it repeats.
         """
         now, packed, _, _, why, run, due = await self.scripts.durable(
             "repeat",
             token,
             want,
-            URGENT_HORIZON_US,
+            how.urgent_horizon_us,
             int(honoured),
-            CREDIT_US,
+            how.credit_us,
             life_us,
             self.ledger_bound,
             give_up_us,

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import orjson
 
-from volley.campaign import Campaign
+from volley.campaign import Campaign, OnUnknown
 from volley.outbox import throughput
 from volley.outbox.classes import Dealt
 from volley.outbox.client import Redis
@@ -16,6 +16,7 @@ from volley.sender import Sender
 from volley.state import STATUS, State
 
 STATES = {"r": "ready", "p": "paused", "c": "cancelled", "e": "expired"}
+POLICIES: dict[str, OnUnknown] = {"h": "hold", "r": "retry", "g": "give-up"}
 _TEMPO_SLOTS = 2
 
 
@@ -23,7 +24,8 @@ _TEMPO_SLOTS = 2
 class CampaignView:
     """A campaign and where it stands. `counts` has every hot status; times µs, 0 where nothing was taken yet.
 
-    `state`: ready, paused, cancelled, expired, or finished (nothing ready, nothing being sent).
+    `state`: ready, paused, cancelled, expired, or finished (nothing ready, nothing being sent). `possibly_twice` were repeated
+    under a key that nobody has proved; `possibly_lost` were given up while unknown; `repeating`: unknown ones, being asked about.
     """
 
     campaign: Campaign
@@ -35,6 +37,10 @@ class CampaignView:
     last_us: int
     sealed_us: int
     planned_chunks: int
+    on_unknown: OnUnknown = "hold"
+    possibly_twice: int = 0
+    possibly_lost: int = 0
+    repeating: int = 0
 
     @property
     def in_flight(self) -> int:
@@ -115,6 +121,10 @@ def campaign_view(fields: dict[bytes, bytes], sealed_us: int) -> CampaignView:
         last_us=_number(fields, "l"),
         sealed_us=sealed_us,
         planned_chunks=_number(fields, "next"),
+        on_unknown=POLICIES[fields.get(b"ou", b"h").decode()],
+        possibly_twice=_number(fields, "pt"),
+        possibly_lost=_number(fields, "gu"),
+        repeating=_number(fields, "rf"),
     )
 
 

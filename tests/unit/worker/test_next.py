@@ -139,3 +139,27 @@ def test_a_long_throttle_rests_its_bucket_and_not_the_message() -> None:
     assert step.delay_s <= 61
     assert step.rest is not None
     assert (step.rest.scope, step.rest.seconds) == ("profile", 30_000.0)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "flags"),
+    [
+        (PerhapsSent("no answer in time", 0), 0),
+        (NotSent(LATE), NO_ATTEMPT | NOT_SPENT),
+        (NotSent("no connection"), NOT_SPENT),
+        (Throttled(2.0, "account", 429, "10011", ""), NOT_SPENT),
+        (refused("40310"), NOT_SPENT),
+        (refused("40008"), NOT_SPENT),
+        (refused("40305"), NOT_SPENT),
+    ],
+    ids=str,
+)
+def test_a_repeat_that_is_not_accepted_leaves_its_message_unknown(outcome: Outcome, flags: int) -> None:
+    step = after(outcome, 9, most=MOST, now_s=NOON_S, chance=0.5, again=True)
+    assert (step.state, step.flags) == (State.UNKNOWN, flags)
+    assert step.rest == what(outcome, chance=0.5).rest
+
+
+def test_an_accepted_repeat_is_submitted_and_one_refused_as_opted_out_says_so() -> None:
+    assert after(Accepted(), 1, most=MOST, now_s=NOON_S, chance=0, again=True) == Next(State.SUBMITTED)
+    assert after(refused("40300"), 1, most=MOST, now_s=NOON_S, chance=0, again=True).state == State.OPTED_OUT
