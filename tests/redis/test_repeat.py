@@ -278,7 +278,7 @@ async def test_a_repeat_charges_every_bucket_of_its_message(rig: Rig) -> None:
 
 
 async def test_those_that_wait_for_a_slow_sender_do_not_hide_others(rig: Rig) -> None:
-    await rig.pool(2, rate=1000)
+    await rig.pool(2, rate=100_000, account=100_000)
     slow = await rig.unknown(300, sender=sender(0).number)
     other = await rig.unknown(1, sender=sender(1).number)
     await rig.redis.zadd(rig.keys.of("pool", "c1.any"), {"1": await rig.now_us() + 60_000_000})
