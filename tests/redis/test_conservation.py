@@ -5,7 +5,9 @@ import random
 
 from tests.redis.conftest import Rig, chunk_of, people
 from volley.campaign import Campaign
+from volley.message import MessageId
 from volley.outbox.conservation import Breach, judged
+from volley.outbox.doubts import spot
 from volley.outbox.flights import OTHER_SENDER
 from volley.outbox.snapshot import snapshot
 from volley.outbox.standing import standing, standings
@@ -164,3 +166,15 @@ async def everything(rig: Rig, campaign: Campaign) -> None:
             await rig.outbox.pause(campaign.id)
             await rig.outbox.resume(campaign.id)
     await rig.outbox.cancel(campaign.id)
+
+
+async def test_an_unknown_message_that_nobody_looks_after_is_named(rig: Rig) -> None:
+    campaign = await some(rig)
+    flight = await rig.take(5)
+    await rig.settle(flight, "?")
+    assert await look(rig, campaign) == {}
+    first = MessageId(campaign.id, flight.grants[0].chunk, flight.grants[0].offset)
+    await rig.redis.hdel(rig.keys.of("unknown"), spot(first))
+    assert (await look(rig, campaign))["undoubted"].ids == [str(first)]
+    await rig.redis.hset(rig.keys.campaign(campaign.id), mapping={"gu": 1})
+    assert await look(rig, campaign) == {}

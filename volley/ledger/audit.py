@@ -11,6 +11,7 @@ from time import monotonic, time_ns
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from volley.campaign import Campaign
 from volley.errors import TryAgainLater
 from volley.ledger.ranks import RANKS, SUBMITTED, agrees
 from volley.ledger.schema import campaigns, chunks, messages
@@ -66,7 +67,7 @@ async def compared(
         return None
     gone = [k for k in before.chunks if k not in before.states and k not in after.states]
     lengths = await _lengths(engine, campaign_id, gone)
-    return [*_differing(before, after, ranks), *_lost(campaign_id, gone, lengths, ranks)]
+    return [*_differing(before, after, ranks), *_lost(before.campaign, gone, lengths, ranks)]
 
 
 def _differing(before: Snapshot, after: Snapshot, ranks: Ranks) -> Iterator[Breach]:
@@ -78,13 +79,16 @@ def _differing(before: Snapshot, after: Snapshot, ranks: Ranks) -> Iterator[Brea
             yield Breach(before.campaign.id, "ledger", "", tuple(wrong[:MOST]), k)
 
 
-def _lost(campaign_id: str, gone: list[int], lengths: dict[int, int], ranks: Ranks) -> Iterator[Breach]:
+def _lost(campaign: Campaign, gone: list[int], lengths: dict[int, int], ranks: Ranks) -> Iterator[Breach]:
+    campaign_id = campaign.id
+    # what was given up has ended too, and stays unknown
+    ended = RANKS["unknown"] if campaign.on_unknown == "give-up" else _ENDED
     for k in gone:
         if k not in lengths:
             yield Breach(campaign_id, "lost", f"the whole chunk {k}", (), k)
             continue
         known = ranks.get(k, {})
-        open_ = [(k, at) for at in range(lengths[k]) if known.get(at, 0) < _ENDED]
+        open_ = [(k, at) for at in range(lengths[k]) if known.get(at, 0) < ended]
         if open_:
             yield Breach(campaign_id, "lost", "", tuple(open_[:MOST]), k)
 

@@ -70,6 +70,4 @@ def agrees(state: str, rank: int) -> bool:
     """
     if rank >= SUBMITTED:
         return state in (State.SUBMITTED.value, State.SENDING.value, State.UNKNOWN.value)
-    mine = RANKS["ready"] if state == State.SENDING.value else RANK_OF_STATE[state]
-    # a rank only grows: one that was dead and is tried again keeps it until it has come further
-    return rank == mine or (rank == RANKS["dead"] and mine < rank)
+    return rank == (RANKS["ready"] if state == State.SENDING.value else RANK_OF_STATE[state])

@@ -7,14 +7,13 @@ where nothing of its chunk can have been taken; everywhere else it is unknown.
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import msgpack
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from volley.campaign import Campaign
-from volley.ledger.dead import DEAD, state_of
+from volley.ledger.dead import state_of
 from volley.ledger.ranks import RANKS, SUBMITTED
-from volley.ledger.schema import attempts, campaigns, chunks, messages, moves
+from volley.ledger.schema import attempts, campaigns, chunks, messages
 from volley.state import OPEN, State
 
 ENDED = RANKS["expired"]
@@ -47,11 +46,10 @@ class Tried(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What the ledger says of a chunk's messages: offset → rank, of those it has rows of. `redriven`: offsets that were dead and
-    were made ready since. `tried`: of those that are unknown after one attempt."""
+    """What the ledger says of a chunk's messages: offset → rank, of those it has rows of. `tried`: of those that are unknown after
+    one attempt."""
 
     ranks: Mapping[int, int]
-    redriven: frozenset[int]
     tried: Mapping[int, Tried]
 
 
@@ -72,8 +70,7 @@ def put_back(known: Known, messages_in_chunk: int, *, doubtful: bool) -> PutBack
     marked = []
     for offset in range(messages_in_chunk):
         rank = known.ranks.get(offset, 0)
-        again = rank == DEAD and offset in known.redriven
-        state = State.READY.value if again or rank < UNKNOWN else state_of(rank)
+        state = State.READY.value if rank < UNKNOWN else state_of(rank)
         if state == State.READY.value and doubtful:
             state = State.UNKNOWN.value
             marked.append(offset)
@@ -100,8 +97,11 @@ async def lost_campaigns(connection: AsyncConnection, only: str | None = None) -
 
 
 async def begun_chunks(connection: AsyncConnection, campaign_id: str) -> list[int]:
-    """Chunks to whose messages something has happened, as far as the ledger has heard."""
-    query = select(messages.c.chunk).distinct().where(messages.c.campaign_id == campaign_id)
+    """Chunks to whose messages something has happened, as far as the ledger has heard. What an earlier rebuild marked is nothing
+    that happened: unknown, and never tried."""
+    row = messages.c
+    happened = (row.rank != UNKNOWN) | (row.attempts > 0)
+    query = select(row.chunk).distinct().where(row.campaign_id == campaign_id, happened)
     return list((await connection.execute(query)).scalars())
 
 
@@ -126,19 +126,8 @@ async def known(connection: AsyncConnection, campaign_id: str, indexes: Sequence
     query = select(row.chunk, row.offset, row.rank).where(row.campaign_id == campaign_id, row.chunk.in_(indexes))
     for chunk, offset, rank in await connection.execute(query):
         ranks[chunk][offset] = rank
-    redriven = await _redriven(connection, campaign_id, indexes)
     tried = await _tried(connection, campaign_id, indexes)
-    return {index: Known(ranks[index], frozenset(redriven.get(index, ())), tried.get(index, {})) for index in indexes}
-
-
-async def _redriven(connection: AsyncConnection, campaign_id: str, indexes: Sequence[int]) -> dict[int, set[int]]:
-    found: dict[int, set[int]] = {}
-    query = select(moves.c.chunk, moves.c.moves).where(
-        moves.c.campaign_id == campaign_id, moves.c.chunk.in_(indexes), moves.c.why == "redrive"
-    )
-    for chunk, packed in await connection.execute(query):
-        found.setdefault(chunk, set()).update(step[0] for step in msgpack.unpackb(packed))
-    return found
+    return {index: Known(ranks[index], tried.get(index, {})) for index in indexes}
 
 
 async def _tried(connection: AsyncConnection, campaign_id: str, indexes: Sequence[int]) -> dict[int, dict[int, Tried]]:

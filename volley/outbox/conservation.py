@@ -25,6 +25,7 @@ SAYS = {
     "flies_idle": "are in a flight and not being sent",
     "nowhere": "are ready and in no lane: nobody will send them",
     "waits_twice": "wait in two places",
+    "undoubted": "are unknown, not given up, and nobody looks after them",
     "ledger": "stand otherwise in the ledger than in Redis",
     "lost": "are neither in Redis nor ended in the ledger",
     "ledger_counts": "its counters and the ledger's counts differ",
@@ -111,6 +112,8 @@ def _places(seen: Snapshot, places: Places) -> Iterator[Breach]:
     yield from _named(seen, "not_flying", sending - flying)
     yield from _named(seen, "flies_idle", flying - sending)
     yield from _named(seen, "flies_twice", {spot for spot in flying if places.flying[spot] > 1})
+    if len(places.undoubted) > seen.number("gu"):
+        yield from _named(seen, "undoubted", set(places.undoubted))
     waits = places.lanes + places.rests
     planned = seen.number("next")
     yield from _named(seen, "nowhere", set(_to_be_sent(seen)) - waits.keys())

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from struct import Struct
 from typing import NamedTuple
 
 from volley.campaign import Campaign
@@ -12,6 +13,8 @@ from volley.state import STATUS
 
 Spot = tuple[int, int]
 """Chunk and offset."""
+
+_SPOT = Struct(">IH")
 
 WHOLE = 1 << 32
 """More chunks, refs and flights than there can be."""
@@ -25,6 +28,8 @@ class Places(NamedTuple):
     """Refs in lanes that somebody may take from, which is what the field `ln` counts."""
     rests: Counter[Spot]
     flying: Counter[Spot]
+    undoubted: tuple[Spot, ...]
+    """Unknown, and without a doubt: given up, or nobody looks after them any more."""
 
 
 class Snapshot(NamedTuple):
@@ -84,11 +89,17 @@ async def snapshot(
     chunks = range(first, min(stop, int(fields[b"ch"])))
     texts = [text for page in pages for text in page]
     states = {k: text for k, text in zip(chunks, texts, strict=True) if text is not None}
-    places = _places(campaign_id, *held) if len(held) == 3 else None
+    places = _places(campaign_id, *held) if len(held) == 4 else None
     return Snapshot(campaign, int(now), newest.decode(), fields, chunks, states, places)
 
 
-def _places(campaign_id: str, lanes: list[bytes | list[bytes]], rests: list[bytes], flights: list[bytes]) -> Places:
+def _places(
+    campaign_id: str,
+    lanes: list[bytes | list[bytes]],
+    rests: list[bytes],
+    flights: list[bytes],
+    undoubted: list[bytes],
+) -> Places:
     waiting: Counter[Spot] = Counter()
     counted = 0
     for owner, refs in zip(lanes[::2], lanes[1::2], strict=True):
@@ -96,7 +107,7 @@ def _places(campaign_id: str, lanes: list[bytes | list[bytes]], rests: list[byte
         waiting.update(_spots(refs))
         counted += 0 if b".nobody~" in owner else len(refs)
     flying = Counter(spot for packed in flights[1::2] for spot in _flying(packed, campaign_id))
-    return Places(waiting, counted, Counter(_spots(rests)), flying)
+    return Places(waiting, counted, Counter(_spots(rests)), flying, tuple(map(_SPOT.unpack, undoubted)))
 
 
 def _spots(refs: Sequence[bytes | int]) -> Iterator[Spot]:

@@ -84,7 +84,3 @@ def test_what_the_carrier_has_is_never_ready_nor_ended_otherwise():
     taken = [rank for rank in STATUS_OF if rank >= SUBMITTED]
     assert {state for state in RANK_OF_STATE if all(agrees(state, rank) for rank in taken)} == set("as?")
     assert not any(agrees(state, rank) for state in ".xocez" for rank in taken)
-
-
-def test_a_dead_message_that_is_tried_again_keeps_its_rank_until_it_has_come_further():
-    assert {state for state in RANK_OF_STATE if agrees(state, RANKS["dead"])} == set(".s?oecz")

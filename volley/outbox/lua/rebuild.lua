@@ -14,7 +14,7 @@ for state, count in ARGV[4]:gmatch('(%S)=(%d+)') do n[state] = tonumber(count) e
 for k in ARGV[3]:gmatch('%d+') do
   local text = call('GET', K.states .. cid .. ':' .. k) or ''
   for state in ('.?axoecz'):gmatch('.') do
-    local _, found = text:gsub('%' .. state, '')
+    local _, found = text:gsub('[' .. state .. ']', '')
     n[state] = (n[state] or 0) + found
   end
 end
