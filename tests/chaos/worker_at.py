@@ -15,6 +15,7 @@ import math
 import os
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -28,6 +29,7 @@ from volley.outbox import scripts
 from volley.outbox.dispatch import Dispatch
 from volley.outbox.outbox import Outbox
 from volley.outbox.scripts import Scripts
+from worker.circuit import Circuit
 from worker.sweep import Sweeper
 
 Method = Callable[..., Awaitable[Any]]
@@ -201,10 +203,12 @@ def without_pins() -> None:
 
 
 def without_rearming() -> None:
-    """A job that is lost is lost."""
+    """Jobs are armed while the worker starts; one that is lost later is lost."""
+    real, end = Sweeper.arm, time.monotonic() + 8
 
     async def arm(self: Sweeper) -> None:
-        del self
+        if time.monotonic() < end:
+            await real(self)
 
     Sweeper.arm = arm  # type: ignore[method-assign]
 
@@ -212,6 +216,17 @@ def without_rearming() -> None:
 def without_bound() -> None:
     """take goes on however far the ledger is behind."""
     altered("take", "if call('XLEN', K.ledger) > bound then", "if false then")
+
+
+def without_circuit() -> None:
+    """Nobody draws a conclusion from a carrier that does not answer."""
+    Circuit._open = lambda *_: None  # type: ignore[method-assign]
+
+
+def without_leave() -> None:
+    """With its memory full Redis lets no script write."""
+    real = scripts.source
+    scripts.source = lambda name: real(name).replace("allow-oom", "", 1)
 
 
 PROTECTIONS: dict[str, Callable[[], None]] = {
@@ -225,6 +240,8 @@ PROTECTIONS: dict[str, Callable[[], None]] = {
     "pins": without_pins,
     "rearming": without_rearming,
     "bound": without_bound,
+    "circuit": without_circuit,
+    "leave": without_leave,
 }
 
 

@@ -30,6 +30,7 @@ async def _wiped(run: Run, *how: str) -> None:
         for _ in range(2):
             await play.worker(*how)
         await play.push(people)
+        await play.until_left(people - 100)
         waits, deleted = [], 0
         for storm in storms:
             deleted += await _wipe(play, storm)
