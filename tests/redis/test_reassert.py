@@ -359,6 +359,23 @@ async def test_a_server_restarted_from_an_older_copy_of_its_folder_hears_what_it
         await client.aclose()
 
 
+async def test_a_forgotten_repeat_is_not_made_by_another_meanwhile(rig: Rig, hand: Hand) -> None:
+    campaign = await begin(rig)
+    await rig.settle(await rig.take(2), "?")
+    await rig.look_now()
+    earlier = await dump(rig)
+    flight = await rig.repeat()
+    assert len(flight.grants) == 2
+    hand.memory.took(flight, 60_000_000)
+    await roll_back(rig, earlier, hand)
+    await hand.recover()
+    await hold_is_over(rig)
+    assert (await rig.repeat()).grants == []
+    await rig.check(campaign, forgetful=True)
+    assert await hand.settle(flight, "a") == "aa"
+    await rig.check(campaign, forgetful=True)
+
+
 async def test_a_profile_that_is_unknown_here_is_no_hindrance(rig: Rig, hand: Hand) -> None:
     """Rolled back to before the campaign was there: there is nothing to claim, and nothing breaks."""
     await rig.pool(1)

@@ -2,7 +2,7 @@
 -- flight again under the same token, so that nobody else is granted them; then their outcomes may be settled, again or at last.
 -- A worker claims what it holds and what it settled as anything but provably not sent. So a claim is always the last
 -- take of its message, and goes before a flight that this server remembers from before it.
--- ARGV: moves, pin days, then four a flight: token, packed flight (mask: s claimed, - not), µs since it was taken, µs to live
+-- ARGV: moves, pin days, then four a flight: token, packed flight (mask: s claimed, r a claimed repeat, - not), µs since it was taken, µs to live
 -- Returns: {run id, messages still open of each flight}; without flights it only looks which server this is
 --!flags allow-oom
 learn_moves(ARGV[1])
@@ -94,6 +94,14 @@ local function claim(chunk, off, place)
   return state == 's' or state == '?' or state == 'c' or state == 'o' or state == 'e'
 end
 
+-- Whether a claimed repeat is in flight again: nobody else asks the carrier about its message meanwhile.
+local function claim_repeat(c, chunk, off, place)
+  if not chunk or state_of(chunk, off) ~= '?' or call('HEXISTS', K.unknown, place) == 0 then return false end
+  call('ZREM', K.doubts, place)
+  tally(c, 'rf', 1)
+  return true
+end
+
 local function reassert(token, text, age, left)
   local flight = open_flight(text)
   local stored = call('GET', K.flight .. token)
@@ -105,13 +113,13 @@ local function reassert(token, text, age, left)
     local cid, mark = flight.ids[camp + 1], known and sub(known.mask, pos + 1, pos + 1) or '-'
     local c = camp_of(cid)
     charge(c, sender_of(int(idx)), now - age + unpack_('>I4', text, at + 23), parts)
-    if mark == '-' and byte(flight.mask, pos + 1) == 115 then
-      local place = cid .. sub(text, at + 5, at + 10)
-      if c and claim(chunk_of(cid, k), off, place) then
-        mark, claimed = 's', true
-        pin(c, int(idx), sub(text, at + 5, at + 22))
-        hold(place, token, pos, flight.mask_at)
-      end
+    local asked, place = c and mark == '-' and sub(flight.mask, pos + 1, pos + 1), spot(cid, k, off)
+    if asked == 's' and claim(chunk_of(cid, k), off, place) then
+      mark, claimed = 's', true
+      pin(c, int(idx), sub(text, at + 5, at + 22))
+      hold(place, token, pos, flight.mask_at)
+    elseif asked == 'r' and claim_repeat(c, chunk_of(cid, k), off, place) then
+      mark, claimed = 'r', true
     end
     mask[pos + 1] = mark
     if mark ~= '-' then still_open = still_open + 1 end
