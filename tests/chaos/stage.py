@@ -45,6 +45,8 @@ SECRET = "chaos-secret-of-no-consequence"
 HTTP_TIMEOUT_S = 1.0
 FLIGHT_LIFE_S = 0.2 + HTTP_TIMEOUT_S + 5.0
 """Barrier, HTTP total, margin: after this a flight is reaped."""
+FIRST_LOOK_S = 20.0
+"""An unknown message is looked at for the first time after so long."""
 FIRST_PERSON = 12_125_560_000
 TEMPLATE = "Hi {name}, your order is ready. {more}"
 LONG = "As it is large, please bring somebody to help you carry it, and the letter that we sent to you last week. " * 2
@@ -229,6 +231,13 @@ class Stage:
     async def carrier_stats(self) -> dict[str, Any]:
         found: dict[str, Any] = await self.carrier("GET", "/_sandbox/stats")
         return found
+
+    async def probe(self) -> None:
+        """As an operator does it: the doctor finds out whether this account honours keys."""
+        words = ("--probe-idempotency", "--from", next(iter(self.rates)), "--to", "+12125550199", "--yes", "--json")
+        doctor = self.start("doctor", "volley", "doctor", *words)
+        await doctor.begin()
+        await doctor.gone()
 
     # work
 

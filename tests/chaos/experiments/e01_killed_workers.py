@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.chaos.processes import Process
 from tests.chaos.registry import Run, experiment
-from tests.chaos.stage import Stage, stage
+from tests.chaos.stage import FIRST_LOOK_S, Stage, stage
 from volley.sandbox.config import ReceiptSpec
 
 WORKERS = 4
@@ -19,6 +19,7 @@ async def _kill_at_random(run: Run, *how: str, **config: Any) -> None:
     run.settings |= {"workers": WORKERS, "messages": people, "parts_per_s": round(rate, 1), "kills": kills}
     async with stage(senders=8, rate=rate / 5, account_rate=rate, latency_ms=(20, 200), **config) as play:
         await play.serve()
+        await play.probe()
         workers = [await play.worker(*how, wait=False) for _ in range(WORKERS)]
         await play.until(lambda: _all_shown(play, WORKERS), "the workers did not start", 30)
         await play.push(people)
@@ -30,10 +31,11 @@ async def _kill_at_random(run: Run, *how: str, **config: Any) -> None:
         await play.drained(seconds + 60)
         unknown = sum(count for status, count in (await play.counts()).items() if status == "unknown")
         if not run.control:
+            await play.drained(3 * FIRST_LOOK_S + 60, resolved=True)
             await play.receipted()
-        run.figures |= {"unknown_after_receipts": unknown, "being_sent_at_kills": in_flight}
+        run.figures |= {"unknown_at_the_end_of_sending": unknown, "being_sent_at_kills": in_flight}
         run.expect("unknown is at most what was being sent at the kills", unknown <= in_flight, unknown)
-        run.judged(await play.judge(unknown_allowed=True))
+        run.judged(await play.judge(unknown_allowed=run.control))
 
 
 async def _all_shown(play: Stage, count: int) -> bool:

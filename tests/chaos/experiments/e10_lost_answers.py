@@ -4,22 +4,11 @@ import asyncio
 
 from tests.chaos.oracle import accepted, message_of
 from tests.chaos.registry import Run, experiment
-from tests.chaos.stage import Stage, stage
+from tests.chaos.stage import FIRST_LOOK_S, Stage, stage
 from volley.sandbox.config import ReceiptSpec
 from volley.sandbox.fault_rule import FaultRule
 
 OFF, DEFERRED = ReceiptSpec(mode="off"), ReceiptSpec(mode="defer")
-FIRST_LOOK_S = 20.0
-"""An unknown message is looked at for the first time after so long."""
-
-
-async def _probe(play: Stage) -> None:
-    """As an operator does it: the doctor finds out whether this account honours keys."""
-    sender = next(iter(play.rates))
-    words = ("doctor", "--probe-idempotency", "--from", sender, "--to", "+12125550199", "--yes", "--json")
-    doctor = play.start("doctor", "volley", *words)
-    await doctor.begin()
-    await doctor.gone()
 
 
 async def _lose(run: Run, play: Stage, people: int) -> set[object]:
@@ -38,7 +27,7 @@ async def _honoured(run: Run) -> None:
     people = run.pick(300, 3_000)
     async with stage(receipts=OFF, idempotency="honoured") as play:
         await play.serve()
-        await _probe(play)
+        await play.probe()
         await play.worker()
         lost = await _lose(run, play, people)
         took_s = await play.drained(FIRST_LOOK_S + people / 50 + 60, resolved=True)
@@ -55,7 +44,7 @@ async def _ignored(run: Run) -> None:
     people = run.pick(300, 3_000)
     async with stage(receipts=DEFERRED, idempotency="ignored") as play:
         await play.serve()
-        await _probe(play)
+        await play.probe()
         await play.worker()
         lost = await _lose(run, play, people)
         await asyncio.sleep(FIRST_LOOK_S * 1.5)
