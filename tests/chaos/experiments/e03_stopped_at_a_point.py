@@ -5,7 +5,7 @@ import signal
 
 from tests.chaos.oracle import message_of
 from tests.chaos.registry import Run, experiment
-from tests.chaos.stage import FLIGHT_LIFE_S, stage
+from tests.chaos.stage import FIRST_LOOK_S, FLIGHT_LIFE_S, stage
 from volley.sandbox.config import ReceiptSpec
 from volley.state import State
 
@@ -60,6 +60,26 @@ async def _stand_still(
         run.judged(await play.judge(unknown_allowed=True), point)
 
 
+async def _covered_by_the_key(run: Run, nth: int) -> None:
+    """It stands still between clock and wire until another has asked for its messages with the same keys: then its POST is a repeat."""
+    off = ReceiptSpec(mode="off")
+    async with stage(receipts=off, latency_ms=(50, 150), idempotency="honoured") as play:
+        await play.probe()
+        await play.push(PEOPLE)
+        still = await play.worker("--at", "write-inside", "--pass", str(nth), "--do", "stop", wait=False)
+        await still.stopped()
+        await play.worker(wait=False)
+        await play.drained(3 * FIRST_LOOK_S + 60, resolved=True)
+        before = await play.books()
+        still.signal(signal.SIGCONT)
+        await asyncio.sleep(AFTER_S)
+        late = (await play.books()).arrivals[len(before.arrivals) :]
+        run.did(f"SIGSTOP at write-inside, pass {nth}, until all was resolved by repeats; SIGCONT")
+        good = [each.result for each in late] == ["replayed"]
+        run.expect("the one POST that slips through is covered by its key", good, [each.result for each in late])
+        run.judged(await play.judge(), "covered")
+
+
 async def _control(run: Run) -> None:
     """A zombie that does not look at the clock, beside a worker that gives back what the zombie holds."""
     await _stand_still(run, "barrier", 2, zombie=("--without", "deadline"), other=("--without", "unknown"))
@@ -76,5 +96,6 @@ async def stopped_at_a_point(run: Run) -> None:
     rounds = run.pick(1, 3)
     run.settings |= {"messages": PEOPLE, "points": " ".join(NTH), "rounds": rounds}
     plan = [(point, run.dice.randint(*NTH[point])) for _ in range(rounds) for point in NTH]
+    await _covered_by_the_key(run, run.dice.randint(*NTH["write-inside"]))
     for at in range(0, len(plan), AT_ONCE):
         await asyncio.gather(*(_stand_still(run, *each) for each in plan[at : at + AT_ONCE]))
