@@ -1,8 +1,8 @@
 """18: what the carrier did not sign changes nothing, is counted, and neither fills the memory nor delays what it did sign."""
 
 import asyncio
-import math
 import base64
+import math
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
