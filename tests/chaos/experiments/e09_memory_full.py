@@ -13,7 +13,7 @@ RATE = 100.0
 
 
 async def _play(run: Run, *how: str) -> None:
-    seconds, times = run.pick(10, 60), run.pick(2, 5)
+    seconds, times = run.pick(10, 30), run.pick(2, 3)
     people = int(1.5 * seconds * times * RATE / 1.15)
     run.settings |= {"messages": people, "times_full": times, "full_s": seconds / 2, "maxmemory_when_full": FULL}
     async with stage(senders=8, rate=RATE / 4, account_rate=RATE) as play:

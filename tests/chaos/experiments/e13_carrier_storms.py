@@ -24,7 +24,7 @@ RESTS_S = {"10011": 30.0, "40318": 60.0}
 
 async def _storm(run: Run, code: str, status: int) -> None:
     """All is throttled for a while: `10011` the account's requests, `40318` a sender's queue."""
-    seconds = run.pick(5, 25)
+    seconds = run.pick(5, 15)
     people = int((seconds + 10) * RATE / 1.15)
     run.settings |= {f"storm_{code}_s": seconds}
     async with stage(senders=8, rate=RATE / 4, account_rate=RATE, latency_ms=(5, 80)) as play:
@@ -77,7 +77,7 @@ async def _rests(play: Stage) -> bool:
 
 async def _flapping(run: Run, *how: str) -> None:
     """5xx comes and goes; then it goes for good."""
-    flaps = run.pick(3, 12)
+    flaps = run.pick(3, 8)
     people = int(flaps * 8 * RATE / 1.15)
     run.settings |= {"flaps_of_503": flaps, "messages": people, "parts_per_s": RATE, "workers": WORKERS}
     async with stage(senders=8, rate=RATE / 4, account_rate=RATE, latency_ms=(5, 80)) as play:

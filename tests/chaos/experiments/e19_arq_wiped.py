@@ -21,7 +21,7 @@ KILLS = 6
 async def _wiped(run: Run, *how: str) -> None:
     """Two workers; every key of arq's is deleted 30 times a second for a while. One storm outlasts every slice of a drain."""
     long = SLICE_S + 2
-    storms = [long] if run.control else [long, *(run.dice.uniform(0.5, long) for _ in range(run.pick(1, 10)))]
+    storms = [long] if run.control else [long, *(run.dice.uniform(0.5, long) for _ in range(run.pick(1, 6)))]
     rate = 40.0
     people = int(rate / 1.15 * (sum(storms) + 8 * len(storms)))
     run.settings |= {"workers": 2, "messages": people, "storms_s": [round(storm, 1) for storm in storms]}

@@ -22,7 +22,7 @@ RECEIPTS = ReceiptSpec(done_after_s=(0.05, 0.3), attempts=40, backoff_s=0.5)
 
 
 async def _recorder_killed(run: Run) -> None:
-    kills, rate = run.pick(4, 30), 60.0
+    kills, rate = run.pick(4, 20), 60.0
     people = int(kills * 3.0 * rate / 1.15)
     run.settings |= {"messages": people, "kills_of_serve": kills}
     async with stage(senders=8, rate=rate / 4, account_rate=rate, receipts=RECEIPTS) as play:
@@ -40,7 +40,7 @@ async def _recorder_killed(run: Run) -> None:
 
 async def _database_away(run: Run, *how: str) -> None:
     """Another connection holds the database; the stream fills up to its bound."""
-    seconds, rate = run.pick(12, 90), 60.0
+    seconds, rate = run.pick(12, 60), 60.0
     people = int((seconds + 20) * rate / 1.15)
     run.settings |= {"database_locked_s": seconds, "ledger_bound": BOUND}
     env = {"VOLLEY_LEDGER_BOUND": str(BOUND)}
@@ -89,7 +89,7 @@ async def _try_to_push(play: Stage) -> int:
 
 async def _disk_full(run: Run) -> None:
     """No byte more fits where the ledger is, for a while."""
-    seconds, rate = run.pick(6, 45), 60.0
+    seconds, rate = run.pick(6, 30), 60.0
     people = int((seconds + 8) * rate / 1.15)
     async with stage(senders=8, rate=rate / 4, account_rate=rate, receipts=RECEIPTS) as play:
         with _small_disk(play.folder / "home") as mounted:

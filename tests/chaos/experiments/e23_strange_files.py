@@ -251,9 +251,9 @@ async def _fuzz(run: Run, play: Stage, name: str, way: Callable[..., Any], examp
 
 async def _play(run: Run) -> None:
     async with stage(senders=2, rate=10, account_rate=10) as play:
-        await _fuzz(run, play, "by call", _by_call, run.pick(400, 6_000))
+        await _fuzz(run, play, "by call", _by_call, run.pick(400, 2_000))
         if not run.control:
-            await _fuzz(run, play, "by command", _by_command, run.pick(15, 300))
+            await _fuzz(run, play, "by command", _by_command, run.pick(15, 100))
         run.judged(await play.judge(open_allowed=True))
 
 
