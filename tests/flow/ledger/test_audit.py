@@ -233,3 +233,19 @@ async def send_all(books: Books, campaign: Campaign) -> None:
 async def change(books: Books, statement: object) -> None:
     async with books.engine.begin() as connection:
         await connection.execute(statement)  # type: ignore[call-overload]
+
+
+async def test_what_was_given_up_and_has_left_redis_is_not_lost_and_elsewhere_it_is(books: Books) -> None:
+    for policy, found in (("give-up", set()), ("hold", {"lost"})):
+        await books.pool(count=3, rate=100_000, account=100_000)
+        now = await books.now_us()
+        campaign = await books.push(chunk_of([12025550000]), chunk_of([12025550001]), created_us=now, on_unknown=policy)
+        first = await books.take_one()
+        await books.told_settle(first, "?")
+        spot = first.grants[0].chunk
+        await books.outbox.scripts.run("give_up", 0, 50)
+        await books.recorder.catch_up()
+        await books.redis.delete(books.keys.states(campaign.id, spot), books.keys.chunk(campaign.id, spot))
+        breaches = await audit.compared(books.outbox, books.engine, campaign.id, spot, spot + 1)
+        assert {breach.kind for breach in breaches or []} == found
+        await books.outbox.cancel(campaign.id)
