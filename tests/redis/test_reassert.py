@@ -14,8 +14,9 @@ from tests.redis.conftest import PROFILE, Rig, chunk_of, people
 from volley.campaign import Campaign
 from volley.embedded import EmbeddedValkey
 from volley.outbox.dispatch import Outcomes
-from volley.outbox.flights import AT_HEAD, NO_ATTEMPT, OUTCOME, Flight
+from volley.outbox.flights import AT_HEAD, NO_ATTEMPT, OUTCOME, REF, Flight
 from volley.outbox.outbox import Outbox
+from volley.state import MOVES_ARG
 from worker.memory import Memory
 from worker.next import Rest
 from worker.recovery import Recovery
@@ -195,6 +196,41 @@ async def test_what_was_given_back_and_taken_by_another_stays_that_ones(rig: Rig
     assert sorted(await rig.states(campaign)) == sorted("aasss")
     assert await other.settle(flight, "a", 2, 3, 4) == "aaa"
     await rig.check(campaign)
+
+
+async def test_a_worker_that_slept_through_the_hold_takes_nothing_over(rig: Rig) -> None:
+    """It has posted nothing and would give its grants back, while another one has them on the wire."""
+    sleeper, other = Hand(rig), Hand(rig)
+    campaign = await begin(rig)
+    earlier = await dump(rig)
+    late = await sleeper.take()
+    await roll_back(rig, earlier, sleeper, other)
+    await other.recover()
+    await hold_is_over(rig)
+    flight = await other.take()
+    assert len(flight.grants) == 5
+    await sleeper.recover()
+    await sleeper.settle(late, ".", flags=NO_ATTEMPT | AT_HEAD)
+    assert await rig.states(campaign) == "sssss"
+    assert (await rig.take()).grants == []
+    assert await other.settle(flight, "a") == "aaaaa"
+    await rig.check(campaign)
+
+
+async def test_a_message_whose_redrive_was_forgotten_is_not_redriven_twice(rig: Rig, hand: Hand) -> None:
+    campaign = await begin(rig)
+    await rig.settle(await rig.take(1), "z")
+    earlier = await dump(rig)
+    packed = REF.pack(0, 0, 1, 1, 0, 1, people(1)[0])
+    assert await rig.outbox.scripts.run("redrive", MOVES_ARG, campaign.id, 0, 8, packed) == 1
+    flight = await hand.take()
+    assert any(grant.offset == 0 for grant in flight.grants)
+    await roll_back(rig, earlier, hand)
+    await hand.recover()
+    assert await rig.states(campaign) == "sssss"
+    assert ("redrive", campaign.id, 0, 0, ".") in await rig.told()
+    assert await hand.settle(flight, "a") == "aaaaa"
+    await rig.check(campaign, forgetful=True)
 
 
 async def test_what_was_given_back_and_forgotten_is_ready_and_waits_once(rig: Rig, hand: Hand) -> None:

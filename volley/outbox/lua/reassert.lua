@@ -8,7 +8,7 @@
 learn_moves(ARGV[1])
 local pin_days, now = tonumber(ARGV[2]), clock()
 local today = floor(now / DAY_US)
-local _, run = held(now)
+local holding, run = held(now)
 
 -- rates: what the forgotten takes charged --------------------------------------------------------------------------------
 -- No bucket is free before its last message's moment and its cost. That is never less than what take charged, and the same
@@ -86,11 +86,19 @@ local function pin(c, idx, ref)
 end
 
 -- Whether a claimed message is open now under its worker's token. What ended in another way meanwhile stays as it is, open to
--- the one outcome that always merges.
-local function claim(chunk, off, place)
+-- the one outcome that always merges. What flies here once the hold is over was granted since, to a worker that goes on with it:
+-- a claim that comes so late comes from one that stood still. A dead one was redriven, or the worker would not have had it.
+local function claim(chunk, off, place, attempt)
   local state = chunk and off < #chunk.text and state_of(chunk, off)
+  if state == 'z' and move(chunk, off, '.') then
+    tell(chunk.cid, chunk.k, off, '.', NOBODY, attempt - 1)
+    state = '.'
+  end
   if state == '.' then return move(chunk, off, 's') end
-  if state == 's' then take_over(place) end
+  if state == 's' then
+    if not holding then return false end
+    take_over(place)
+  end
   return state == 's' or state == '?' or state == 'c' or state == 'o' or state == 'e'
 end
 
@@ -109,12 +117,12 @@ local function reassert(token, text, age, left)
   local mask, still_open, claimed = {}, 0, false
   for pos = 0, flight.n - 1 do
     local at = flight.records + pos * RECORD_SIZE
-    local idx, camp, k, off, parts = unpack_(RECORD, text, at)
+    local idx, camp, k, off, parts, attempt = unpack_(RECORD, text, at)
     local cid, mark = flight.ids[camp + 1], known and sub(known.mask, pos + 1, pos + 1) or '-'
     local c = camp_of(cid)
     charge(c, sender_of(int(idx)), now - age + unpack_('>I4', text, at + 23), parts)
     local asked, place = c and mark == '-' and sub(flight.mask, pos + 1, pos + 1), spot(cid, k, off)
-    if asked == 's' and claim(chunk_of(cid, k), off, place) then
+    if asked == 's' and claim(chunk_of(cid, k), off, place, attempt) then
       mark, claimed = 's', true
       pin(c, int(idx), sub(text, at + 5, at + 22))
       hold(place, token, pos, flight.mask_at)
@@ -136,6 +144,7 @@ for i = 3, #ARGV, 4 do
   answer[#answer + 1] = reassert(ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3]))
 end
 save_tats()
+save_told('redrive', now)
 save_chunks()
 save_camps()
 return { run, answer }
