@@ -3,9 +3,12 @@
 import secrets
 import time
 from dataclasses import asdict, dataclass, field
+from dataclasses import fields as dataclass_fields
 from typing import Any, Literal, Self
 
 import orjson
+
+from volley.errors import VolleyError
 
 Priority = Literal["urgent", "bulk"]
 Encoding = Literal["auto", "gsm7", "ucs2"]
@@ -65,10 +68,20 @@ class Campaign:
     on_unknown: OnUnknown = "hold"
 
     def to_json(self) -> bytes:
-        return orjson.dumps(asdict(self))
+        """Without what says only what the releases that do not know it do anyway: they can read the campaign then."""
+        return orjson.dumps({name: value for name, value in asdict(self).items() if (name, value) not in _IMPLIED})
 
     @classmethod
     def from_json(cls, data: bytes | str) -> Self:
+        """Raises VolleyError for what a newer release asks of a campaign."""
         fields: dict[str, Any] = orjson.loads(data)
         fields |= {name: tuple(fields.get(name, ())) for name in ("columns", "tags", "media")}
+        asked = sorted(fields.keys() - {each.name for each in dataclass_fields(cls)})
+        if asked:
+            raise VolleyError(
+                f"campaign {fields['id']} is of a newer release ({', '.join(asked)}): update Volley on this machine"
+            )
         return cls(**fields)
+
+
+_IMPLIED = (("on_unknown", "hold"),)

@@ -1,10 +1,12 @@
 """A campaign outlives the release that took it: what is stored of it stays readable."""
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from volley.campaign import Campaign
+from volley.errors import VolleyError
 
 FULL = Campaign(
     "0123456789abcdef", "p", "Hi {name}", ("name",), sender="ACME", tags=("a",), fallback="+12015550100",
@@ -24,3 +26,17 @@ def test_what_an_earlier_release_did_not_know_is_as_if_nobody_had_asked_for_it(u
     found = Campaign.from_json(orjson.dumps({name: value for name, value in stored.items() if name not in unknown}))
     for name in LATER:
         assert getattr(found, name) == getattr(plain if name in unknown else FULL, name)
+
+
+def test_a_campaign_that_asks_for_nothing_new_is_read_by_releases_that_know_nothing_new() -> None:
+    plain = Campaign(FULL.id, FULL.profile, FULL.template)
+    assert b"on_unknown" not in plain.to_json()
+    assert Campaign.from_json(plain.to_json()).on_unknown == "hold"
+    retried = Campaign(FULL.id, FULL.profile, FULL.template, on_unknown="retry")
+    assert Campaign.from_json(retried.to_json()) == retried
+
+
+def test_what_a_newer_release_asks_of_a_campaign_is_refused_by_name() -> None:
+    newer = orjson.dumps(orjson.loads(FULL.to_json()) | {"quiet_hours": "22-8"})
+    with pytest.raises(VolleyError, match=r"newer release \(quiet_hours\): update Volley"):
+        Campaign.from_json(newer)

@@ -1,11 +1,14 @@
 """What keeps the outbox going beside sending: jobs that must show life, rests that end, flights nobody came back for."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 from volley.outbox.keys import PIN_BUCKETS, Keys
 from volley.outbox.scripts import Scripts
 from volley.state import MOVES_ARG
+
+log = logging.getLogger(__name__)
 
 ALIVE_US = 4_000_000
 """A job that has shown no life for this long is armed anew."""
@@ -44,7 +47,10 @@ class Chores:
 
     async def reap(self, most: int, life_us: int = FLIGHT_US) -> int:
         """Gives up flights that are past their deadline: how many messages became unknown. `life_us`: how long flights have."""
-        return int(await self._scripts.run("reap", MOVES_ARG, most, life_us))
+        reaped, newer = await self._scripts.run("reap", MOVES_ARG, most, life_us)
+        if newer:
+            log.warning("%d flights are of a newer release and left to it: update Volley on this machine", newer)
+        return int(reaped)
 
     async def give_up(self, after_us: int, most: int) -> int:
         """Closes the doubts of campaigns that would rather lose a message than send it twice: how many."""

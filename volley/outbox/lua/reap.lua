@@ -2,7 +2,7 @@
 -- unknown, never ready; those that a receipt has told of are submitted. A repeat leaves its message as
 -- unknown as it was. A chunk that is recovered again and again is set aside (poison.lua).
 -- ARGV: moves, most flights in one call, a flight's life µs
--- Returns: messages that were given up
+-- Returns: {messages that were given up, flights that are of a newer release and left to it}
 --!flags allow-oom
 learn_moves(ARGV[1])
 local now, reaped = clock(), 0
@@ -20,14 +20,15 @@ local function excused()
   end
   return now < tonumber(known[2] or 0)
 end
-if excused() then return 0 end
+if excused() then return { 0, 0 } end
+local newer = 0
 
 local tokens = call('ZRANGEBYSCORE', K.flights, '-inf', int(now), 'WITHSCORES', 'LIMIT', 0, tonumber(ARGV[2]))
 for i = 1, #tokens, 2 do
   local taken = tokens[i + 1] - ARGV[3]
   local text = call('GET', K.flight .. tokens[i])
   local flight = text and open_flight(text)
-  if text and not flight then return redis.error_reply('VERSION a flight is of a newer version') end
+  if text and not flight then newer = newer + 1 end
   for pos = 0, (flight and flight.n or 0) - 1 do
     local kind, at = sub(flight.mask, pos + 1, pos + 1), flight.records + pos * RECORD_SIZE
     if kind ~= '-' then
@@ -47,12 +48,14 @@ for i = 1, #tokens, 2 do
       end
     end
   end
-  call('DEL', K.flight .. tokens[i])
-  call('ZREM', K.flights, tokens[i])
+  if flight or not text then
+    call('DEL', K.flight .. tokens[i])
+    call('ZREM', K.flights, tokens[i])
+  end
 end
 call('ZREMRANGEBYSCORE', K.heard, '-inf', int(now - 3600000000))
 local entry = save_told('reap', now)
 count_recoveries(now)
 save_chunks(save_told('poison', now) or entry)
 save_camps()
-return reaped
+return { reaped, newer }
