@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.chaos.processes import ROOT, Process
 from tests.chaos.registry import Run, experiment
 from tests.chaos.stage import Stage, stage
+from volley.sandbox.config import ReceiptSpec
 
 PACKAGES = ("volley", "worker", "producer")
 NEWER = b"\x09"
@@ -113,7 +114,7 @@ async def _newer_flight(run: Run) -> None:
 
 async def _newer_entry(run: Run) -> None:
     """The recorder stops before it: what it cannot read it does not acknowledge."""
-    async with stage() as play:
+    async with stage(receipts=ReceiptSpec(attempts=12)) as play:
         await play.serve()
         await play.worker()
         await play.push(20)
