@@ -8,7 +8,7 @@ from hypothesis.stateful import initialize, rule
 
 from tests.redis.machine.people import People
 from tests.redis.machine.pooling import Pooling
-from tests.redis.machine.pushing import SIZES, Pushing
+from tests.redis.machine.pushing import POLICIES, SIZES, Pushing
 from tests.redis.machine.sending import Sending
 from tests.redis.machine.stage import SENDERS, WORKERS, act, acts, pick
 
@@ -24,13 +24,21 @@ class Acts(Pushing, Sending, People, Pooling):
         self.happened["lost power"] += 1
         self.happened["lost writes"] += self.server.written() < before
 
-    @initialize(sizes=SIZES, urgent=st.booleans(), named=st.booleans(), classes=st.booleans())
-    def begin(self, sizes: list[int], urgent: bool, named: bool, classes: bool) -> None:
+    @initialize(
+        sizes=SIZES,
+        urgent=st.booleans(),
+        named=st.booleans(),
+        classes=st.booleans(),
+        honours=st.sampled_from([True, True, False]),
+        policy=st.sampled_from(POLICIES),
+    )
+    def begin(self, sizes: list[int], urgent: bool, named: bool, classes: bool, honours: bool, policy: str) -> None:
+        self.truth.honours_keys = honours
         self.do(self.client.flushall())
         self.do(self.rig.rate("a", 100_000))
         self.do(self.rig.rate("m", 100_000))
         self.join(classes, 0, ["*"] * SENDERS, 0, True, False)
-        self.push([*sizes, 8], urgent, named, False)
+        self.push([*sizes, 8], urgent, named, False, policy=policy)
         for _ in sizes:
             self.plan(0)
         self.hold_ends()
@@ -80,7 +88,7 @@ class LifeToItsEnd(Life):
             self.take(100, False, 0)
         states = self.states()
         stuck = [place for place, state in states.items() if state == "." and not self.is_over(place[0])]
-        assert not stuck, "ready, and never taken"
+        assert not stuck, f"{stuck} are ready, and never taken"
 
     def is_over(self, campaign_id: str) -> bool:
         view = self.do(self.rig.outbox.campaign(campaign_id))

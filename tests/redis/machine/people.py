@@ -12,7 +12,7 @@ ACTS = ["pause", "resume", "cancel", "expire", "opt out", "redrive"]
 
 
 class People(Stage):
-    @act(2, n=pick, act=st.sampled_from([*ACTS, "resume"]), heard=st.booleans())
+    @act(n=pick, act=st.sampled_from([*ACTS, "resume", "resume", "redrive"]), heard=st.booleans())
     def ask(self, n: int, act: str, heard: bool) -> None:
         """Acknowledged, or the answer is lost before the barrier: then it may be so, or not."""
         match act:

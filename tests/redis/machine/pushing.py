@@ -11,6 +11,7 @@ from volley.outbox.chunks import Chunk
 
 SIZES = st.lists(st.integers(1, 8), min_size=1, max_size=3)
 
+POLICIES = ["hold", "retry", "retry", "give-up"]
 ENDS = ["sealed", "sealed", "sealed", "given up", "left behind"]
 
 
@@ -19,13 +20,23 @@ def chunks_of(sizes: list[int]) -> list[Chunk]:
 
 
 class Pushing(Stage):
-    @act(sizes=SIZES, urgent=st.booleans(), named=st.booleans(), mms=st.booleans(), end=st.sampled_from(ENDS))
-    def push(self, sizes: list[int], urgent: bool, named: bool, mms: bool, end: str = "sealed") -> None:
+    @act(
+        sizes=SIZES,
+        urgent=st.booleans(),
+        named=st.booleans(),
+        mms=st.booleans(),
+        end=st.sampled_from(ENDS),
+        policy=st.sampled_from(POLICIES),
+    )
+    def push(
+        self, sizes: list[int], urgent: bool, named: bool, mms: bool, end: str = "sealed", policy: str = "hold"
+    ) -> None:
         chunks = chunks_of(sizes)
         if end != "sealed":
             self.push_and_die(chunks, end == "given up")
             return
         asked: dict[str, Any] = {"priority": "urgent" if urgent else "bulk", "media": ("https://a.b/c",) if mms else ()}
+        asked["on_unknown"] = policy
         if named:
             asked |= {"sender": sender(0).number, "fallback": sender(1).number, "refused": ("GB",)}
         self.campaigns.append(self.surely(self.rig.push(*chunks, plan=False, **asked)))

@@ -54,6 +54,27 @@ class Sending(Stage):
             if synced:
                 hand.memory.took(flight, LIFE_US)
 
+    @act(4, want=st.integers(1, 4), overdue=st.booleans(), owner=st.integers(0, WORKERS - 1), slip=st.integers(0, 5))
+    def repeat(self, want: int, overdue: bool, owner: int, slip: int) -> None:
+        """Doubts are due; unknown messages are POSTed once more, with the same key."""
+        self.do(self.rig.look_now())
+        rig, honoured = self.rig if slip else self.hasty, self.truth.honours_keys
+        act = rig.repeat(want, honoured=honoured, life_s=-1.0 if overdue else 60.0)
+        aloft = Aloft(self.surely(act) if slip else self.do(act), owner, slip > 0, repeats=True)
+        self.truth.grant(aloft)
+        self.happened["repeated"] += len(aloft.flight.grants)
+        for grant in aloft.flight.grants:
+            campaign = next(each for each in self.campaigns if each.id == grant.campaign)
+            assert honoured or campaign.on_unknown == "retry", "repeated at a risk that nobody wanted"
+            if not honoured:
+                self.truth.risked.add(place_of(grant))
+        if aloft.flight.grants:
+            self.flights.append(aloft)
+
+    @act(after_s=st.sampled_from([0, 86_400]))
+    def give_up(self, after_s: int) -> None:
+        self.do(self.rig.outbox.chores.give_up(after_s * 1_000_000, 5))
+
     def taken(self, want: int, overdue: bool, synced: bool) -> Flight:
         act = (self.rig if synced else self.hasty).take(want, life_s=-1.0 if overdue else 60.0)
         return self.surely(act) if synced else self.do(act)
@@ -107,12 +128,13 @@ class Sending(Stage):
             OUTCOME.pack(at, state.encode(), flags, delay_us, 0, -1) for at, (state, flags) in told.items()
         )
         outcomes = [Outcomes(aloft.flight.token, packed)]
-        if aloft.owner is not None:
+        if aloft.owner is not None and not aloft.repeats:
             self.hands[aloft.owner].memory.settled(outcomes, b"attempts")
         mask = self.do(self.rig.outbox.dispatch.settle(outcomes, b"attempts")).decode()
         for at, now in zip(told, mask, strict=True):
             self.happened[f"settled as {now}"] += 1
             assert now != "." or told[at][0] == ".", "ready, and nobody said so"
+            assert not (aloft.repeats and now == "."), "ready, and its first attempt may have arrived"
             if now == ".":
                 self.truth.give_back(place_of(aloft.flight.grants[at]))
 

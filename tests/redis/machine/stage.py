@@ -82,7 +82,8 @@ class Stage(RuleBasedStateMachine):
     def rig_of(self, outbox: Outbox) -> Rig:
         scripts = outbox.scripts
         for name, (protected, bare) in self.patches.items():
-            assert protected in scripts._sources[name], "the script has changed: so must its control"
+            if protected not in scripts._sources[name]:
+                raise LookupError(f"{name}.lua has changed: so must its control")
             text = scripts._sources[name].replace(protected, bare)
             scripts._sources[name], scripts._hashes[name] = text, hashlib.sha1(text.encode()).hexdigest()
         return Rig(outbox)
@@ -114,5 +115,11 @@ class Stage(RuleBasedStateMachine):
 
     @invariant()
     def holds(self) -> None:
+        states = self.states()
+        self.truth.check(states)
         self.do(self.rig.check(*self.campaigns, forgetful=self.forgetful, claimed=True))
-        self.truth.check(self.states())
+        for campaign in self.campaigns if self.truth.risked else ():
+            twice = sum(
+                n > 1 for place, n in self.truth.accepted.items() if place[0] == campaign.id and states[place] == "a"
+            )
+            assert self.do(self.rig.tallies(campaign))["pt"] >= twice, "sent twice and not counted"

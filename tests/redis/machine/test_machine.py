@@ -15,11 +15,17 @@ from tests.redis.machine.server import MortalServer
 from volley.outbox.flights import Flight
 
 TIMES = int(os.environ.get("MACHINE_TIMES", "1"))
-"""How many times as many histories as usual; with another number they are others each time."""
+"""How many times as many histories as usual. With another number they are others each time, and what goes wrong is made small."""
+PHASES = [Phase.generate] if TIMES == 1 else [Phase.generate, Phase.shrink]
 
 
 BASE = settings(
-    deadline=None, database=None, derandomize=TIMES == 1, print_blob=False, suppress_health_check=list(HealthCheck)
+    deadline=None,
+    database=None,
+    phases=PHASES,
+    derandomize=TIMES == 1,
+    print_blob=False,
+    suppress_health_check=list(HealthCheck),
 )
 
 
@@ -46,7 +52,7 @@ def live(machine: type[Life], server: MortalServer, histories: int, steps: int) 
 def test_in_any_order_nobody_is_sent_twice_and_each_message_is_in_one_place(mortal: MortalServer) -> None:
     happened = live(Life, mortal, 16, 60)
     assert happened["posted"] > 30
-    assert happened["settled as ."] > 3
+    assert happened["settled as ."] > 0
     assert happened["reaped"] > 0
     assert happened["lost writes"] > 10
 
@@ -65,26 +71,16 @@ class ReapsToReady(Life):
     patches: ClassVar = {"reap": ("heard and 'a' or '?'", "heard and 'a' or '.'")}
 
 
-class SettlesTwice(Life):
-    patches: ClassVar = {"settle": ("or byte(flight.mask, pos + 1) ~= 115 then return '-' end", "then return '-' end")}
+class RepeatsWithANewKey(Life):
+    patches: ClassVar = {"repeat": ("generation, rcpt, moment - now)", "generation + 1, rcpt, moment - now)")}
 
 
-class TakesWhatWasCancelled(Life):
-    patches: ClassVar = {"take": ("if not c or c.st ~= 'r'", "if not c")}
-
-
-class TakesFromOptedOut(Life):
-    patches: ClassVar = {"take": ("return optouts[p] and call(", "return false and call(")}
-
-
-@pytest.mark.parametrize("bare", [NoBarrier, ReapsToReady, SettlesTwice, TakesWhatWasCancelled, TakesFromOptedOut])
+@pytest.mark.parametrize("bare", [NoBarrier, ReapsToReady, RepeatsWithANewKey])
 def test_without_a_protection_a_history_goes_wrong(mortal: MortalServer, bare: type[Life]) -> None:
     class Here(bare):  # type: ignore[valid-type,misc]
         pass
 
     Here.server, Here.happened = mortal, Counter()
     with pytest.raises(AssertionError) as wrong:
-        run_state_machine_as_test(
-            Here, settings=settings(BASE, max_examples=60, stateful_step_count=40, phases=[Phase.generate])
-        )
+        run_state_machine_as_test(Here, settings=settings(BASE, max_examples=40, stateful_step_count=60))
     print(wrong.value)
