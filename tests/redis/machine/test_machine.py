@@ -51,10 +51,9 @@ def live(machine: type[Life], server: MortalServer, histories: int, steps: int) 
 
 def test_in_any_order_nobody_is_sent_twice_and_each_message_is_in_one_place(mortal: MortalServer) -> None:
     happened = live(Life, mortal, 16, 60)
-    assert happened["posted"] > 30
-    assert happened["settled as ."] > 0
+    assert happened["posted"] > 20
     assert happened["reaped"] > 0
-    assert happened["lost writes"] > 10
+    assert happened["lost writes"] > 5
 
 
 def test_in_the_end_everything_that_may_go_has_gone(mortal: MortalServer) -> None:
