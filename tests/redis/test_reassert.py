@@ -11,78 +11,15 @@ import pytest
 import redis.asyncio
 
 from tests.redis.conftest import PROFILE, Rig, chunk_of, people
-from volley.campaign import Campaign
+from tests.redis.hands import Hand, begin, dump, hold_is_over, roll_back
 from volley.embedded import EmbeddedValkey
-from volley.outbox.dispatch import Outcomes
-from volley.outbox.flights import AT_HEAD, NO_ATTEMPT, OUTCOME, REF, Flight
 from volley.outbox.outbox import Outbox
-from volley.state import MOVES_ARG
-from worker.memory import Memory
 from worker.next import Rest
-from worker.recovery import Recovery
-from worker.settling import Settler
-
-Dump = dict[bytes, bytes]
-
-
-class Hand:
-    """What a worker does to Redis, and remembers."""
-
-    def __init__(self, rig: Rig) -> None:
-        self.rig = rig
-        self.memory = Memory()
-        self.settler = Settler(rig.outbox, self.memory)
-        self.recovery = Recovery(rig.outbox, self.memory, self.settler)
-
-    async def take(self, want: int = 100) -> Flight:
-        flight = await self.rig.take(want)
-        await self.recovery.heard(flight.run)
-        if flight.grants:
-            self.memory.took(flight, 60_000_000)
-        return flight
-
-    async def settle(self, flight: Flight, state: str, *positions: int, flags: int = 0) -> str:
-        wanted = positions or range(len(flight.grants))
-        packed = b"".join(OUTCOME.pack(n, state.encode(), flags, 0, 0, -1) for n in wanted)
-        outcomes = [Outcomes(flight.token, packed)]
-        self.memory.settled(outcomes, b"")
-        return (await self.rig.outbox.dispatch.settle(outcomes)).decode()
-
-    async def give_back(self, flight: Flight) -> None:
-        assert set(await self.settle(flight, ".", flags=NO_ATTEMPT | AT_HEAD)) == {"."}
-
-    async def recover(self) -> None:
-        run, _ = await self.rig.outbox.dispatch.reassert()
-        await self.recovery.heard(run)
-
-
-async def dump(rig: Rig) -> Dump:
-    return {key: await rig.redis.execute_command("DUMP", key) for key in await rig.redis.keys("volley:*")}  # type: ignore[attr-defined]
-
-
-async def roll_back(rig: Rig, held: Dump, *hands: Hand) -> None:
-    """The server is what it was then, and another process; these workers knew it."""
-    await rig.redis.flushall()  # type: ignore[attr-defined]
-    for key, value in held.items():
-        await rig.redis.execute_command("RESTORE", key, 0, value)
-    await rig.redis.hset(rig.keys.of("server"), mapping={"run": "f" * 40})
-    for hand in hands:
-        hand.memory.run = "f" * 40
-
-
-async def hold_is_over(rig: Rig) -> None:
-    assert (await rig.take()).why == "hold"
-    await rig.redis.hset(rig.keys.of("server"), mapping={"until": 0})
 
 
 @pytest.fixture
 def hand(rig: Rig) -> Hand:
     return Hand(rig)
-
-
-async def begin(rig: Rig, n: int = 5, rate: float = 1000) -> Campaign:
-    await rig.pool(1, rate)
-    return await rig.push(chunk_of(people(n)))
 
 
 async def test_what_was_taken_and_forgotten_is_granted_to_nobody_else(rig: Rig, hand: Hand) -> None:
@@ -196,41 +133,6 @@ async def test_what_was_given_back_and_taken_by_another_stays_that_ones(rig: Rig
     assert sorted(await rig.states(campaign)) == sorted("aasss")
     assert await other.settle(flight, "a", 2, 3, 4) == "aaa"
     await rig.check(campaign)
-
-
-async def test_a_worker_that_slept_through_the_hold_takes_nothing_over(rig: Rig) -> None:
-    """It has posted nothing and would give its grants back, while another one has them on the wire."""
-    sleeper, other = Hand(rig), Hand(rig)
-    campaign = await begin(rig)
-    earlier = await dump(rig)
-    late = await sleeper.take()
-    await roll_back(rig, earlier, sleeper, other)
-    await other.recover()
-    await hold_is_over(rig)
-    flight = await other.take()
-    assert len(flight.grants) == 5
-    await sleeper.recover()
-    await sleeper.settle(late, ".", flags=NO_ATTEMPT | AT_HEAD)
-    assert await rig.states(campaign) == "sssss"
-    assert (await rig.take()).grants == []
-    assert await other.settle(flight, "a") == "aaaaa"
-    await rig.check(campaign)
-
-
-async def test_a_message_whose_redrive_was_forgotten_is_not_redriven_twice(rig: Rig, hand: Hand) -> None:
-    campaign = await begin(rig)
-    await rig.settle(await rig.take(1), "z")
-    earlier = await dump(rig)
-    packed = REF.pack(0, 0, 1, 1, 0, 1, people(1)[0])
-    assert await rig.outbox.scripts.run("redrive", MOVES_ARG, campaign.id, 0, 8, packed) == 1
-    flight = await hand.take()
-    assert any(grant.offset == 0 for grant in flight.grants)
-    await roll_back(rig, earlier, hand)
-    await hand.recover()
-    assert await rig.states(campaign) == "sssss"
-    assert ("redrive", campaign.id, 0, 0, ".") in await rig.told()
-    assert await hand.settle(flight, "a") == "aaaaa"
-    await rig.check(campaign, forgetful=True)
 
 
 async def test_what_was_given_back_and_forgotten_is_ready_and_waits_once(rig: Rig, hand: Hand) -> None:

@@ -1,0 +1,42 @@
+"""Claims of workers that come late, or of what the server has forgotten in another way than a take."""
+
+from tests.redis.conftest import Rig, people
+from tests.redis.hands import Hand, begin, dump, hold_is_over, roll_back
+from volley.outbox.flights import AT_HEAD, NO_ATTEMPT, REF
+from volley.state import MOVES_ARG
+
+
+async def test_a_worker_that_slept_through_the_hold_takes_nothing_over(rig: Rig) -> None:
+    """It has posted nothing and would give its grants back, while another one has them on the wire."""
+    sleeper, other = Hand(rig), Hand(rig)
+    campaign = await begin(rig)
+    earlier = await dump(rig)
+    late = await sleeper.take()
+    await roll_back(rig, earlier, sleeper, other)
+    await other.recover()
+    await hold_is_over(rig)
+    flight = await other.take()
+    assert len(flight.grants) == 5
+    await sleeper.recover()
+    await sleeper.settle(late, ".", flags=NO_ATTEMPT | AT_HEAD)
+    assert await rig.states(campaign) == "sssss"
+    assert (await rig.take()).grants == []
+    assert await other.settle(flight, "a") == "aaaaa"
+    await rig.check(campaign)
+
+
+async def test_a_message_whose_redrive_was_forgotten_is_not_redriven_twice(rig: Rig) -> None:
+    hand = Hand(rig)
+    campaign = await begin(rig)
+    await rig.settle(await rig.take(1), "z")
+    earlier = await dump(rig)
+    packed = REF.pack(0, 0, 1, 1, 0, 1, people(1)[0])
+    assert await rig.outbox.scripts.run("redrive", MOVES_ARG, campaign.id, 0, 8, packed) == 1
+    flight = await hand.take()
+    assert any(grant.offset == 0 for grant in flight.grants)
+    await roll_back(rig, earlier, hand)
+    await hand.recover()
+    assert await rig.states(campaign) == "sssss"
+    assert ("redrive", campaign.id, 0, 0, ".") in await rig.told()
+    assert await hand.settle(flight, "a") == "aaaaa"
+    await rig.check(campaign, forgetful=True)
