@@ -222,6 +222,7 @@ class Intake:
             media=request.media,
             subject=request.subject,
             send_at_us=int(request.send_at.timestamp()) * 1_000_000 if request.send_at else 0,
+            on_unknown=request.on_unknown,
         )
 
     def _key(self) -> str:

@@ -1,4 +1,4 @@
-"""`volley campaigns`: list, show, pause, resume, cancel; dead and redrive are in dead.py."""
+"""`volley campaigns`: list, show, pause, resume, cancel; unknown is in unknown.py, dead and redrive are in dead.py."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -7,6 +7,7 @@ import typer
 
 from producer.cli.dead import dead, redrive
 from producer.cli.output import emit, facts, note, say, span, table
+from producer.cli.unknown import unknown
 from volley.errors import UnusableInput
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
@@ -18,7 +19,7 @@ def register(app: typer.Typer) -> None:
         help="Campaigns and where they stand; pause, resume, cancel; what is dead.", invoke_without_command=True
     )
     campaigns.callback()(all_of_them)
-    for command in (show, pause, resume, cancel, dead, redrive):
+    for command in (show, pause, resume, cancel, unknown, dead, redrive):
         campaigns.command(command.__name__)(command)
     app.add_typer(campaigns, name="campaigns")
 

@@ -20,6 +20,9 @@ Media = Annotated[list[str] | None, typer.Option(metavar="URL", help="An MMS wit
 MmsFallback = Annotated[
     str | None, typer.Option(metavar="refuse|sms", help="Who can get no MMS [as the profile has it].")
 ]
+OnUnknownOption = Annotated[
+    str, typer.Option(metavar="hold|retry|give-up", help="If an answer is lost: wait, send again, or rather lose.")
+]
 Rejects = Annotated[Path | None, typer.Option(help="Where rejected rows go [people.rejected.csv beside people.csv].")]
 
 
@@ -47,6 +50,7 @@ def send(
     weight: Annotated[int, typer.Option(help="Share among campaigns of one priority.")] = 1,
     expires: Annotated[str | None, typer.Option(help="Nothing is sent after this (2030-01-31T18:00+01:00).")] = None,
     rejects: Rejects = None,
+    on_unknown: OnUnknownOption = "hold",
     idempotency_key: Annotated[str | None, typer.Option(help="The same key again is the same campaign.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Though the same was pushed within 24 h.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="What it would be and cost; sends nothing.")] = False,
@@ -55,18 +59,17 @@ def send(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Sends a text to the recipients in FILE (- is stdin): all valid rows as one campaign, or nothing."""
-    from producer.cli.push import Push
-    from producer.cli.pushed import tell
+    from producer.cli import push, pushed
     from producer.push.request import PushRequest
 
     who: dict[str, Any] = {"sender": sender, "fallback": fallback, "carrier_pool": carrier_pool, "region": region}
     what = {"text": text, "template": _template(template), "encoding": encoding, "smart_encoding": smart_encoding}
     mms = {"media": tuple(media or ()), "subject": subject, "mms_fallback": mms_fallback, "media_check": media_check}
-    when = {"expires": _moment("--expires", expires), "send_at": _moment("--send-at", send_at)}
-    how = {"priority": priority, "weight": weight, "dry_run": dry_run}
+    when = {"expires": _moment("--expires", expires), "send_at": _moment("--send-at", send_at), "dry_run": dry_run}
+    how = {"priority": priority, "weight": weight, "on_unknown": on_unknown}
     once = {"idempotency_key": idempotency_key, "again": again, "rejects_path": rejects or _rejects_beside(file)}
     request = PushRequest(profile, **(who | what | mms | when | how | once))
-    tell(Push(file, request, asks=not yes, waits=wait).run(), as_json=as_json)
+    pushed.tell(push.Push(file, request, asks=not yes, waits=wait).run(), as_json=as_json)
 
 
 def _template(given: str | None) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self, get_args
 from phonenumbers import SUPPORTED_REGIONS
 
 from producer.push.rules import check_media, check_send_at, check_sender
-from volley.campaign import Campaign, Encoding, Priority
+from volley.campaign import Campaign, Encoding, OnUnknown, Priority
 from volley.carrier.alphanumeric import is_alphanumeric
 from volley.errors import UnusableInput
 from volley.money import amount
@@ -30,6 +30,8 @@ class PushRequest:
     who can get none (None: what the profile says). `smart_encoding` None is as the profile has it. `send_at` (with a time
     zone): the carrier takes all of it now and sends it then. `region` reads national numbers (`US`). `again` sends the same content once
     more within 24 hours. `expires` (with a time zone) is the moment after which nothing is sent any more.
+    `on_unknown`: messages of which nobody knows whether the carrier has them wait for its word (hold), are sent again even
+    where it is not known to heed the key (retry: never lost), or are closed after a time (give-up: never twice).
     `rejects_path` is where rejected rows are written, if there are any; None drops them after counting.
 
     Raises:
@@ -58,6 +60,7 @@ class PushRequest:
     mms_fallback: MmsFallback | None = None
     media_check: bool = True
     send_at: datetime | None = None
+    on_unknown: OnUnknown = "hold"
 
     def __post_init__(self) -> None:
         if not self.profile.strip():
@@ -98,6 +101,8 @@ class PushRequest:
             raise UnusableInput(f"priority {self.priority!r}: use one of {', '.join(get_args(Priority))}")
         if self.encoding not in get_args(Encoding):
             raise UnusableInput(f"encoding {self.encoding!r}: use one of {', '.join(get_args(Encoding))}")
+        if self.on_unknown not in get_args(OnUnknown):
+            raise UnusableInput(f"on unknown {self.on_unknown!r}: use one of {', '.join(get_args(OnUnknown))}")
         if self.mms_fallback not in (None, *get_args(MmsFallback)):
             raise UnusableInput(f"MMS fallback {self.mms_fallback!r}: use one of {', '.join(get_args(MmsFallback))}")
         if self.region is not None and self.region.upper() not in SUPPORTED_REGIONS:

@@ -46,6 +46,9 @@ def campaign(view: CampaignView, profile: ProfileView, recorded: Recorded | None
         "cost": money(_cost(view, recorded), facts.currency),
         "first_sent": moment(view.first_us),
         "last_sent": moment(view.last_us),
+        "on_unknown": view.on_unknown,
+        "possibly_twice": view.possibly_twice,
+        "possibly_lost": view.possibly_lost,
     }
 
 
@@ -74,6 +77,9 @@ def past_campaign(facts: Campaign, report: Document) -> Document:
         "cost": {"amount": cost or "0.00", "currency": facts.currency},
         "first_sent": moment(first_us),
         "last_sent": moment(last_us),
+        "on_unknown": facts.on_unknown,
+        "possibly_twice": report["possibly_twice"],
+        "possibly_lost": report["statuses"].get("unknown", 0),
     }
 
 

@@ -8,15 +8,16 @@ from volley.campaign import Campaign
 from volley.ledger.documents import Document
 from volley.ledger.reader import Reader, hot_states
 from volley.message import parse_message_id
+from volley.outbox import doubts
 from volley.outbox.outbox import Outbox
+from volley.outbox.scripts import reaching
+from volley.outbox.verdict import honoured
 from volley.outbox.whereabouts import Wait, pinned_sender, wait_of
 from volley.sender import is_carrier_pool
 from volley.state import STATUS, State
 
 NO_REDIS = "Redis, which knows, cannot be asked"
-_RESOLVES = (
-    "a receipt resolves it: one that the carrier has of it makes it submitted. Volley does not send it again by itself"
-)
+_GIVEN_UP = "its campaign has given it up: only a webhook of the carrier's may still tell what came of it"
 
 
 async def whole_story(reader: Reader, outbox: Outbox | None, message_id: str) -> Document:
@@ -72,12 +73,27 @@ async def _waits(document: Document, campaign: Campaign, outbox: Outbox | None) 
         if outbox is None:
             return {"state": status, "why": f"nothing is in the ledger of what it waits for: {NO_REDIS}"}
         return _document(await wait_of(outbox, parse_message_id(document["message_id"])))
+    if status == STATUS[State.UNKNOWN]:
+        return {"state": status, "why": f"{_unknown(document)}; {await _resolves(document, outbox)}"}
     why = {
         STATUS[State.SENDING]: "it is being sent now",
-        STATUS[State.UNKNOWN]: f"{_unknown(document)}; {_RESOLVES}",
         STATUS[State.SUBMITTED]: _taken(campaign),
     }.get(status)
     return {"state": status, "why": why} if why else None
+
+
+async def _resolves(document: Document, outbox: Outbox | None) -> str:
+    """What an unknown message waits for."""
+    if outbox is None:
+        return NO_REDIS
+    now_us = time_ns() // 1000
+    with reaching():
+        doubt = await doubts.of_message(outbox.redis, outbox.keys, parse_message_id(document["message_id"]))
+        proved = await honoured(outbox, now_us)
+    view = await outbox.campaign(document["campaign_id"])
+    if doubt is None or view is None:
+        return _GIVEN_UP
+    return doubts.waits_for(doubt, view.state, view.on_unknown, honoured=proved, now_us=now_us)
 
 
 def _taken(campaign: Campaign) -> str:

@@ -1,6 +1,10 @@
 """Campaigns that would rather lose a message than send it twice: what is unknown for long is closed, and counted."""
 
+import pytest
+
 from tests.redis.conftest import Rig, receipt
+from volley.errors import UnusableInput
+from volley.outbox.doubts import change_policy, of_message, waits_for
 
 HOUR_US = 3_600_000_000
 END = "9999999999999-0"
@@ -75,3 +79,43 @@ async def test_an_unproved_repeat_that_was_reaped_or_given_up_is_possibly_twice_
     await rig.age(24 * HOUR_US)
     await rig.outbox.chores.give_up(24 * HOUR_US, 100)
     assert await rig.tallies(campaign) == {"gu": 1, "pt": 2, "rf": 0}
+
+
+async def test_a_running_campaign_may_change_its_mind_about_what_is_unknown(rig: Rig) -> None:
+    await rig.pool()
+    campaign, other = await rig.unknown(3), await rig.unknown(1)
+    assert (await rig.repeat(honoured=False)).grants == []
+    assert await change_policy(rig.outbox.scripts, campaign.id, "retry") == 3
+    flight = await rig.repeat(honoured=False)
+    assert [grant.campaign for grant in flight.grants] == [campaign.id] * 3
+    assert await change_policy(rig.outbox.scripts, campaign.id, "give-up") == 3
+    await rig.check(campaign, other)
+    await rig.settle(flight, "?")
+    await rig.age(24 * HOUR_US)
+    assert await rig.outbox.chores.give_up(24 * HOUR_US, 100) == 3
+    view = await rig.outbox.campaign(campaign.id)
+    assert view is not None
+    assert (view.on_unknown, view.possibly_lost, view.possibly_twice) == ("give-up", 3, 3)
+    with pytest.raises(UnusableInput):
+        await change_policy(rig.outbox.scripts, "0" * 16, "hold")
+
+
+async def test_an_unknown_message_says_what_it_waits_for(rig: Rig) -> None:
+    await rig.pool()
+    campaign = await rig.unknown(1)
+    [doubt] = await rig.doubts(campaign)
+    assert await of_message(rig.redis, rig.keys, doubt.place) == doubt
+    now_us = await rig.now_us()
+
+    def waits(state: str = "ready", policy: str = "hold", honoured: bool = False, later_us: int = 0) -> str:
+        return waits_for(doubt, state, policy, honoured=honoured, now_us=now_us + later_us)  # type: ignore[arg-type]
+
+    assert "probe-idempotency" in waits()
+    assert "asked again, with the same key" in waits(honoured=True)
+    assert "asked again, with the same key" in waits(policy="retry")
+    assert "cancelled" in waits("cancelled", honoured=True)
+    assert "resumed" in waits("paused", honoured=True)
+    assert "too old" in waits(honoured=True, later_us=24 * HOUR_US)
+    await rig.repeat()
+    [doubt] = await rig.doubts(campaign)
+    assert "at this moment" in waits()

@@ -10,9 +10,20 @@ from volley.errors import VolleyError
 
 FULL = Campaign(
     "0123456789abcdef", "p", "Hi {name}", ("name",), sender="ACME", tags=("a",), fallback="+12015550100",
-    media=("https://example.com/a.png",), subject="S", send_at_us=1,
+    media=("https://example.com/a.png",), subject="S", send_at_us=1, on_unknown="retry",
 )  # fmt: skip
-LATER = ("tags", "fallback", "media", "subject", "send_at_us", "region", "unpriced", "opted_out", "smart_encoding")
+LATER = (
+    "on_unknown",
+    "tags",
+    "fallback",
+    "media",
+    "subject",
+    "send_at_us",
+    "region",
+    "unpriced",
+    "opted_out",
+    "smart_encoding",
+)
 
 
 def test_a_campaign_is_read_as_it_was_written() -> None:

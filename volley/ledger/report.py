@@ -12,7 +12,7 @@ from volley.ledger.costs import CURRENCY, PARTS, TAKEN, sums
 from volley.ledger.documents import Document, money
 from volley.ledger.paging import pages
 from volley.ledger.ranks import STATUS_OF, SUBMITTED
-from volley.ledger.schema import campaigns, chunks, messages
+from volley.ledger.schema import campaigns, chunks, messages, receipts
 from volley.message import MessageId
 from volley.outbox.chunks import ENCODINGS, MMS
 
@@ -49,8 +49,18 @@ async def campaign_report(connection: AsyncConnection, campaign: Campaign) -> Do
         "differences": await _difference_counts(connection, campaign),
         "chunks": campaign.chunks,
         "chunks_held": held,
+        "possibly_twice": await _possibly_twice(connection, campaign),
         **await _span(connection, campaign),
     }
+
+
+async def _possibly_twice(connection: AsyncConnection, campaign: Campaign) -> int:
+    """Messages that receipts with two ids of the carrier's tell of: a POST was repeated, and both were taken."""
+    place = receipts.c.chunk, receipts.c.offset
+    ids = func.count(receipts.c.carrier_id.distinct())
+    twice = select(*place).where(receipts.c.campaign_id == campaign.id).group_by(*place).having(ids > 1)
+    query = select(func.count()).select_from(twice.subquery())
+    return int(await connection.scalar(query) or 0)
 
 
 async def _span(connection: AsyncConnection, campaign: Campaign) -> Document:

@@ -248,3 +248,19 @@ def test_a_campaign_that_left_redis_is_told_from_the_ledger(town: World, profile
     assert set(after) == set(before)
     same = ("counts", "accepted", "parts", "sent_parts", "cost", "estimated_cost", "profile", "state")
     assert {name: after[name] for name in same} == {name: before[name] for name in same}
+
+
+def test_what_becomes_of_unknown_messages_is_said_at_the_push_and_changed_by_hand(
+    town: World, profile: str, delivered: dict[str, Any]
+) -> None:
+    pushed = push(town, profile, people(300, 1), "--on-unknown", "retry", "--wait")
+    name = pushed["campaign_id"]
+    shown = town.json("campaigns", "show", name)
+    assert (shown["on_unknown"], shown["possibly_twice"], shown["possibly_lost"]) == ("retry", 0, 0)
+    told = town.json("campaigns", "unknown", name, "--give-up")
+    assert (told["on_unknown"], told["messages"]) == ("give-up", [])
+    assert town.json("campaigns", "show", name)["on_unknown"] == "give-up"
+    for words in (["campaigns", "unknown", name, "--retry", "--hold"], ["campaigns", "unknown", "0" * 16]):
+        assert town.run(*words).returncode == 2
+    wrong = town.run("send", "list.csv", "--profile", profile, "--text", "x", "--yes", "--on-unknown", "maybe")
+    assert (wrong.returncode, "hold, retry, give-up" in wrong.stderr) == (2, True)
