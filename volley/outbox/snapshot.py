@@ -78,8 +78,8 @@ async def snapshot(
 ) -> Snapshot | None:
     """Chunks `first` to `stop` of a campaign; None for one that Redis does not have. Redis errors pass through.
 
-    One script that blocks the server for about a millisecond a thousand chunks or 20,000 refs; nothing is read that is
-    older or newer than the rest.
+    One script that holds the server for some 2 ms a thousand chunks and 3.5 ms 10,000 refs; nothing is read that is older or
+    newer than the rest.
     """
     now, newest, flat, pages, *held = await outbox.scripts.run("audit", campaign_id, first, stop, most)
     if not flat:
