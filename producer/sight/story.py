@@ -92,7 +92,7 @@ async def _resolves(document: Document, outbox: Outbox | None) -> str:
         proved = await honoured(outbox, now_us)
     view = await outbox.campaign(document["campaign_id"])
     if doubt is None or view is None:
-        return _GIVEN_UP
+        return _GIVEN_UP if view and view.possibly_lost else doubts.BY_ITSELF
     return doubts.waits_for(doubt, view.state, view.on_unknown, honoured=proved, now_us=now_us)
 
 

@@ -18,7 +18,7 @@ DOUBT = Struct(">BIBBBBQQHB")
 _BATCH = 500
 KEY_LIFE_US = 23 * 3_600_000_000
 """As lua/repeat.lua has it: the carrier keeps an idempotency key for a day."""
-_BY_ITSELF = "a webhook or a record of the carrier's resolves it"
+BY_ITSELF = "a webhook or a record of the carrier's resolves it"
 
 
 class Doubt(NamedTuple):
@@ -77,14 +77,14 @@ def waits_for(doubt: Doubt, state: str, policy: OnUnknown, *, honoured: bool, no
     if not doubt.next_us:
         return "the carrier is being asked about it at this moment"
     if state in ("cancelled", "expired"):
-        return f"its campaign is {state}, so the carrier is not asked: {_BY_ITSELF}"
+        return f"its campaign is {state}, so the carrier is not asked: {BY_ITSELF}"
     if now_us - doubt.since_us >= KEY_LIFE_US:
-        return f"it is too old for the carrier to be asked by its key: {_BY_ITSELF}"
+        return f"it is too old for the carrier to be asked by its key: {BY_ITSELF}"
     if state == "paused":
-        return f"the carrier is asked again once its campaign is resumed; {_BY_ITSELF}"
+        return f"the carrier is asked again once its campaign is resumed; {BY_ITSELF}"
     if honoured or policy == "retry":
-        return f"the carrier is asked again, with the same key, when its time has come and its sender is free; {_BY_ITSELF}"
-    return f"nobody has proved that the carrier heeds the key (volley doctor --probe-idempotency), so {_BY_ITSELF}"
+        return f"the carrier is asked again, with the same key, when its time has come and its sender is free; {BY_ITSELF}"
+    return f"nobody has proved that the carrier heeds the key (volley doctor --probe-idempotency), so {BY_ITSELF}"
 
 
 async def _dated(client: Redis, keys: Keys, held: list[tuple[bytes, bytes]]) -> AsyncIterator[Doubt]:
