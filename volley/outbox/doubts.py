@@ -83,7 +83,9 @@ def waits_for(doubt: Doubt, state: str, policy: OnUnknown, *, honoured: bool, no
     if state == "paused":
         return f"the carrier is asked again once its campaign is resumed; {BY_ITSELF}"
     if honoured or policy == "retry":
-        return f"the carrier is asked again, with the same key, when its time has come and its sender is free; {BY_ITSELF}"
+        return (
+            f"the carrier is asked again, with the same key, when its time has come and its sender is free; {BY_ITSELF}"
+        )
     return f"nobody has proved that the carrier heeds the key (volley doctor --probe-idempotency), so {BY_ITSELF}"
 
 
