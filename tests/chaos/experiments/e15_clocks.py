@@ -22,7 +22,7 @@ async def _play(run: Run, *how: str) -> None:
     rate = run.pick(40.0, 100.0)
     people = int(rate * gap_s * (len(STEPS) + 0.5) * 7 / 8)
     run.settings |= {"messages": people, "parts_per_s": rate, "redis_s": STEPS, "workers_s": (0, HOUR_S, -HOUR_S)}
-    async with stage(senders=4, rate=rate / 2, account_rate=rate, valkey=SteppedValkey) as play:
+    async with stage(senders=4, rate=rate / 2, account_rate=rate, valkey=SteppedValkey, fsync=False) as play:
         await play.serve()
         await play.worker(*how, wait=False)
         await play.worker(*how, wait=False, **off_by(HOUR_S))
