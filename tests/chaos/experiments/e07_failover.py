@@ -31,6 +31,8 @@ async def _play(
         await play.serve()
         await play.worker(*how, wait=False)
         await play.worker(*how)
+        if not run.control:
+            await play.probe()
         await play.push(people)
         await asyncio.sleep(2)
         if not run.control:
@@ -38,11 +40,11 @@ async def _play(
         for _ in range(failovers):
             await asyncio.sleep(run.dice.uniform(2, 5))
             await _fail_over(run, play, *how)
-        await play.drained(people / rate * 8 / 7 + 90)
+        await play.drained(people / rate * 8 / 7 + 180, resolved=not run.control)
         if not run.control:
             await play.receipted()
         run.figures["unknown"] = (await play.counts()).get("unknown", 0)
-        run.judged(await play.judge(unknown_allowed=True))
+        run.judged(await play.judge(unknown_allowed=run.control))
 
 
 def _servers(play: Stage) -> Sentinels:

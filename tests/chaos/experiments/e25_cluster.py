@@ -28,16 +28,18 @@ async def _play(run: Run, deeds: list[str], servers: dict[str, str], env: dict[s
         await play.serve()
         await play.worker(wait=False)
         await play.worker()
+        if not run.control:
+            await play.probe()
         await play.push(people)
         for deed in deeds:
             await asyncio.sleep(run.dice.uniform(2, 5))
             await _DEEDS[deed](run, play)
             await _sends_again(run, play, deed)
-        await play.drained(people / rate * 8 / 7 + 90)
+        await play.drained(people / rate * 8 / 7 + 180, resolved=not run.control)
         if not run.control:
             await play.receipted()
         run.figures["unknown"] = (await play.counts()).get("unknown", 0)
-        run.judged(await play.judge(unknown_allowed=True))
+        run.judged(await play.judge(unknown_allowed=run.control))
 
 
 def _cluster(play: Stage) -> Cluster:
