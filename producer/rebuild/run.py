@@ -57,7 +57,7 @@ class Report:
             if each.unknown:
                 steps.append(
                     f"{each.unknown} messages of campaign {name} are unknown: webhooks and the carrier's records resolve them"
-                    f" (volley reconcile, volley campaigns show {name}); they are not sent again by themselves"
+                    f" (volley reconcile); volley campaigns unknown {name} lists them, and changes what becomes of them"
                 )
             if each.state not in ("cancelled", "expired"):
                 steps.append(f"volley campaigns resume {name}, when volley serve and a worker run")

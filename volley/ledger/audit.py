@@ -11,7 +11,6 @@ from time import monotonic, time_ns
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from volley.campaign import Campaign
 from volley.errors import TryAgainLater
 from volley.ledger.ranks import RANKS, SUBMITTED, agrees
 from volley.ledger.schema import campaigns, chunks, messages
@@ -67,7 +66,7 @@ async def compared(
         return None
     gone = [k for k in before.chunks if k not in before.states and k not in after.states]
     lengths = await _lengths(engine, campaign_id, gone)
-    return [*_differing(before, after, ranks), *_lost(before.campaign, gone, lengths, ranks)]
+    return [*_differing(before, after, ranks), *_lost(after, gone, lengths, ranks)]
 
 
 def _differing(before: Snapshot, after: Snapshot, ranks: Ranks) -> Iterator[Breach]:
@@ -79,10 +78,10 @@ def _differing(before: Snapshot, after: Snapshot, ranks: Ranks) -> Iterator[Brea
             yield Breach(before.campaign.id, "ledger", "", tuple(wrong[:MOST]), k)
 
 
-def _lost(campaign: Campaign, gone: list[int], lengths: dict[int, int], ranks: Ranks) -> Iterator[Breach]:
-    campaign_id = campaign.id
+def _lost(seen: Snapshot, gone: list[int], lengths: dict[int, int], ranks: Ranks) -> Iterator[Breach]:
+    campaign_id = seen.campaign.id
     # what was given up has ended too, and stays unknown
-    ended = RANKS["unknown"] if campaign.on_unknown == "give-up" else _ENDED
+    ended = RANKS["unknown"] if seen.number("gu") else _ENDED
     for k in gone:
         if k not in lengths:
             yield Breach(campaign_id, "lost", f"the whole chunk {k}", (), k)
