@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import cast
 
@@ -48,6 +49,7 @@ _PRESENCE_S = 3.0
 _RECONNECT_S = 1.0
 _READ_LIMIT = 400
 _END_S = 10.0
+_CANCEL_S = 0.2
 
 
 def run(settings: Settings) -> int:
@@ -132,6 +134,14 @@ def _sweeper(settings: Settings, outbox: Outbox, queue: Queue, alone: Alone, lif
     )
 
 
+async def _ended(chores: Sequence[asyncio.Task[None]]) -> None:
+    """Cancels until all have ended: a cancellation that comes at the wrong moment is swallowed by arq or its Redis client."""
+    while running := [chore for chore in chores if not chore.done()]:
+        for chore in running:
+            chore.cancel()
+        await asyncio.wait(running, timeout=_CANCEL_S)
+
+
 class WorkerProcess:
     """One worker's parts, running together."""
 
@@ -191,8 +201,7 @@ class WorkerProcess:
             ]
             await self._drain.run()
             await self._end()
-            for task in chores:
-                task.cancel()
+            await _ended(chores)
 
     async def _end(self) -> None:
         """What is known is settled, the jobs end, and others are told. With Redis away for too long the reaper decides."""
