@@ -12,7 +12,9 @@ HORIZON_US = 50_000
 URGENT_HORIZON_US = 250_000
 CREDIT_US = 100_000
 """A grant's nominal slot is at most this long before its moment; see lua/take.lua."""
-SLACK_US = 300_000
+ROOM_US = 40_000
+"""What may lie between a worker's last look at the clock and the carrier's own stamp: scheduling, a network that is uneven."""
+SLACK_US = 300_000 - ROOM_US
 """What promise 3 leaves for both: the credit, and how long after its moment a grant may still go on the wire."""
 LATE_US = SLACK_US - CREDIT_US
 NEAR_US = 50_000
