@@ -70,6 +70,7 @@ class Drain:
         self.low_water = max(500, 10 * concurrency)
         self.lease = 0.0
         self.stopped = delivery.stopped
+        self.failure: VolleyError | None = None
         self.started = 0
         self.idle_since = 0.0
         self.hungry: set[str] = set()
@@ -203,9 +204,11 @@ class Drain:
             log.warning("nothing is taken: %s", type(error).__name__)
             await self._release(token)
             return None
-        except VolleyError:
+        except VolleyError as error:
+            self.failure = error
+            self.stop()  # what is in the air ends first: cut off it would be unknown
             await self._release(token)
-            raise
+            return None
         if flight.grants and not flight.repeats:  # a repeat that is forgotten leaves its message as unknown as before
             self._memory.took(flight, self.life_us)
         return flight, clock, held

@@ -186,7 +186,11 @@ class WorkerProcess:
         self._drain.stop()
 
     async def run(self) -> None:
-        """Runs until stopped: sending ends first, then settling, then the chores."""
+        """Runs until stopped: sending ends first, then settling, then the chores.
+
+        Raises:
+            VolleyError: there is work that this release cannot do, as a newer one made it.
+        """
         async with asyncio.TaskGroup() as group:
             chores = [
                 group.create_task(self._settler.run()),
@@ -202,6 +206,8 @@ class WorkerProcess:
             await self._drain.run()
             await self._end()
             await _ended(chores)
+        if self._drain.failure is not None:
+            raise self._drain.failure
 
     async def _end(self) -> None:
         """What is known is settled, the jobs end, and others are told. With Redis away for too long the reaper decides."""
