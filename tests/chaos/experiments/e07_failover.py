@@ -24,7 +24,7 @@ AWAY_S = (0.3, 0.9)
 async def _play(
     run: Run, failovers: int, servers: dict[str, str], env: dict[str, str], *how: str, **config: Any
 ) -> None:
-    people, rate = run.pick(900, 4_500), run.pick(50.0, 60.0)
+    people, rate = run.pick(1_200, 6_000), run.pick(50.0, 60.0)
     run.settings |= {"workers": 2, "messages": people, "parts_per_s": rate, "failovers": failovers, **servers, **env}
     make = partial(WatchedValkey, options=servers)
     async with stage(senders=4, rate=rate / 2, account_rate=rate, valkey=make, env=env, **config) as play:
@@ -67,10 +67,10 @@ async def _fail_over(run: Run, play: Stage, *how: str) -> None:
     replica.signal(signal.SIGCONT)
     play.workers.remove(victim)
     await servers.replaced(primary)
-    await play.worker(*how, wait=False)
     # alone the new primary refuses writes, too; the old one comes back as its replica
     await primary.start()
     await becomes(lambda: _follows(primary), "the old primary follows the new one")
+    await play.worker(*how, wait=False)  # where no write is taken it would end again, as a supervisor expects
     arrived = _arrived(play)
     took = await play.until(lambda: _more(play, arrived), "nothing is sent after the failover", 30)
     run.did(f"failover, sending again {took:.1f} s after the old primary followed")
