@@ -12,6 +12,7 @@ from aiohttp import web
 
 from producer.audit.watch import Watch
 from producer.bill.closing import keep_closing
+from producer.bill.resolving import keep_resolving
 from producer.records import ledger
 from producer.signals import run_until, stop_event
 from producer.web.app import Malformed, application
@@ -52,7 +53,11 @@ async def serve(settings: Settings) -> None:
         tasks = [asyncio.create_task(work.run()) for work in (tally, intake.texts, intake.receipts)]
         stack.push_async_callback(_flush, tasks)
         watch = Watch(outbox, engine, socket.gethostname(), retention_days=settings.retention_days)
-        chores = (keep_closing(outbox, engine, settings.unconfirmed_hours), watch.run())
+        chores = (
+            keep_closing(outbox, engine, settings.unconfirmed_hours),
+            keep_resolving(settings, outbox, engine),
+            watch.run(),
+        )
         stack.push_async_callback(_flush, [asyncio.create_task(chore) for chore in chores])
 
         def facts() -> dict[str, Any]:

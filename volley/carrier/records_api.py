@@ -5,7 +5,7 @@ is as many as the carrier says there are.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -148,8 +148,17 @@ class DetailRecords:
         found = [read(Record, row).record() for row in rows] if isinstance(rows, list) else []
         return next((record for record in found if record.uuid == uuid), None)
 
-    async def _page(self, since_us: int, until_us: int, number: int) -> tuple[list[DetailRecord], int]:
+    async def to(self, number: str, since_us: int, until_us: int) -> list[DetailRecord] | None:
+        """Records of messages to one person (E.164) made in this time; None where there are more than a page, which tells nothing."""
+        found, total = await self._page(since_us, until_us, 1, {"filter[cld]": number})
+        mine = [record for record in found if record.to == number and since_us <= record.created_us <= until_us]
+        return mine if total == len(found) else None
+
+    async def _page(
+        self, since_us: int, until_us: int, number: int, more: Mapping[str, str] | None = None
+    ) -> tuple[list[DetailRecord], int]:
         query = {
+            **(more or {}),
             "filter[record_type]": "messaging",
             "filter[created_at][gte]": _iso(since_us),
             "filter[created_at][lt]": _iso(until_us),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, func, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql import ColumnElement
 
@@ -15,7 +15,7 @@ from volley.ledger.paging import pages
 from volley.ledger.ranks import FINAL, RANKS, STATUS_OF, SUBMITTED, WITHDRAWN
 from volley.ledger.rows import Place
 from volley.ledger.schema import campaigns, carrier_ids, messages
-from volley.message import MessageId
+from volley.message import MessageId, parse_message_id
 from volley.numbers import e164
 
 TAKEN_RANKS = sorted(rank for rank in STATUS_OF if rank >= SUBMITTED and rank != WITHDRAWN)
@@ -108,6 +108,40 @@ class Bills:
                 await self._learn(connection, rows)
             found += [self._unknown(row) for row in rows]
         return found
+
+    async def doubtful(self, since_us: int, until_us: int, most: int) -> list[int]:
+        """People to whom a message has been unknown since some moment of this time; the oldest first."""
+        at_us = messages.c.status_us
+        query = select(messages.c.recipient).where(messages.c.rank == _UNKNOWN, at_us >= since_us, at_us < until_us)
+        query = query.where(messages.c.recipient.is_not(None)).order_by(at_us).limit(most)
+        async with self._engine.connect() as connection:
+            return list(dict.fromkeys((await connection.execute(query)).scalars()))
+
+    async def unmistakable(self, message: Unknown) -> Ours | None:
+        """The message, where no other one of the ledger to the same person may have the same record; else None.
+
+        Another one may, if it was being sent at about that time and did not come to one id at its only attempt.
+        """
+        place = parse_message_id(message.message_id)
+        here = and_(
+            *(messages.c[name] == value for name, value in zip(("campaign_id", "chunk", "offset"), place, strict=True))
+        )
+        sure = and_(messages.c.carrier_id != "", messages.c.attempts == 1)
+        then = or_(messages.c.attempts > 1, messages.c.taken_us <= message.latest_us)
+        rival = and_(
+            messages.c.recipient == int(message.to[1:]),
+            messages.c.rank >= _UNKNOWN,
+            messages.c.attempts > 0,
+            messages.c.status_us >= message.earliest_us,
+            then,
+            not_(sure),
+            not_(here),
+        )
+        async with self._engine.connect() as connection:
+            rows = (await connection.execute(select(*_COLUMNS).where(here, messages.c.rank == _UNKNOWN))).all()
+            if not rows or (await connection.execute(select(messages.c.chunk).where(rival).limit(1))).first():
+                return None
+            return (await self._ours(connection, rows))[0]
 
     def _unknown(self, row: Any) -> Unknown:
         profile, _, _, created_us = self._campaigns[row.campaign_id]

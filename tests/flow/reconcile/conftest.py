@@ -88,6 +88,8 @@ class Books:
             return bool(row["uuid"] == query["filter[uuid]"])
         moment = datetime.fromisoformat(row["created_at"])
         since, until = (datetime.fromisoformat(query[f"filter[created_at][{name}]"]) for name in ("gte", "lt"))
+        if query.get("filter[cld]") not in (None, row["cld"]):
+            return False
         return query.get("filter[profile_id]") in (None, row["profile_id"]) and (
             since <= moment < until or not self.heeds_time
         )
