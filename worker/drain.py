@@ -200,6 +200,9 @@ class Drain:
                 return None
             held = await self._texts.fetch(flight.grants)
             await self._learn_members(flight)
+            if flight.run != self._memory.run:
+                await self._release(token)  # another server has come meanwhile, and was not told of this flight
+                return None
         except (RedisError, BarrierFailed) as error:
             log.warning("nothing is taken: %s", type(error).__name__)
             await self._release(token)
@@ -209,7 +212,7 @@ class Drain:
             self.stop()  # what is in the air ends first: cut off it would be unknown
             await self._release(token)
             return None
-        if flight.grants and not flight.repeats:  # a repeat that is forgotten leaves its message as unknown as before
+        if flight.grants:
             self._memory.took(flight, self.life_us)
         return flight, clock, held
 

@@ -24,6 +24,7 @@ class Recovery:
         self._memory = memory
         self._settler = settler
         self._one_at_a_time = asyncio.Lock()
+        self._first = True
         self.times = 0
 
     async def watch(self) -> None:
@@ -44,7 +45,8 @@ class Recovery:
 
     async def _reassert(self, run: str) -> str:
         """Claims, then outcomes: the run id of the server that has heard them all. Another one means: once more."""
-        before, claims = self._memory.run, self._memory.claims()
+        # what the old server still answers from here on is in no claim, so it is given back
+        self._memory.run, claims = "", self._memory.claims()
         still_open: dict[str, int] = {}
         for at in range(0, len(claims), _FLIGHTS):
             batch = claims[at : at + _FLIGHTS]
@@ -58,7 +60,8 @@ class Recovery:
                 await self._dispatch.settle(settled.outcomes, settled.payload)
         self._settler.rest_again()
         self._memory.run = run
-        if before:
+        first, self._first = self._first, False
+        if not first:
             self.times += 1
             log.warning("Redis has restarted or failed over: it has heard again of %d flights", len(claims))
         return run

@@ -133,10 +133,12 @@ local function spot(cid, k, off) return cid .. pack('>I4I2', k, off) end
 -- 81 minutes, and every 3 hours.
 local function next_look(since, now) return int(now + min(max(2 * (now - since), FIRST_LOOK_US), LAST_LOOK_US)) end
 
--- A message has become unknown. `record` is the flight's.
-local function doubt(chunk, off, record, now)
+-- A message has become unknown. `record` is the flight's, `deadline` when that had to be settled: what went out did so before.
+-- Nobody may have looked for days, and the carrier has forgotten the key: a doubt is as old as the POST, not as its finding.
+local function doubt(chunk, off, record, deadline, now)
   local place = spot(chunk.cid, chunk.k, off)
-  call('HSET', K.unknown, place, '\1' .. sub(record, 1, 4) .. sub(record, 12, 23) .. pack('>I8I2B', now, 0, 0))
+  local since = min(now, tonumber(deadline or nil) or now)
+  call('HSET', K.unknown, place, '\1' .. sub(record, 1, 4) .. sub(record, 12, 23) .. pack('>I8I2B', since, 0, 0))
   call('ZADD', K.doubts, next_look(now, now), place)
 end
 
@@ -146,7 +148,7 @@ local function doubt_again(c, place, now, tried, gone, delay)
   local text = call('HGET', K.unknown, place)
   if not text then return end
   local v, idx, parts, attempt, spent, generation, rcpt, since, repeats, proof = unpack_(DOUBT, text)
-  if not tried then attempt, repeats = attempt - 1, max(0, repeats - 1) end
+  if not tried then attempt, repeats = max(0, attempt - 1), max(0, repeats - 1) end
   if proof == 1 then proof = gone and 2 or 0 end
   call('HSET', K.unknown, place, pack(DOUBT, v, idx, parts, attempt, spent, generation, rcpt, since, repeats, proof))
   call('ZADD', K.doubts, delay > 0 and int(now + delay) or next_look(since, now), place)

@@ -42,7 +42,7 @@ for i = 1, #tokens, 2 do
       elseif chunk and move(chunk, off, new) then
         tell(chunk.cid, k, off, new, idx, attempt)
         if new == 'a' then sent_parts(camp_of(chunk.cid), parts)
-        else doubt(chunk, off, sub(text, at, at + RECORD_SIZE - 1), now) end
+        else doubt(chunk, off, sub(text, at, at + RECORD_SIZE - 1), tokens[i + 1], now) end
         recover(chunk, taken)
         reaped = reaped + 1
       end

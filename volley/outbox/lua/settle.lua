@@ -101,7 +101,8 @@ local function settle_one(flight, pos, new, flags, delay, parts, cost)
   if state == 'a' then
     taken_by_carrier(c, weight, parts, cost)
   elseif state == '?' then
-    doubt(chunk, off, sub(flight.text, at, at + RECORD_SIZE - 1), now)
+    flight.deadline = flight.deadline or call('ZSCORE', K.flights, flight.token)
+    doubt(chunk, off, sub(flight.text, at, at + RECORD_SIZE - 1), flight.deadline, now)
   elseif state == 'o' then
     call('SADD', K.optout .. c.p, int(unpack_('>I8', flight.text, at + 15))) -- the carrier knows that they said STOP
   elseif state == '.' then
@@ -150,7 +151,7 @@ for i = 4, #ARGV, 2 do
   if flight == nil then
     local text = call('GET', K.flight .. token)
     flight = text and open_flight(text) or false
-    if flight then flight.text, flight.closed, flight.order = text, {}, {} end
+    if flight then flight.text, flight.token, flight.closed, flight.order = text, token, {}, {} end
     flights[token] = flight
   end
   if outcomes == '*' then
