@@ -13,12 +13,12 @@ from time import monotonic
 
 from redis.exceptions import RedisError
 
-from volley.errors import VolleyError
+from volley.errors import TryAgainLater, VolleyError
 from volley.outbox.dispatch import Reach, reach
 from volley.outbox.flights import Flight
 from volley.outbox.outbox import Outbox
 from volley.outbox.pool import Member
-from volley.outbox.scripts import BARRIER_MS, BarrierFailed
+from volley.outbox.scripts import BARRIER_MS
 from worker.delivery import Delivery
 from worker.memory import Memory
 from worker.next import backoff_s
@@ -203,7 +203,7 @@ class Drain:
             if flight.run != self._memory.run:
                 await self._release(token)  # another server has come meanwhile, and was not told of this flight
                 return None
-        except (RedisError, BarrierFailed) as error:
+        except (RedisError, TryAgainLater) as error:  # a failed barrier is one
             log.warning("nothing is taken: %s", type(error).__name__)
             await self._release(token)
             return None

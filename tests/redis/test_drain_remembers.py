@@ -3,11 +3,13 @@
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 import pytest
+from redis.exceptions import ConnectionError
 
 from tests.redis.conftest import Rig, chunk_of, people
 from volley.carrier.telnyx import Carrier
 from volley.outbox.dispatch import Claim, Dispatch
 from volley.outbox.flights import Grant
+from volley.outbox.scripts import reaching
 from worker.circuit import Circuit
 from worker.delivery import Delivery
 from worker.drain import Drain
@@ -63,6 +65,11 @@ class Worker:
         return self.delivery.in_flight
 
 
+def _away() -> None:
+    with reaching():
+        raise ConnectionError("gone")
+
+
 @pytest.fixture
 async def carrier() -> AsyncIterator[Carrier]:
     """Nobody sends here: what is put waits."""
@@ -88,6 +95,20 @@ async def test_what_was_granted_before_another_server_was_told_is_given_back(rig
     await worker.recover()
     worker.texts.meanwhile = lambda: setattr(worker.memory, "run", OTHER)
     assert await worker.repeat() == 0
+    assert not await rig.redis.zrange(rig.keys.of("flights"), 0, -1)
+    await rig.check(campaign)
+
+
+async def test_redis_that_goes_away_while_texts_are_read_ends_no_worker(rig: Rig, carrier: Carrier) -> None:
+    """Outbox says that it is away in its own words."""
+    await rig.pool()
+    campaign = await rig.unknown(3)
+    worker = Worker(rig, carrier)
+    await worker.recover()
+    worker.texts.meanwhile = _away
+    assert await worker.repeat() == 0
+    assert not worker.drain.stopping
+    assert worker.drain.failure is None
     assert not await rig.redis.zrange(rig.keys.of("flights"), 0, -1)
     await rig.check(campaign)
 
