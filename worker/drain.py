@@ -42,6 +42,11 @@ _Ask = Callable[[str, Reach], Awaitable[Flight]]
 """Takes under a token, so far ahead, and waits for the barrier."""
 
 
+def life_s(http_timeout_s: float) -> float:
+    """How long a flight may live before it is reaped."""
+    return BARRIER_MS / 1000 + http_timeout_s + MARGIN_S
+
+
 class Drain:
     """One a process. `idle_since` is when it last found nothing at all to do (0.0: it has work)."""
 
@@ -62,7 +67,7 @@ class Drain:
         self._memory = memory
         self._recovery = recovery
         self.watchdog = Watchdog()
-        self.life_us = int((BARRIER_MS / 1000 + http_timeout_s + MARGIN_S) * 1_000_000)
+        self.life_us = int(life_s(http_timeout_s) * 1_000_000)
         self._members: dict[int, Member] = {}
         self._away = Away()
         self._wake = asyncio.Event()

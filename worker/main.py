@@ -31,9 +31,9 @@ from volley.settings import Settings
 from worker.alone import Alone
 from worker.circuit import Circuit
 from worker.delivery import Delivery
-from worker.drain import Drain
+from worker.drain import Drain, life_s
 from worker.jobs import Jobs
-from worker.memory import Memory
+from worker.memory import Memory, kept_for
 from worker.recovery import Recovery
 from worker.resolve import Resolver
 from worker.settling import Settler
@@ -151,7 +151,7 @@ class WorkerProcess:
         self._queue = queue
         self._arq = arq
         self._texts = Texts(outbox, _callback(settings), endpoints=settings.endpoints)
-        self._memory = Memory()
+        self._memory = Memory(kept_s=kept_for(life_s(settings.http_timeout)))
         self._settler = Settler(outbox, self._memory)
         self._recovery = Recovery(outbox, self._memory, self._settler)
         self._circuit = Circuit(outbox.dispatch)

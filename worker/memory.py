@@ -11,7 +11,7 @@ by now, in another worker's flight too, and that worker claims them. Hence, what
   worker took it afterwards, that one's claim takes it over (lua/reassert.lua), and the old outcome comes too late.
 * after the outcome: the flight is closed there, and the same outcome changes nothing.
 
-What is kept are bytes that exist anyway, for KEPT_S and up to MOST_BYTES: the oldest go first.
+What is kept are bytes that exist anyway, for KEPT_S or as long as flights live, and up to MOST_BYTES: the oldest go first.
 """
 
 from collections import deque
@@ -49,11 +49,16 @@ class Settled(NamedTuple):
         return len(self.payload) + sum(len(outcome.packed) for outcome in self.outcomes)
 
 
+def kept_for(life_s: float) -> float:
+    """For how long to remember flights that live for so long: what is in the air must be told of for as long as it is."""
+    return max(KEPT_S, life_s)
+
+
 class Memory:
     """One a process. `run` is the run id of the server that knows all of this."""
 
     def __init__(self, *, kept_s: float = KEPT_S, most_bytes: int = MOST_BYTES) -> None:
-        self._kept_s = kept_s
+        self.kept_s = kept_s
         self._most = most_bytes
         self._taken: deque[Taken] = deque()
         self._settled: deque[Settled] = deque()
@@ -107,4 +112,4 @@ class Memory:
             self.size -= self._settled.popleft().size
 
     def _is_over(self, at: float, now: float) -> bool:
-        return now - at > self._kept_s or self.size > self._most
+        return now - at > self.kept_s or self.size > self._most

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+from collections.abc import Awaitable, Callable
 
 from redis.exceptions import RedisError
 
@@ -52,16 +53,16 @@ class Sweeper:
         self.reaped = 0
 
     async def run(self) -> None:
-        """Sweeps until cancelled; a failure is logged and the next round comes."""
-        while True:
-            try:
-                await self.round()
-            except (RedisError, VolleyError) as error:
-                log.warning("the sweep waits: %s", type(error).__name__)
-            await asyncio.sleep(PERIOD_S * random.uniform(0.8, 1.2))
+        """Sweeps until cancelled; a failure is logged and the next round comes.
 
-    async def round(self) -> None:
-        """Every step once. Redis errors pass through."""
+        A round may take long, and where nobody looks at the clock for seconds all that waits has to wait anew.
+        """
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_again_and_again(self.look))
+            group.create_task(_again_and_again(self.round))
+
+    async def look(self) -> None:
+        """The clock, and flights that are overdue. Redis errors pass through."""
         chores = self._outbox.chores
         jumped_us = await chores.clock()
         if jumped_us < 0:
@@ -70,6 +71,10 @@ class Sweeper:
         if reaped:
             self.reaped += reaped
             log.warning("%d messages are unknown: their worker did not come back in time", reaped)
+
+    async def round(self) -> None:
+        """Every other step once. Redis errors pass through."""
+        chores = self._outbox.chores
         given_up = await chores.give_up(self._give_up_us, _DOUBTS)
         if given_up:
             log.warning("%d unknown messages are given up: nobody has spoken of them in time", given_up)
@@ -116,3 +121,12 @@ class Sweeper:
             await self._outbox.sweep(name, "e")
         for name in await self._outbox.chores.deserted(_ABANDONED_US):
             await self._outbox.abandon(name)
+
+
+async def _again_and_again(step: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await step()
+        except (RedisError, VolleyError) as error:
+            log.warning("the sweep waits: %s", type(error).__name__)
+        await asyncio.sleep(PERIOD_S * random.uniform(0.8, 1.2))

@@ -40,3 +40,33 @@ async def test_a_message_whose_redrive_was_forgotten_is_not_redriven_twice(rig: 
     assert ("redrive", campaign.id, 0, 0, ".") in await rig.told()
     assert await hand.settle(flight, "a") == "aaaaa"
     await rig.check(campaign, forgetful=True)
+
+
+async def test_what_is_told_again_without_need_leaves_no_flight_behind(rig: Rig) -> None:
+    """The server has forgotten nothing: unknown messages are claimed, and their outcomes change nothing."""
+    hand = Hand(rig)
+    campaign = await begin(rig)
+    flight = await hand.take()
+    await hand.settle(flight, "?", 0, 1)
+    await hand.settle(flight, "a", 2, 3, 4)
+    await roll_back(rig, await dump(rig), hand)
+    await hand.recover()
+    assert await rig.states(campaign) == "??aaa"
+    await rig.check(campaign)
+    assert "flight" not in await rig.left()
+
+
+async def test_a_chunk_of_which_a_dead_message_flies_again_stays(rig: Rig) -> None:
+    hand = Hand(rig)
+    campaign = await begin(rig, 1)
+    await rig.settle(await rig.take(1), "z")
+    earlier = await dump(rig)
+    packed = REF.pack(0, 0, 1, 1, 0, 1, people(1)[0])
+    await rig.outbox.scripts.run("redrive", MOVES_ARG, campaign.id, 0, 8, packed)
+    flight = await hand.take()
+    await roll_back(rig, earlier, hand)
+    await hand.recover()
+    await rig.outbox.retire([campaign.id], "9999999999999-0")
+    assert await rig.states(campaign) == "s"
+    assert await hand.settle(flight, "a") == "a"
+    await rig.check(campaign, forgetful=True)

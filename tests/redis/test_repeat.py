@@ -339,3 +339,16 @@ async def test_an_idle_look_is_cheap(rig: Rig) -> None:
     stats = await rig.redis.info("commandstats")
     calls = {name: fields["calls"] for name, fields in stats.items()}
     assert sum(n for name, n in calls.items() if name not in ("cmdstat_evalsha", "cmdstat_waitaof")) <= 8
+
+
+async def test_a_doubt_of_a_campaign_that_is_being_rebuilt_is_kept(rig: Rig) -> None:
+    """Chunks come first, the campaign last; a worker that was started too soon must not sweep the doubts away."""
+    await rig.pool()
+    campaign = await rig.unknown(1)
+    key = rig.keys.campaign(campaign.id)
+    held = await rig.redis.execute_command("DUMP", key)
+    await rig.redis.delete(key)
+    assert (await rig.repeat()).grants == []
+    await rig.redis.execute_command("RESTORE", key, 0, held)
+    await rig.look_now()
+    assert len((await rig.repeat()).grants) == 1

@@ -2,7 +2,9 @@
 
 from volley.outbox.dispatch import Outcomes
 from volley.outbox.flights import OUTCOME, RECORD, Flight, grants
-from worker.memory import Memory
+from volley.settings import Settings
+from worker.drain import life_s
+from worker.memory import Memory, kept_for
 
 
 def flight(token: str, messages: int = 3) -> Flight:
@@ -56,3 +58,10 @@ def test_what_is_old_is_forgotten() -> None:
     memory.took(flight("b"), 60_000_000)
     assert [claim.token for claim in memory.claims()] in ([], ["b"])
     assert memory.outcomes() == []
+
+
+def test_a_flight_is_remembered_for_as_long_as_it_may_be_in_the_air() -> None:
+    """With the longest time that an answer may take: else a server that has forgotten it would grant it again meanwhile."""
+    (most,) = (each.le for each in Settings.model_fields["http_timeout"].metadata if hasattr(each, "le"))
+    assert kept_for(life_s(most)) >= life_s(most) > Memory().kept_s
+    assert kept_for(life_s(1)) == Memory().kept_s

@@ -92,6 +92,8 @@ local function claim(chunk, off, place, attempt)
   local state = chunk and off < #chunk.text and state_of(chunk, off)
   if state == 'z' and move(chunk, off, '.') then
     tell(chunk.cid, chunk.k, off, '.', NOBODY, attempt - 1)
+    call('HDEL', K.final .. chunk.cid, chunk.k) -- it is open again
+    call('ZADD', K.live, 'NX', int(tonumber(call('ZSCORE', K.campaigns, chunk.cid) or now)), chunk.cid)
     state = '.'
   end
   if state == '.' then return move(chunk, off, 's') end

@@ -75,6 +75,10 @@ end
 local function look(place)
   local cid, k, off = sub(place, 1, 16), unpack_('>I4I2', place, 17)
   local text, c, chunk = call('HGET', K.unknown, place), camp_of(cid), chunk_of(cid, k)
+  if text and chunk and not c then -- it is being rebuilt: chunks come first
+    call('ZADD', K.doubts, next_look(now, now), place)
+    return
+  end
   if not text or not c or not chunk or state_of(chunk, off) ~= '?' then
     call('HDEL', K.unknown, place)
     call('ZREM', K.doubts, place)

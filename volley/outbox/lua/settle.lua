@@ -96,7 +96,10 @@ local function settle_one(flight, pos, new, flags, delay, parts, cost)
   end
   local state = new == '.' and state_for(c) or new
   if state ~= 'a' and heard(chunk, off) then state = 'a' end
-  if not chunk or not move(chunk, off, state) then return '-' end
+  if not chunk or not move(chunk, off, state) then
+    if not chunk or state_of(chunk, off) ~= 's' then close(flight, pos) end -- it has ended otherwise, and flies no more
+    return '-'
+  end
   close(flight, pos)
   if state == 'a' then
     taken_by_carrier(c, weight, parts, cost)
