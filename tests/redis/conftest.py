@@ -184,10 +184,9 @@ class Rig:
         prefix = self.keys.of(name)
         return {key.decode("latin-1").removeprefix(prefix): key for key in await self.redis.keys(glob(prefix) + "*")}  # type: ignore[attr-defined]
 
-    async def check(self, *campaigns: Campaign, forgetful: bool = False, claimed: bool = False) -> None:
+    async def check(self, *campaigns: Campaign, forgetful: bool = False) -> None:
         """What must hold at every moment between two scripts.
 
-        `claimed`: workers have told a server what it may have forgotten; their flights may hold what has ended meanwhile.
         `forgetful`: the server was rolled back, so lanes may hold places of messages that are not ready; take drops them.
         """
         repeats = await self._repeats()
@@ -196,7 +195,7 @@ class Rig:
             seen = await snapshot(self.outbox, campaign.id)
             assert seen is not None
             assert seen.places is not None
-            found = [breach for breach in judged(seen) if not (claimed and breach.kind == "flies_idle")]
+            found = judged(seen)
             assert not found, "; ".join(breach.words for breach in found)
             stale = [spot for spot in seen.places.lanes if seen.state(spot) not in ("", ".")]
             assert forgetful or not stale, f"{stale} are in a lane and not ready"

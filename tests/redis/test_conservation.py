@@ -93,7 +93,7 @@ async def test_a_flight_that_is_gone_or_forgotten_by_the_reaper_is_named(rig: Ri
         await rig.redis.flushall()  # type: ignore[attr-defined]
 
 
-async def test_a_message_in_two_flights_or_in_one_without_being_sent_is_named(rig: Rig) -> None:
+async def test_a_message_in_two_flights_or_in_one_and_ready_is_named(rig: Rig) -> None:
     campaign = await some(rig)
     flight = await rig.take(5)
     packed = await rig.redis.get(rig.keys.of("flight", flight.token))
@@ -102,8 +102,8 @@ async def test_a_message_in_two_flights_or_in_one_without_being_sent_is_named(ri
     await rig.redis.zadd(rig.keys.of("flights"), {"another": 9e15})
     assert len((await look(rig, campaign))["flies_twice"].messages) == 5
     first = flight.grants[0]
-    await rig.redis.setrange(rig.keys.states(campaign.id, first.chunk), first.offset, "a")  # type: ignore[attr-defined]
-    assert (await look(rig, campaign))["flies_idle"].messages == ((first.chunk, first.offset),)
+    await rig.redis.setrange(rig.keys.states(campaign.id, first.chunk), first.offset, ".")  # type: ignore[attr-defined]
+    assert (await look(rig, campaign))["flies_ready"].messages == ((first.chunk, first.offset),)
 
 
 async def test_what_a_sweep_left_behind_is_named_and_what_it_has_yet_to_end_is_not(rig: Rig) -> None:

@@ -22,7 +22,7 @@ SAYS = {
     "lane_count": "its count of messages in lanes is not what its lanes hold",
     "not_flying": "are being sent and in no flight: nobody will settle or reap them",
     "flies_twice": "are in two flights at once",
-    "flies_idle": "are in a flight and not being sent",
+    "flies_ready": "are in a flight and ready to be sent again",
     "nowhere": "are ready and in no lane: nobody will send them",
     "waits_twice": "wait in two places",
     "undoubted": "are unknown, not given up, and nobody looks after them",
@@ -110,7 +110,8 @@ def _places(seen: Snapshot, places: Places) -> Iterator[Breach]:
     sending = set(spots(seen, State.SENDING))
     flying = {spot for spot in places.flying if spot[0] in seen.chunks}
     yield from _named(seen, "not_flying", sending - flying)
-    yield from _named(seen, "flies_idle", flying - sending)
+    # what has ended may fly: a worker has told a server of it that had restarted, and only the carrier's yes counts then
+    yield from _named(seen, "flies_ready", flying & set(spots(seen, State.READY)))
     yield from _named(seen, "flies_twice", {spot for spot in flying if places.flying[spot] > 1})
     if len(places.undoubted) > seen.number("gu"):
         yield from _named(seen, "undoubted", set(places.undoubted))

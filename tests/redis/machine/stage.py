@@ -117,7 +117,7 @@ class Stage(RuleBasedStateMachine):
     def holds(self) -> None:
         states = self.states()
         self.truth.check(states)
-        self.do(self.rig.check(*self.campaigns, forgetful=self.forgetful, claimed=True))
+        self.do(self.rig.check(*self.campaigns, forgetful=self.forgetful))
         for campaign in self.campaigns if self.truth.risked else ():
             twice = sum(
                 n > 1 for place, n in self.truth.accepted.items() if place[0] == campaign.id and states[place] == "a"
