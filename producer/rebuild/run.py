@@ -17,6 +17,8 @@ from volley.settings import Settings
 
 CANNOT_BE_KNOWN = (
     "pushes that were acknowledged and not recorded before Redis was lost: push them again, with the same idempotency key",
+    "messages that went out while volley serve was behind or not running: beyond the margin they are ready here, and would be sent again;"
+    " before you resume, look at the carrier's records, or rebuild with a greater --margin-chunks",
     "opt-outs, outcomes and receipts of the last moments that were not recorded: volley optouts sync --all reads the carrier's list",
     "the texts that other systems had not yet read from the inbound stream: volley inbound list has all that were recorded",
 )

@@ -6,7 +6,7 @@ from tests.redis.conftest import PROFILE, Rig, chunk_of, people, receipt, sender
 from volley.outbox.chores import ALIVE_US
 from volley.outbox.keys import DIRECTORY, PIN_BUCKETS
 
-FAR = "9999999999999-0"
+FAR = FAR
 PERMANENT = {key.name for key in DIRECTORY if key.lifetime.startswith("permanent")}
 BY_RETENTION = {"campaigns", "campaign"}
 
@@ -197,3 +197,31 @@ async def test_after_all_is_over_only_what_is_listed_as_permanent_is_left(rig: R
             assert await rig.redis.execute_command("TTL", key) > 0
     assert await rig.outbox.chores.forget(-1_000_000, 10) == 4
     assert await rig.left() - with_ttl - {"pin"} <= PERMANENT
+
+
+async def test_campaigns_that_never_end_keep_no_others(rig: Rig) -> None:
+    """What is unknown and held stays; those that were sealed after it are forgotten as they are old."""
+    await rig.pool()
+    held = [await rig.push(chunk_of(people(1, n))) for n in range(3)]
+    for flight in await rig.take_all(3):
+        await rig.settle(flight, "?")
+    await rig.push(chunk_of(people(1, 9)))
+    for flight in await rig.take_all(1):
+        await rig.settle(flight, "a")
+    everyone = [name.decode() for name in await rig.redis.zrange(rig.keys.campaigns, 0, -1)]
+    await rig.outbox.retire(everyone, FAR)
+    for _ in range(200):
+        await rig.outbox.chores.forget(-1_000_000, 2)
+    assert set(await rig.redis.zrange(rig.keys.campaigns, 0, -1)) == {each.id.encode() for each in held}
+
+
+async def test_a_chunk_that_was_put_back_for_nothing_goes_with_its_campaign(rig: Rig) -> None:
+    """A redrive that ended half-way: what it put back has ended, and no entry will ever tell of it."""
+    await rig.pool()
+    campaign = await rig.push(chunk_of(people(1)))
+    for flight in await rig.take_all(1):
+        await rig.settle(flight, "a")
+    await rig.outbox.retire([campaign.id], FAR)
+    await rig.outbox.scripts.run("restore", campaign.id, 0, b"blob", b"a")
+    assert await rig.outbox.chores.forget(-1_000_000, 2) == 1
+    assert not {"chunk", "states", "campaign"} & await rig.left()

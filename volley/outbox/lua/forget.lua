@@ -1,12 +1,24 @@
 -- forget: campaigns that are over and old leave Redis; the ledger keeps them. Recoveries of chunks are forgotten sooner.
 -- ARGV: sealed before µs, most campaigns in one call
--- Returns: campaigns that went
+-- Returns: campaigns that went, of some that are so old
 --!flags allow-oom
 local gone, forgotten = 0, {}
-local old = call('ZRANGEBYSCORE', K.campaigns, '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
+
+-- Chunks that ended without an entry of their own: put back by a rebuild or a redrive, and nothing of them was open.
+local function drop_chunks(cid)
+  for k = 0, tonumber(call('HGET', K.campaign .. cid, 'ch') or 0) - 1 do
+    call('DEL', K.chunk .. cid .. ':' .. k, K.states .. cid .. ':' .. k)
+  end
+end
+
+-- The oldest may be open for ever, as nobody learns what became of a message: those behind them go all the same.
+local candidates = call('ZCOUNT', K.campaigns, '-inf', ARGV[1])
+local from = candidates > tonumber(ARGV[2]) and clock() % candidates or 0
+local old = call('ZRANGEBYSCORE', K.campaigns, '-inf', ARGV[1], 'LIMIT', int(from), ARGV[2])
 for i = 1, #old do
   local cid = old[i]
   if not call('ZSCORE', K.live, cid) and call('EXISTS', K.final .. cid) == 0 then
+    drop_chunks(cid)
     call('DEL', K.campaign .. cid, K.lanes .. cid)
     call('ZREM', K.campaigns, cid)
     forgotten[cid] = true

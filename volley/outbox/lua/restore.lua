@@ -6,5 +6,4 @@ if call('EXISTS', K.states .. cid .. ':' .. k) == 1 then return 0 end
 call('SET', K.chunk .. cid .. ':' .. k, ARGV[3])
 call('SET', K.states .. cid .. ':' .. k, ARGV[4])
 call('HDEL', K.final .. cid, k)
-call('ZADD', K.live, 'NX', int(tonumber(call('ZSCORE', K.campaigns, cid) or clock())), cid)
 return 1
