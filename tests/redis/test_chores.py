@@ -6,7 +6,7 @@ from tests.redis.conftest import PROFILE, Rig, chunk_of, people, receipt, sender
 from volley.outbox.chores import ALIVE_US
 from volley.outbox.keys import DIRECTORY, PIN_BUCKETS
 
-FAR = FAR
+FAR = "9999999999999-0"
 PERMANENT = {key.name for key in DIRECTORY if key.lifetime.startswith("permanent")}
 BY_RETENTION = {"campaigns", "campaign"}
 
