@@ -51,10 +51,13 @@ end
 -- the server --------------------------------------------------------------------------------------------------------
 local HOLD_US = 3000000
 
+-- The process, and the history of writes that it goes on with: a promotion begins another one, also of a process that was the
+-- primary before. (So does the first replica that joins: a hold too many does no harm.)
 local function run_id()
-  local text = call('INFO', 'server')
+  local text = call('INFO', 'server', 'replication')
   local _, at = text:find('run_id:', 1, true)
-  return sub(text, at + 1, at + 40)
+  local _, from = text:find('master_replid:', at, true)
+  return sub(text, at + 1, at + 40) .. sub(text, from + 1, from + 40)
 end
 
 -- The clock may be set, and a server that takes another's place has its own. `seen`: when it was last looked at.
