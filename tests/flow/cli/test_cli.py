@@ -185,7 +185,7 @@ def test_a_key_with_another_content_is_refused_with_4(town: World, profile: str)
 
 def test_pause_resume_and_cancel_say_how_it_stands(town: World, profile: str) -> None:
     rate = ("--profile", profile, "--text", "slow", "--yes")
-    pushed = json.loads(town.run("send", "-", *rate, "--json", stdin=people(1000, 4000)).stdout)
+    pushed = json.loads(town.run("send", "-", *rate, "--json", stdin=people(1000, 8000)).stdout)
     campaign = pushed["campaign_id"]
     assert town.json("campaigns", "pause", campaign)["state"] == "paused"
     wait_until(lambda: town.json("campaigns", "show", campaign)["counts"]["sending"] == 0)
@@ -199,7 +199,7 @@ def test_pause_resume_and_cancel_say_how_it_stands(town: World, profile: str) ->
     counts = town.json("campaigns", "show", campaign)["counts"]
     assert counts["ready"] == 0
     assert counts["cancelled"] > 0
-    assert sum(counts.values()) == 4000
+    assert sum(counts.values()) == 8000
     done = town.run("campaigns", "resume", campaign)
     assert done.returncode == 2
     assert "cancelled" in done.stderr

@@ -80,7 +80,7 @@ async def test_an_ordinary_receipt_and_the_second_of_a_kind_cost_no_command_more
 async def test_a_late_block_by_stop_is_an_opt_out_and_a_receipt(intake, outbox, tally) -> None:
     await intake.take(receipt("40300", opted_out=True))
     assert await outbox.opted_out(PROFILE, [12025550101]) == {12025550101}
-    assert (await outbox.ledger_length(), tally.counts["opted_out"], tally.counts["applied"]) == (1, 1, 1)
+    assert (await outbox.ledger_length(), tally.counts["opted_out"], tally.counts["applied"]) == (2, 1, 1)
     assert await outbox.rests() == []
 
 
