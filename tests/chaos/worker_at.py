@@ -71,6 +71,7 @@ def between_script_and_barrier(stop: Breakpoint) -> None:
             stop._left -= 1
             if stop._left == 0:
                 stop._left = 1
+                await self.client.script_load(self._sources[name])  # the first take of all may come before it is known
                 await self.client.execute_command(*self._command(name, arguments))
                 stop.pass_by()
         return await real(self, name, arguments)
