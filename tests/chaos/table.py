@@ -1,4 +1,5 @@
-"""The table of docs/guarantees.md, made of result lines: of each experiment its longest run, and of those the newest.
+"""The table of docs/guarantees.md, made of result lines: of each experiment its longest run, and of those the newest. A run that
+broke off half-way says nothing and stands in it only where there is no other.
 
 python -m tests.chaos.table build/chaos/results.jsonl …
 """
@@ -25,9 +26,9 @@ def results(paths: Iterable[Path]) -> list[Result]:
 
 
 def chosen(lines: Iterable[Result]) -> list[Result]:
-    """One run an experiment, by number: at full length before the short form, then the newest. Red ones count too."""
+    """One run an experiment, by number: whole ones before others, full length before short, then the newest. Red ones count too."""
     best: dict[int, Result] = {}
-    for line in sorted(lines, key=lambda line: (line["scale"] == "full", line["at"])):
+    for line in sorted(lines, key=lambda line: (not line["error"], line["scale"] == "full", line["at"])):
         best[line["number"]] = line
     return [best[number] for number in sorted(best)]
 
