@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 import subprocess
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from types import TracebackType
@@ -93,13 +94,14 @@ class Node:
 _DURABLE = {"appendonly": "yes", "appendfsync": "always", "save": '""', "maxmemory-policy": "noeviction"}
 
 
-class _Set:
+class _Set(ABC):
     """Nodes that are started together."""
 
     nodes: list[Node]
 
+    @abstractmethod
     async def start(self) -> None:
-        raise NotImplementedError
+        """Returns when all of them answer."""
 
     async def __aenter__(self) -> Self:
         try:
