@@ -5,7 +5,7 @@ import struct
 from importlib import resources
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from volley.errors import VolleyError
@@ -149,6 +149,7 @@ def test_a_chunk_without_mms_can_be_read_by_the_release_before_and_one_with_cann
 CELLS = st.none() | st.text(max_size=20)
 
 
+@settings(deadline=None)
 @given(st.data(), st.integers(0, 30), st.integers(0, 3))
 def test_a_chunk_is_read_as_it_was_written(data: st.DataObject, n: int, columns: int) -> None:
     def column(kind: st.SearchStrategy[object]) -> list[object]:

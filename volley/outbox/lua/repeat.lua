@@ -8,7 +8,7 @@
 local token, horizon, honoured, life = ARGV[1], tonumber(ARGV[3]), ARGV[4] == '1', tonumber(ARGV[6])
 local KEY_LIFE_US = 82800000000 -- 23 h: the carrier forgets keys after a day
 local LOOKED_AT = 4 * want + 20
-local limit, granted, records, ids, ordinals = now + horizon, 0, {}, {}, {}
+local limit, granted, records = now + horizon, 0, {}
 
 local function next_due()
   return tonumber(call('ZRANGE', K.doubts, 0, 0, 'WITHSCORES')[2] or 0)
@@ -22,15 +22,6 @@ if first == 0 or first > now then return nothing('') end
 if call('XLEN', K.ledger) > tonumber(ARGV[7]) then return nothing('ledger') end
 want = circuit_lets(want)
 if want == 0 then return nothing('circuit') end
-
-local function ordinal_of(cid)
-  local o = ordinals[cid]
-  if not o then
-    o = #ids
-    ids[o + 1], ordinals[cid] = cid, o
-  end
-  return o
-end
 
 -- The sender that the message was first sent by, if it may still send it; its place in the pool.
 local function sender_for(c, idx, ref)

@@ -8,7 +8,7 @@
 --
 -- Rates are GCRA over account, profile, sender and registered campaign. A message's moment is when all its buckets are
 -- free; each bucket is charged from no earlier than `credit` before that moment, so a late take or a bucket that waited
--- for another loses nothing. The worker puts it on the wire within (300 ms - credit) of its moment: so the carrier sees
+-- for another loses nothing. The worker puts it on the wire within (260 ms - credit) of its moment: so the carrier sees
 -- at most rate × (W + 0.3 s) + one message in any window W.
 local token, life = ARGV[1], tonumber(ARGV[6])
 local FEW_CLASSES = 8
@@ -37,18 +37,9 @@ for i = 1, #due do
 end
 
 -- grants ------------------------------------------------------------------------------------------------------------
-local granted, skips, records, ids, ordinals = 0, 0, {}, {}, {}
+local granted, skips, records = 0, 0, {}
 local V = {}
 local moved = {}
-
-local function ordinal_of(cid)
-  local o = ordinals[cid]
-  if not o then
-    o = #ids
-    ids[o + 1], ordinals[cid] = cid, o
-  end
-  return o
-end
 
 local optouts = {}
 local function opted_out(p, ref)

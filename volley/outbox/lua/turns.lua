@@ -119,3 +119,15 @@ local function buffer_of(line, cid, n)
   end
   return b
 end
+
+-- the campaigns of a flight in the making: each by its place in the list ------------------------------------------------
+local ids, ordinals = {}, {}
+
+local function ordinal_of(cid)
+  local o = ordinals[cid]
+  if not o then
+    o = #ids
+    ids[o + 1], ordinals[cid] = cid, o
+  end
+  return o
+end
