@@ -1,15 +1,14 @@
-"""SIGINT and SIGTERM as an event that long-running commands wait for."""
+"""The signals that end a process as an event that long-running commands wait for."""
 
 import asyncio
-import signal
+
+from volley.signals import on_end
 
 
 def stop_event() -> asyncio.Event:
-    """An event that the first SIGINT or SIGTERM sets. Call inside the running loop."""
+    """An event that the first SIGINT, SIGTERM or SIGHUP sets. Call inside the running loop."""
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(signum, stop.set)
+    on_end(stop.set)
     return stop
 
 

@@ -14,9 +14,10 @@ from typing import Self
 
 from volley.errors import UnusableInput, VolleyError
 from volley.offspring import ends_with_parent
+from volley.settings import DRAIN_SECONDS
 
-PATIENCE_S = 40.0
-"""How long a child may take to end after SIGTERM: a worker's job of at most 15 s, its answers, its settling."""
+MARGIN_S = 5.0
+"""How much longer than `drain_seconds` a child is waited for after SIGTERM, before it is killed."""
 
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
@@ -57,7 +58,7 @@ class Child:
             )
         self.started = time.monotonic()
 
-    async def stop(self, patience_s: float = PATIENCE_S) -> int | None:
+    async def stop(self, patience_s: float = DRAIN_SECONDS + MARGIN_S) -> int | None:
         """SIGTERM, time to finish, then SIGKILL for the whole group. Returns the exit code."""
         process = self.process
         if process is None:
@@ -87,11 +88,13 @@ class Supervisor:
     """Keeps children running; an async context manager that stops them in reverse order.
 
     With `restarts`, a child that ends is started again after a pause that doubles up to half a minute; one that says its
-    settings are unusable (exit code 2) is not. Without, the first child that ends is an error.
+    settings are unusable (exit code 2) is not. Without, the first child that ends is an error. `drain_s`: how long each may take
+    to end by itself once it is told to.
     """
 
-    def __init__(self, tell: Callable[[str], None], *, restarts: bool) -> None:
+    def __init__(self, tell: Callable[[str], None], *, restarts: bool, drain_s: float = DRAIN_SECONDS) -> None:
         self.children: list[Child] = []
+        self._patience_s = drain_s + MARGIN_S
         self._tell = tell
         self._restarts = restarts
 
@@ -136,7 +139,7 @@ class Supervisor:
         try:
             while self.children:
                 child = self.children[-1]
-                code = await child.stop()
+                code = await child.stop(self._patience_s)
                 self.children.pop()
                 if code != 0:
                     self._tell(f"{child.name} ended with {code}{_tail(child.log)}")

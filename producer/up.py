@@ -12,6 +12,7 @@ from producer.signals import run_until, stop_event
 from producer.supervisor import Child, Supervisor, volley_command
 from volley.embedded import EmbeddedValkey
 from volley.errors import TryAgainLater, UnusableInput
+from volley.pulse import without_manager
 from volley.settings import Settings, redis_file
 
 Tell = Callable[[str], None]
@@ -22,7 +23,7 @@ _LOOK_S = 0.2
 
 
 async def up(settings: Settings, tell: Tell) -> None:
-    """Runs until SIGINT or SIGTERM. Stops the worker first, then serve, then Valkey.
+    """Runs until SIGINT, SIGTERM or SIGHUP. Stops the worker first, then serve, then Valkey.
 
     Raises:
         UnusableInput: another `volley up` has this data folder, or a child refuses the settings.
@@ -31,8 +32,9 @@ async def up(settings: Settings, tell: Tell) -> None:
     stop = stop_event()
     with _alone(settings.home):
         make_secret(settings)
-        async with _redis(settings) as valkey, Supervisor(tell, restarts=True) as children:
-            env = dict(os.environ) | ({"VOLLEY_REDIS_URL": valkey.url} if valkey else {})
+        family = Supervisor(tell, restarts=True, drain_s=settings.drain_seconds)
+        async with _redis(settings) as valkey, family as children:
+            env = without_manager(os.environ) | ({"VOLLEY_REDIS_URL": valkey.url} if valkey else {})
             await children.start(Child("serve", volley_command("serve"), env))
             await children.start(Child("worker", volley_command("worker"), env))
             tell(f"up: http://{settings.serve_host}:{settings.serve_port}, data in {settings.home}; Ctrl-C stops it")

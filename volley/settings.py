@@ -1,7 +1,7 @@
 """One settings model for every process: environment, `.env`, secrets folder, `volley.toml`. Unknown keys are refused.
 
-Precedence: environment variables, then `.env` in the working folder, then a file a setting in `VOLLEY_HOME/secrets`, then
-`VOLLEY_HOME/volley.toml`, then defaults.
+Precedence: environment variables, then `.env` in the working folder, then a file a setting in `CREDENTIALS_DIRECTORY` (systemd's
+LoadCredential, or a mounted secret), then the same in `VOLLEY_HOME/secrets`, then `VOLLEY_HOME/volley.toml`, then defaults.
 """
 
 import os
@@ -11,7 +11,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from volley.errors import UnusableInput
 from volley.sender import SenderType
@@ -24,6 +34,10 @@ DEFAULT_RATES: dict[SenderType, Decimal] = {
 }
 """Parts per second and sender: Telnyx's published defaults (rate limiting, 2026-04). Contracts differ."""
 
+
+DRAIN_SECONDS = 30.0
+DRAIN_SLACK_S = 10.0
+"""What a process that ends needs beside its longest POST: to settle, to end its jobs, to tell the others."""
 
 LEAST_RATE = Decimal("0.001")
 """A part in a thousand seconds: rates are kept in thousandths."""
@@ -105,6 +119,7 @@ class Settings(BaseModel):
     serve_port: int = 8080
     concurrency: int = Field(default=500, ge=1, le=5000)
     http_timeout: float = Field(default=10.0, gt=0, le=60)
+    drain_seconds: float = Field(default=DRAIN_SECONDS, le=600, validate_default=True)
     drains: int = Field(default=0, ge=0, le=64)
     max_attempts: int = Field(default=5, ge=1, le=50)
     expire_hours: float = Field(default=72, gt=0)
@@ -126,6 +141,17 @@ class Settings(BaseModel):
     telnyx_api_key: SecretStr | None = None
     telnyx_base_url: str | None = None
     telnyx_public_key: str | None = None
+
+    @field_validator("drain_seconds")
+    @classmethod
+    def _outlasts_a_post(cls, value: float, info: ValidationInfo) -> float:
+        least = info.data.get("http_timeout", 0.0) + DRAIN_SLACK_S
+        if value < least:
+            raise ValueError(
+                f"must be {least:g} at least: http_timeout, and {DRAIN_SLACK_S:g} s to settle; every stop timeout of a"
+                " supervisor (deploy/) must be longer than it"
+            )
+        return value
 
     @property
     def current(self) -> Account:
@@ -211,9 +237,11 @@ def layers(env: dict[str, str] | None = None, cwd: Path | None = None) -> list[t
     dotenv = _dotenv((cwd or Path()) / ".env")
     environment = dict(os.environ) if env is None else env
     home = Path((dotenv | environment).get("VOLLEY_HOME") or Settings().home)
+    credentials = environment.get("CREDENTIALS_DIRECTORY")
     return [
         (str(home / "volley.toml"), _toml(home / "volley.toml")),
         (str(home / "secrets"), _secrets(home / "secrets")),
+        *([(credentials, _secrets(Path(credentials)))] if credentials else []),
         (".env", _ours(dotenv)),
         ("environment", _ours(environment)),
     ]

@@ -48,7 +48,9 @@ def life_s(http_timeout_s: float) -> float:
 
 
 class Drain:
-    """One a process. `idle_since` is when it last found nothing at all to do (0.0: it has work)."""
+    """One a process. `idle_since` is when it last found nothing at all to do (0.0: it has work). `quiet`: it takes nothing more
+    and goes on with what it has, until told otherwise.
+    """
 
     def __init__(
         self,
@@ -75,6 +77,7 @@ class Drain:
         self.low_water = max(500, 10 * concurrency)
         self.lease = 0.0
         self.stopped = delivery.stopped
+        self.quiet = False
         self.failure: VolleyError | None = None
         self.started = 0
         self.idle_since = 0.0
@@ -84,6 +87,11 @@ class Drain:
     @property
     def stopping(self) -> bool:
         return self.stopped.is_set()
+
+    @property
+    def taking(self) -> bool:
+        """Whether it takes at all: it neither ends nor is quiet."""
+        return not (self.quiet or self.stopping)
 
     def extend(self, until: float) -> None:
         """Lets the drain take until `until` (monotonic)."""
@@ -101,7 +109,7 @@ class Drain:
             beside.append(group.create_task(self.watchdog.run()))
             while not self.stopping:
                 self._wake.clear()
-                pause = await self._step() if monotonic() < self.lease else IDLE_PAUSE_S
+                pause = await self._step() if self.taking and monotonic() < self.lease else IDLE_PAUSE_S
                 if pause and not self.stopping:
                     await self._pause(pause)
             await self._delivery.emptied()
@@ -153,7 +161,7 @@ class Drain:
         """Repeats up to `most` unknown messages, as Dispatch.repeat grants them; None: nothing may be sent now."""
         dispatch = self._outbox.dispatch
         want = min(most, self._delivery.free)
-        if self.stopping or self.watchdog.behind or want <= 0:
+        if not self.taking or self.watchdog.behind or want <= 0:
             return None
         return await self._fly(
             lambda token, how: dispatch.repeat(

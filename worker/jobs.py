@@ -50,7 +50,7 @@ class Jobs:
 
     async def drain(self, _ctx: dict[str, Any], _account: str, shard: int) -> None:
         """Keeps the drain taking for a slice, then hands over to the next job; ends early when there is nothing to do."""
-        if self.held or self._drain.stopping:
+        if self.held or not self._drain.taking:
             await self._decline(shard)
             return
         if not await self._hold(shard):
@@ -61,7 +61,7 @@ class Jobs:
         kind, _, name = job.partition(":")
         if kind == "plan":
             await self._told(self._plan(name))
-        elif not self.held:
+        elif not self.held and self._drain.taking:
             while not await self._hold(int(name)):
                 pass
 
@@ -83,15 +83,17 @@ class Jobs:
         job = f"drain:{shard}"
         self._drain.idle_since = 0.0
         await self._told(self._outbox.chores.alive(job))
-        while not self._drain.stopping:
+        while self._drain.taking:
             self._drain.extend(monotonic() + _BEAT_S + _TAIL_S)
             await self._beat()
-            if monotonic() > end and not self._drain.stopping:
+            if monotonic() > end and self._drain.taking:
                 return await self._told(self._queue.drain(shard))
             idle_since = self._drain.idle_since
             idle = idle_since > 0 and monotonic() - idle_since > _IDLE_S
             if await self._told(self._outbox.chores.done(job) if idle else self._outbox.chores.alive(job)) and idle:
                 break
+        if self._drain.quiet:
+            await self._told(self._queue.drain(shard))  # somebody else goes on with it at once
         return True
 
     async def _told(self, word: Awaitable[None]) -> bool:

@@ -1,6 +1,7 @@
 """The worker process: builds everything, starts in order, stops in reverse. With jobs.py and queue.py, all there is of arq.
 
-SIGTERM or SIGINT: takes nothing more, ends what is in flight, gives the rest back, settles, exits 0.
+SIGTERM, SIGINT or SIGHUP: takes nothing more, ends what is in flight, gives the rest back, settles, exits 0 within
+`drain_seconds`. SIGTSTP: takes nothing more and goes on with what it has (quiet); SIGCONT: takes again.
 """
 
 import asyncio
@@ -9,9 +10,9 @@ import logging
 import os
 import signal
 import socket
-import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from time import monotonic
 from typing import cast
 
 import uvloop
@@ -27,13 +28,16 @@ from volley.errors import UnusableInput
 from volley.outbox.connect import connect
 from volley.outbox.outbox import Outbox
 from volley.outbox.queue import BULK, URGENT, Queue, deserialize, pool, serialize
+from volley.pulse import Pulse
 from volley.settings import Settings
+from volley.signals import on_end
 from worker.alone import Alone
 from worker.circuit import Circuit
 from worker.delivery import Delivery
 from worker.drain import Drain, life_s
 from worker.jobs import Jobs
 from worker.memory import Memory, kept_for
+from worker.presence import Presence
 from worker.recovery import Recovery
 from worker.resolve import Resolver
 from worker.settling import Settler
@@ -45,10 +49,9 @@ log = logging.getLogger(__name__)
 _JOB_TIMEOUT_S = 60
 _POLL_S = {URGENT: 0.025, BULK: 0.1}
 _SLOTS = {URGENT: 6, BULK: 4}
-_PRESENCE_S = 3.0
 _RECONNECT_S = 1.0
 _READ_LIMIT = 400
-_END_S = 10.0
+_LEAST_END_S = 1.0
 _CANCEL_S = 0.2
 
 
@@ -59,10 +62,12 @@ def run(settings: Settings) -> int:
 
 async def _main(settings: Settings) -> int:
     async with AsyncExitStack() as stack:
-        worker = await _build(settings, stack)
+        pulse = await stack.enter_async_context(Pulse("worker"))
+        worker = await _build(settings, stack, pulse)
+        on_end(worker.stop)
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, worker.stop)
+        loop.add_signal_handler(signal.SIGTSTP, worker.hush, True)
+        loop.add_signal_handler(signal.SIGCONT, worker.hush, False)
         _calm_the_collector()
         log.info("worker %s is ready", worker.name)
         await worker.run()
@@ -77,7 +82,7 @@ def _calm_the_collector() -> None:
     gc.set_threshold(50_000, 50, 50)
 
 
-async def _build(settings: Settings, stack: AsyncExitStack) -> "WorkerProcess":
+async def _build(settings: Settings, stack: AsyncExitStack, pulse: Pulse) -> "WorkerProcess":
     account = settings.current
     relaxed, replicas = settings.durability == "relaxed", settings.replicas
     client = await connect(account.redis_url, account=settings.account, relaxed=relaxed, replicas=replicas)
@@ -104,7 +109,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> "WorkerProcess":
     arq = pool(settings.queue_url)
     queue = Queue(arq, outbox, settings.account)
     stack.push_async_callback(queue.close)
-    return WorkerProcess(settings, outbox, carrier, queue, arq)
+    return WorkerProcess(settings, outbox, carrier, queue, arq, pulse)
 
 
 def _callback(settings: Settings) -> Callback | None:
@@ -145,7 +150,9 @@ async def _ended(chores: Sequence[asyncio.Task[None]]) -> None:
 class WorkerProcess:
     """One worker's parts, running together."""
 
-    def __init__(self, settings: Settings, outbox: Outbox, carrier: Carrier, queue: Queue, arq: ArqRedis) -> None:
+    def __init__(
+        self, settings: Settings, outbox: Outbox, carrier: Carrier, queue: Queue, arq: ArqRedis, pulse: Pulse
+    ) -> None:
         self.name = f"{socket.gethostname()}-{os.getpid()}"
         self._outbox = outbox
         self._queue = queue
@@ -178,12 +185,31 @@ class WorkerProcess:
         self._jobs = Jobs(outbox, self._texts, self._drain, queue, self._sweeper, self._alone)
         self._arq_workers: dict[str, ArqWorker] = {}
         self._held: list[str] = []
-        self._started_us = time.time_ns() // 1000
+        self._pulse = pulse
+        self._presence = Presence(self.name, outbox, self._drain, self._delivery, self._memory, pulse)
+        self._drain_s = settings.drain_seconds
+        self._end_by = 0.0
 
     def stop(self) -> None:
-        """Begins the orderly end."""
-        self._held = [f"drain:{shard}" for shard in self._jobs.held]  # the jobs themselves end in a moment
-        self._drain.stop()
+        """Begins the orderly end. Being told again changes nothing."""
+        if not self._end_by:
+            self._end_by = monotonic() + self._drain_s
+            self._pulse.stopping(self._drain_s)
+            self._held = [f"drain:{shard}" for shard in self._jobs.held]  # the jobs themselves end in a moment
+            self._drain.stop()
+
+    def hush(self, quiet: bool) -> None:
+        """Takes nothing more, and goes on with what it has; or takes again."""
+        if quiet != self._drain.quiet and not self._drain.stopping:
+            log.info("worker %s %s", self.name, "is quiet: it takes nothing more" if quiet else "takes again")
+            self._drain.quiet = quiet
+            self._pick_jobs(not quiet)
+            self._drain.nudge()
+            self._presence.changed()
+
+    def _pick_jobs(self, allowed: bool) -> None:
+        for worker in self._arq_workers.values():
+            worker.allow_pick_jobs = allowed
 
     async def run(self) -> None:
         """Runs until stopped: sending ends first, then settling, then the chores.
@@ -198,7 +224,7 @@ class WorkerProcess:
                 group.create_task(self._recovery.watch()),
                 group.create_task(self._sweeper.run()),
                 group.create_task(self._resolver.run()),
-                group.create_task(self._show()),
+                group.create_task(self._presence.run()),
                 group.create_task(self._feed()),
                 group.create_task(self._alone.run(self._jobs.here)),
                 *(group.create_task(self._serve(name)) for name in (URGENT, BULK)),
@@ -211,8 +237,9 @@ class WorkerProcess:
 
     async def _end(self) -> None:
         """What is known is settled, the jobs end, and others are told. With Redis away for too long the reaper decides."""
+        left_s = self._end_by - monotonic() if self._end_by else self._drain_s
         try:
-            async with asyncio.timeout(_END_S):
+            async with asyncio.timeout(max(_LEAST_END_S, left_s)):
                 await self._settler.drained()
                 await self._end_jobs()
                 await self._outbox.chores.leave(self.name, self._held)
@@ -220,8 +247,7 @@ class WorkerProcess:
             log.warning("left without settling all: %s", type(error).__name__)
 
     async def _end_jobs(self) -> None:
-        for worker in self._arq_workers.values():
-            worker.allow_pick_jobs = False
+        self._pick_jobs(False)
         running = [task for worker in self._arq_workers.values() for task in worker.tasks.values()]
         if running:
             await asyncio.wait(running)
@@ -248,32 +274,13 @@ class WorkerProcess:
                 job_deserializer=deserialize,
                 log_results=False,
             )
+            worker.allow_pick_jobs = self._drain.taking
             self._arq_workers[queue_name] = worker
             try:
                 await worker.async_run()
             except RedisError as error:
                 log.warning("the queue %s waits for Redis: %s", queue_name, type(error).__name__)
             await asyncio.sleep(_RECONNECT_S)
-
-    async def _show(self) -> None:
-        """Shows that this worker is there, what it holds and how fast it sends."""
-        before = 0
-        while True:
-            started = self._drain.started
-            facts = {
-                "host": socket.gethostname(),
-                "pid": os.getpid(),
-                "started_us": self._started_us,
-                "in_flight": self._delivery.in_flight,
-                "rate": (started - before) / _PRESENCE_S,
-                "unknown_codes": " ".join(f"{code}:{n}" for code, n in self._delivery.unknown_codes.most_common(10)),
-            }
-            before = started
-            try:
-                await self._outbox.chores.show(self.name, facts)
-            except RedisError as error:
-                log.warning("presence waits for Redis: %s", type(error).__name__)
-            await asyncio.sleep(_PRESENCE_S)
 
     async def _feed(self) -> None:
         """Asks for the planning of campaigns whose lanes run low."""

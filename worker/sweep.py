@@ -25,7 +25,7 @@ DAY_US = 86_400_000_000
 
 
 class Sweeper:
-    """`shards`: how many drains there should be; 0 means one for each live worker. `life_us`: how long flights have.
+    """`shards`: how many drains there should be; 0 means one for each worker that takes. `life_us`: how long flights have.
     `give_up_us`: how long an unknown message may wait where its campaign would rather lose than repeat it.
 
     `reaped` counts messages given up.
@@ -88,7 +88,7 @@ class Sweeper:
 
     async def shards(self) -> int:
         """How many drains there should be."""
-        return self._shards or max(1, len(await self._outbox.workers()))
+        return self._shards or max(1, sum(not worker.quiet for worker in await self._outbox.workers()))
 
     async def arm(self) -> None:
         """Enqueues what should run and does not."""

@@ -11,6 +11,7 @@ from producer.cli import (
     campaigns,
     config,
     doctor,
+    healthy,
     inbound,
     numbers,
     optouts,
@@ -57,6 +58,7 @@ def build(run_worker: RunWorker) -> typer.Typer:
         inbound,
         config,
         doctor,
+        healthy,
         processes,
     ):
         room.register(app)

@@ -151,6 +151,7 @@ def worker(view: WorkerView) -> Document:
         "seen": moment(view.seen_us),
         "in_flight": view.in_flight,
         "rate": view.rate,
+        "quiet": view.quiet,
     }
 
 

@@ -3,17 +3,19 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from typing import Any
 
 from aiohttp import web
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from producer.audit.watch import Watch
 from producer.bill.closing import keep_closing
 from producer.bill.resolving import keep_resolving
 from producer.records import ledger
+from producer.sight.telling import tell
 from producer.signals import run_until, stop_event
 from producer.web.app import Malformed, application
 from producer.web.intake import Intake
@@ -26,6 +28,7 @@ from volley.errors import UnusableInput
 from volley.ledger.recorder import Recorder
 from volley.outbox.connect import connect
 from volley.outbox.outbox import Outbox
+from volley.pulse import Pulse
 from volley.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -35,7 +38,7 @@ _SHUTDOWN_S = 3.0
 
 
 async def serve(settings: Settings) -> None:
-    """Runs until SIGINT or SIGTERM: then no more requests, the last receipts, the recorder's batch, and the end.
+    """Runs until SIGINT, SIGTERM or SIGHUP: then no more requests, the last receipts, the recorder's batch, and the end.
 
     Raises:
         UnusableInput: settings that do not work, a port that is taken.
@@ -43,6 +46,7 @@ async def serve(settings: Settings) -> None:
     """
     stop = stop_event()
     async with AsyncExitStack() as stack:
+        pulse = await stack.enter_async_context(Pulse("serve"))
         outbox = await _outbox(settings, stack)
         engine = await stack.enter_async_context(ledger(settings))
         recorder = Recorder(outbox, engine, inbound_bound=settings.inbound_bound)
@@ -53,11 +57,7 @@ async def serve(settings: Settings) -> None:
         tasks = [asyncio.create_task(work.run()) for work in (tally, intake.texts, intake.receipts)]
         stack.push_async_callback(_flush, tasks)
         watch = Watch(outbox, engine, socket.gethostname(), retention_days=settings.retention_days)
-        chores = (
-            keep_closing(outbox, engine, settings.unconfirmed_hours),
-            keep_resolving(settings, outbox, engine),
-            watch.run(),
-        )
+        chores = _chores(settings, outbox, engine, watch, pulse)
         stack.push_async_callback(_flush, [asyncio.create_task(chore) for chore in chores])
 
         def facts() -> dict[str, Any]:
@@ -72,8 +72,22 @@ async def serve(settings: Settings) -> None:
         metrics = Metrics(Sources(watch, recorder, tally))
         app = application(_webhooks(settings, intake, tally), outbox.redis.ping, facts, metrics.answer)
         await _listen(settings, app, tally, stack)
+        pulse.ready()
         await run_until(stop, asyncio.create_task(_first_to_end(recording, *tasks)))
+        pulse.stopping(settings.drain_seconds)
         log.info("stopping: %s", facts())
+
+
+def _chores(
+    settings: Settings, outbox: Outbox, engine: AsyncEngine, watch: Watch, pulse: Pulse
+) -> tuple[Coroutine[Any, Any, None], ...]:
+    """What goes on beside, for as long as it serves."""
+    return (
+        keep_closing(outbox, engine, settings.unconfirmed_hours),
+        keep_resolving(settings, outbox, engine),
+        watch.run(),
+        tell(pulse, outbox),
+    )
 
 
 async def _outbox(settings: Settings, stack: AsyncExitStack) -> Outbox:

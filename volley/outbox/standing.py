@@ -53,3 +53,15 @@ async def _page(outbox: Outbox, ids: Sequence[str], accepted: MutableMapping[str
             counts = [int(value or 0) for value in values[: len(STATUS)]]
             found.append(Standing(name, accepted[name], dict(zip(STATUS, counts, strict=True))))
     return found
+
+
+async def waiting(outbox: Outbox) -> int:
+    """How many messages of all campaigns are ready. Redis errors pass through."""
+    ids = [name.decode() for name in await outbox.redis.zrange(outbox.keys.of("live"), 0, -1)]
+    total = 0
+    for at in range(0, len(ids), _PAGE):
+        pipeline = outbox.redis.pipeline(transaction=False)
+        for name in ids[at : at + _PAGE]:
+            pipeline.execute_command("HGET", outbox.keys.campaign(name), "n" + State.READY)
+        total += sum(int(count or 0) for count in await pipeline.execute())
+    return total

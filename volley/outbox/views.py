@@ -75,6 +75,8 @@ class WorkerView:
     rate: float
     unknown_codes: Mapping[str, int] = field(default_factory=dict)
     """How many messages it gave up for error codes of the carrier that it does not know."""
+    quiet: bool = False
+    """It takes nothing more and goes on with what it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +286,7 @@ async def workers(client: Redis, keys: Keys) -> list[WorkerView]:
                     in_flight=_number(fields, "in_flight"),
                     rate=float(fields.get(b"rate", 0)),
                     unknown_codes=_counts(fields.get(b"unknown_codes", b"").decode()),
+                    quiet=fields.get(b"quiet") == b"1",
                 )
             )
     return found

@@ -1,0 +1,93 @@
+"""What a worker shows of itself: a heartbeat in Redis for people and the other workers, a line for its service manager."""
+
+import asyncio
+import logging
+import os
+import socket
+import time
+
+from redis.exceptions import RedisError
+
+from volley.outbox.outbox import Outbox
+from volley.outbox.standing import waiting
+from volley.pulse import Pulse
+from worker.delivery import Delivery
+from worker.drain import Drain
+from worker.memory import Memory
+
+log = logging.getLogger(__name__)
+
+PRESENCE_S = 3.0
+
+
+class Presence:
+    """`run` it beside the drain; `changed` shows at once what is new."""
+
+    def __init__(
+        self, name: str, outbox: Outbox, drain: Drain, delivery: Delivery, memory: Memory, pulse: Pulse
+    ) -> None:
+        self._name = name
+        self._outbox = outbox
+        self._drain = drain
+        self._delivery = delivery
+        self._memory = memory
+        self._pulse = pulse
+        self._started_us = time.time_ns() // 1000
+        self._before = 0
+        self._since = 0.0
+        self._rate = 0.0
+        self._news = asyncio.Event()
+
+    def changed(self) -> None:
+        self._news.set()
+
+    async def run(self) -> None:
+        """Shows what it holds and how fast it sends, until cancelled. It can work once Redis has shown it and knows it."""
+        while True:
+            self._news.clear()
+            self._measure()
+            try:
+                await self._outbox.chores.show(self._name, self._facts())
+                if self._memory.run:
+                    self._pulse.ready()
+                await self._say()
+            except RedisError as error:
+                log.warning("presence waits for Redis: %s", type(error).__name__)
+                self._pulse.say(f"waits for Redis; {self._delivery.in_flight} in flight")
+            await self._pause()
+
+    async def _pause(self) -> None:
+        try:
+            # until Redis has been heard, which is a moment's affair, a manager need not wait for the next round
+            async with asyncio.timeout(PRESENCE_S if self._memory.run else PRESENCE_S / 30):
+                await self._news.wait()
+        except TimeoutError:
+            pass
+
+    def _measure(self) -> None:
+        """Messages per second since the last time that was long enough ago."""
+        now, started = time.monotonic(), self._drain.started
+        if now - self._since >= PRESENCE_S / 2:
+            self._rate = (started - self._before) / (now - self._since) if self._since else 0.0
+            self._before, self._since = started, now
+
+    def _facts(self) -> dict[str, str | int | float]:
+        return {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "started_us": self._started_us,
+            "in_flight": self._delivery.in_flight,
+            "rate": self._rate,
+            "quiet": int(self._drain.quiet),
+            "unknown_codes": " ".join(f"{code}:{n}" for code, n in self._delivery.unknown_codes.most_common(10)),
+        }
+
+    async def _say(self) -> None:
+        """Depth of the whole account, and what this worker does about it. Redis errors pass through."""
+        if not self._pulse.watched:
+            return
+        mine = f"{self._delivery.in_flight} in flight, {self._rate:.1f}/s"
+        if self._drain.quiet:
+            self._pulse.say(f"quiet, takes nothing more; {mine}")
+        else:
+            self._pulse.say(f"{await waiting(self._outbox)} ready, {mine}")
