@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from producer.cli import (
+    actions,
     audit,
     campaigns,
     config,
@@ -47,6 +48,7 @@ def build(run_worker: RunWorker) -> typer.Typer:
         send,
         campaigns,
         status,
+        actions,
         audit,
         records,
         reconcile,

@@ -7,7 +7,9 @@ from typing import TypeVar
 
 from producer.carrier import carrier
 from producer.cli.desk import Desk, seated
+from producer.cli.output import note
 from volley.carrier.api import TelnyxApi
+from volley.errors import VolleyError
 from volley.outbox.outbox import Outbox
 from volley.settings import Settings, load
 
@@ -40,3 +42,13 @@ def at_carrier(work: Callable[[Counter], Awaitable[T]], *, with_pool: bool = Fal
         return await opened(desk.outbox)
 
     return asyncio.run(seated(settings, seat) if with_pool and settings.current.redis_url else opened(None))
+
+
+async def recorded(counter: Counter, what: str, **detail: object) -> None:
+    """Records what was done at the carrier, where a Redis is configured. It is done by now: a Redis that is away is only noted."""
+    if not counter.settings.current.redis_url:
+        return
+    try:
+        await seated(counter.settings, lambda desk: desk.outbox.record_action(what, **detail))
+    except VolleyError as error:
+        note(f"this is done, and could not be recorded: {error}")

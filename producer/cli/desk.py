@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 
 from volley.campaign import Campaign
 from volley.errors import TryAgainLater
+from volley.outbox.actions import at_the_command_line
 from volley.outbox.connect import connect
 from volley.outbox.outbox import Outbox
 from volley.settings import Settings, load
@@ -26,7 +27,7 @@ class Desk:
 
 
 async def seated(settings: Settings, work: Callable[[Desk], Awaitable[T]]) -> T:
-    """Connects, works, disconnects.
+    """Connects, works, disconnects. What is done is recorded as done by this user on this host.
 
     Raises:
         UnusableInput: no Redis is named, or one that may lose what it acknowledged.
@@ -42,7 +43,7 @@ async def seated(settings: Settings, work: Callable[[Desk], Awaitable[T]]) -> T:
         ledger_bound=settings.ledger_bound,
         pin_days=settings.pin_days,
         memory_high_water=settings.memory_high_water,
-    )
+    ).by(at_the_command_line())
     try:
         return await work(Desk(settings, outbox))
     except RedisError as error:

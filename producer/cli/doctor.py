@@ -65,7 +65,7 @@ def _agree(sender: str | None, to: str | None, yes: bool) -> None:
 
 
 async def _examine(problems: list[str], probed: tuple[str, str] | None, *, aloud: bool) -> list[Verdict]:
-    from producer.cli.desk import seated
+    from producer.cli.desk import Desk, seated
     from producer.doctor import values
     from producer.doctor.probe import probe
     from producer.doctor.rounds import rounds
@@ -87,7 +87,12 @@ async def _examine(problems: list[str], probed: tuple[str, str] | None, *, aloud
         tell(verdict)
     if probed:
         sender, to = probed
-        tell(await seated(settings, lambda desk: probe(settings, desk.outbox, sender, to)))
+
+        async def ask(desk: Desk) -> Verdict:
+            await desk.outbox.record_action("probe_idempotency", sender=sender)
+            return await probe(settings, desk.outbox, sender, to)
+
+        tell(await seated(settings, ask))
     return found
 
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import typer
 
-from producer.cli.at_carrier import Counter, at_carrier
+from producer.cli.at_carrier import Counter, at_carrier, recorded
 from producer.cli.output import Progress, emit, note, say, table
 from producer.pool.assignments import Assigner, Assignment
 from producer.pool.mover import LIMIT_S
@@ -12,6 +12,9 @@ from volley.carrier import bulk_api
 from volley.carrier.api import Missing
 from volley.carrier.bulk_api import Order
 from volley.errors import UnusableInput
+
+_MOST_NAMED = 100
+"""Numbers of ours that the audit log names one by one."""
 
 
 def tell_order(order_id: str, *, wait: bool, as_json: bool) -> bool:
@@ -61,6 +64,10 @@ def done(work: Callable[[Assigner], Awaitable[Assignment]], *, with_pool: bool) 
 
     async def seated(counter: Counter) -> Assignment:
         found = await work(Assigner(counter.settings, counter.api, counter.outbox, follower.tell))
+        if found.done:
+            what = "numbers_assign" if found.profile else "numbers_unassign"
+            numbers = found.done[:_MOST_NAMED]
+            await recorded(counter, what, profile=found.profile, count=len(found.done), numbers=numbers)
         if with_pool and counter.outbox is None:
             note("no Redis is configured, so that no pool was synced (VOLLEY_REDIS_URL, or a running volley up)")
         return found

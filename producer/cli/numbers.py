@@ -28,11 +28,18 @@ def sync(
     as_json: Json = False,
 ) -> None:
     """Reads a profile's numbers and weights from the carrier into Redis; rates come from the settings."""
-    from producer.cli.desk import at_desk
+    from producer.cli.desk import Desk, at_desk
     from producer.cli.numbers_sync import show
+    from producer.pool.sync import Synced
     from producer.pool.sync import sync as run
 
-    synced = at_desk(lambda desk: run(desk.settings, desk.outbox, profile))
+    async def work(desk: Desk) -> Synced:
+        found = await run(desk.settings, desk.outbox, profile)
+        changed = {"usable": found.usable, "joined": found.joined, "left": found.left}
+        await desk.outbox.record_action("numbers_sync", profile=profile, **changed)
+        return found
+
+    synced = at_desk(work)
     if as_json:
         emit(synced.as_json())
     else:

@@ -86,7 +86,10 @@ def sync(
     async def work(counter: Counter) -> list[dict[str, Any]]:
         if counter.outbox is None:
             raise UnusableInput("no Redis: set VOLLEY_REDIS_URL (redis://host:port/0), or run volley up")
-        return await run(counter.api, counter.outbox, profile)
+        found = await run(counter.api, counter.outbox, profile)
+        for each in found:
+            await counter.outbox.record_action("optouts_sync", profile=each["profile"], added=each["added"])
+        return found
 
     rows = at_carrier(work, with_pool=True)
     if as_json:

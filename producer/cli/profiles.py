@@ -91,12 +91,18 @@ def create(
     as_json: of.Json = False,
 ) -> None:
     """Makes a profile. It needs a name and the countries that it may send to."""
-    from producer.cli.at_carrier import at_carrier
+    from producer.cli.at_carrier import Counter, at_carrier, recorded
     from producer.pool.profiles import create as make
-    from producer.pool.profiles import document, wishes
+    from producer.pool.profiles import document, settings_of, wishes
 
     wanted = wishes(context.params)
-    _tell(document(at_carrier(lambda counter: make(counter.api, wanted))), as_json=as_json)
+
+    async def work(counter: Counter) -> dict[str, Any]:
+        made = document(await make(counter.api, wanted))
+        await recorded(counter, "profile_create", profile=made["profile_id"], settings=settings_of(wanted))
+        return made
+
+    _tell(at_carrier(work), as_json=as_json)
 
 
 def update(
@@ -123,12 +129,18 @@ def update(
     as_json: of.Json = False,
 ) -> None:
     """Changes what is given and nothing else. Our pool follows at the next volley numbers sync."""
-    from producer.cli.at_carrier import at_carrier
-    from producer.pool.profiles import document, wishes
+    from producer.cli.at_carrier import Counter, at_carrier, recorded
+    from producer.pool.profiles import document, settings_of, wishes
     from producer.pool.profiles import update as change
 
     wanted = wishes(context.params)
-    _tell(document(at_carrier(lambda counter: change(counter.api, profile_id, wanted))), as_json=as_json)
+
+    async def work(counter: Counter) -> dict[str, Any]:
+        changed = document(await change(counter.api, profile_id, wanted))
+        await recorded(counter, "profile_update", profile=profile_id, settings=settings_of(wanted))
+        return changed
+
+    _tell(at_carrier(work), as_json=as_json)
     note(f"our pool follows with: volley numbers sync --profile {profile_id}")
 
 
@@ -138,12 +150,15 @@ def delete(
     as_json: of.Json = False,
 ) -> None:
     """Deletes a profile. Its numbers stay in the account, in no profile; our pool of it is emptied first."""
-    from producer.cli.at_carrier import Counter, at_carrier
+    from producer.cli.at_carrier import Counter, at_carrier, recorded
     from producer.pool.profile_removal import Removal
 
     async def work(counter: Counter) -> dict[str, Any]:
         removal = Removal(counter.settings, counter.api, counter.outbox)
-        return await removal.run(profile_id, None if yes else ask)
+        found = await removal.run(profile_id, None if yes else ask)
+        if found["deleted"]:
+            await recorded(counter, "profile_delete", profile=profile_id)
+        return found
 
     def ask(question: str) -> bool:
         if not sys.stdin.isatty():

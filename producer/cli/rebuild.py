@@ -35,7 +35,10 @@ def rebuild(
 
     async def work(desk: Desk) -> Report:
         async with ledger(desk.settings) as engine:
-            return await run(desk.settings, desk.outbox, engine, Wish(campaign, margin_chunks, dry_run))
+            report = await run(desk.settings, desk.outbox, engine, Wish(campaign, margin_chunks, dry_run))
+        if not dry_run:
+            await desk.outbox.record_action("rebuild", campaign or "", campaigns=len(report.campaigns))
+        return report
 
     report = at_desk(work)
     document = report.as_json()

@@ -30,7 +30,7 @@ def reconcile(
     """Compares the ledger with the carrier's records, yesterday and today unless told otherwise. Exit code 1: they differ."""
     from producer.bill.reconcile import Wish, days_ago
     from producer.bill.reconcile import reconcile as run
-    from producer.cli.desk import at_desk
+    from producer.cli.desk import Desk, at_desk
 
     if since and days:
         raise UnusableInput("--since and --days say the same thing: give one of them")
@@ -43,7 +43,14 @@ def reconcile(
         grace_us=grace * _MINUTE_US,
         out=out,
     )
-    document = at_desk(lambda desk: run(desk.settings, desk.outbox, wish))
+
+    async def work(desk: Desk) -> dict[str, Any]:
+        found = await run(desk.settings, desk.outbox, wish)
+        if fix:
+            await desk.outbox.record_action("reconcile", profile=profile, since=found["since"], until=found["until"])
+        return found
+
+    document = at_desk(work)
     if as_json:
         emit(document)
     else:

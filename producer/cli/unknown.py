@@ -44,7 +44,8 @@ def _asked(campaign_id: str, policy: OnUnknown | None) -> dict[str, Any]:
 
     async def work(desk: Desk) -> dict[str, Any]:
         if policy is not None:
-            await change_policy(desk.outbox.scripts, campaign_id, policy)
+            action = desk.outbox.action("on_unknown", campaign_id, on_unknown=policy)
+            await change_policy(desk.outbox.scripts, campaign_id, policy, action)
         return await document(desk.outbox, campaign_id)
 
     return at_desk(work)

@@ -18,6 +18,7 @@ from volley.numbers import known_region
 _LONGEST_URL = 2000
 _AMOUNT = re.compile(r"[0-9]+(\.[0-9]+)?")
 _POOL = ("long_code_weight", "toll_free_weight", "skip_unhealthy", "sticky_sender", "geomatch")
+_ADDRESSES = ("webhook_url", "webhook_failover_url")
 _AS_THEY_ARE = ("enabled", "smart_encoding", "mobile_only", "mms_fall_back_to_sms", "mms_transcoding")
 
 
@@ -61,6 +62,16 @@ def wishes(given: Mapping[str, Any]) -> Wishes:
     """From options that are named as the wishes are; others are passed over."""
     known = {name: given[name] for name in Wishes.__slots__ if name in given}
     return Wishes(**known | {"destinations": tuple(given.get("destinations") or ())})
+
+
+def settings_of(wishes: Wishes) -> dict[str, object]:
+    """What was wished for, for the audit log. Of addresses only that they are given: they may hold keys."""
+    given = {name: getattr(wishes, name) for name in Wishes.__slots__}
+    return {
+        name: ("…" if name in _ADDRESSES and value else value)
+        for name, value in given.items()
+        if value not in (None, ())
+    }
 
 
 async def listed(api: TelnyxApi, contains: str = "") -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ key, which must be above all that the carrier may have answered already.
 
 import time
 from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -23,6 +24,14 @@ from volley.state import MOVES_ARG
 _MOST_BYTE = 255
 _GONE, _OVER = -1, -2
 _TRIES = 3
+
+
+class Dead(NamedTuple):
+    """The dead messages of one chunk."""
+
+    campaign_id: str
+    chunk: int
+    messages: list[Corpse]
 
 
 @dataclass(slots=True)
@@ -54,7 +63,9 @@ async def redrive(settings: Settings, outbox: Outbox, campaign_id: str) -> Redri
         known = sum(map(len, found.values()))
         result = Redriven(unrecorded=max(0, view.counts["dead"] - known))
         for index, theirs in found.items():
-            result.messages += await _chunk(outbox, engine, campaign_id, index, theirs)
+            # recorded with the first that is ready again, of all that are meant
+            action = b"" if result.messages else outbox.action("redrive", campaign_id, dead=known)
+            result.messages += await _chunk(outbox, engine, Dead(campaign_id, index, theirs), action)
     return result
 
 
@@ -67,15 +78,15 @@ def _check_open(view: CampaignView) -> None:
         )
 
 
-async def _chunk(outbox: Outbox, engine: AsyncEngine, campaign_id: str, index: int, theirs: list[Corpse]) -> int:
+async def _chunk(outbox: Outbox, engine: AsyncEngine, dead: Dead, action: bytes) -> int:
     """A chunk that has left Redis is put back first. The recorder may drop it in between: then once more."""
+    campaign_id, index, theirs = dead
     for _ in range(_TRIES):
         blob = await _blob(outbox, engine, campaign_id, index)
         refs = _refs(index, decode(blob), theirs)
         with reaching():
-            moved = int(
-                await outbox.scripts.durable("redrive", MOVES_ARG, campaign_id, index, outbox.dispatch.pin_days, refs)
-            )
+            arguments = MOVES_ARG, campaign_id, index, outbox.dispatch.pin_days, refs, action
+            moved = int(await outbox.scripts.durable("redrive", *arguments))
         if moved == _OVER:
             raise UnusableInput(f"campaign {campaign_id} is over: nothing of it is sent any more")
         if moved != _GONE:

@@ -28,6 +28,7 @@ async def apply(connection: AsyncConnection, upserts: Upserts, facts: Facts) -> 
     await _find_homes(connection, upserts, facts)
     await _write(connection, upserts.campaigns, facts.campaigns)
     await _write(connection, upserts.campaign_events, facts.campaign_events)
+    await _write(connection, upserts.actions, facts.actions)
     await _write(connection, upserts.chunks, facts.chunks)
     await _write(connection, upserts.attempts, facts.attempts)
     await _write(connection, upserts.moves, facts.moves)

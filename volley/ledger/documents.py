@@ -1,6 +1,7 @@
 """One message as people and other systems get it: what the ledger has, over the sealed chunk, under the hot state."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from volley.campaign import Campaign
@@ -61,6 +62,11 @@ def message(place: Place, sources: Sources) -> Document:
 
 def _hot_rank(hot: bytes | None, offset: int) -> int:
     return RANK_OF_STATE[chr(hot[offset])] if hot else 0
+
+
+def moment(at_us: int) -> str:
+    """ISO 8601 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(at_us / 1e6, UTC).isoformat(timespec="milliseconds")
 
 
 def money(value_micros: int | None) -> str | None:

@@ -8,12 +8,14 @@ import msgpack
 
 from volley.campaign import Campaign
 from volley.errors import VolleyError
+from volley.ledger.actions import action_row
 from volley.ledger.ranks import rank_of_mark
 from volley.ledger.rows import (
     Place,
     Row,
     Step,
     attempt_row,
+    campaign_event_row,
     campaign_row,
     message_of_attempt,
     message_of_move,
@@ -50,6 +52,7 @@ class Facts:
 
     campaigns: list[Row] = field(default_factory=list)
     campaign_events: list[Row] = field(default_factory=list)
+    actions: list[Row] = field(default_factory=list)
     messages: list[Row] = field(default_factory=list)
     attempts: list[Row] = field(default_factory=list)
     moves: list[Row] = field(default_factory=list)
@@ -85,6 +88,10 @@ class Facts:
             self._sealed(entry)
         elif kind == b"campaign":
             self._campaign(entry.fields)
+        elif kind == b"event":
+            self._event(entry.fields)
+        elif kind == b"action":
+            self.actions.append(action_row(entry.id, entry.fields[b"p"], int(entry.fields[b"t"])))
         else:
             raise ValueError(f"unknown kind {kind!r}")
 
@@ -101,8 +108,13 @@ class Facts:
     def _campaign(self, fields: Mapping[bytes, bytes]) -> None:
         campaign_id, state, at_us = fields[b"c"].decode(), fields[b"s"].decode(), int(fields[b"t"])
         self.touched.add(campaign_id)
-        self.campaign_events.append({"campaign_id": campaign_id, "at_us": at_us, "state": state})
+        self.campaign_events.append(campaign_event_row(campaign_id, state, at_us))
         self.campaigns.append(state_row(campaign_id, state, at_us))
+
+    def _event(self, fields: Mapping[bytes, bytes]) -> None:
+        """What changes no state of its campaign."""
+        campaign_id, what, at_us = fields[b"c"].decode(), fields[b"e"].decode(), int(fields[b"t"])
+        self.campaign_events.append(campaign_event_row(campaign_id, what, at_us, fields[b"d"].decode()))
 
     def _attempts(self, fields: Mapping[bytes, bytes]) -> None:
         records = unpack_attempts(fields[b"p"])

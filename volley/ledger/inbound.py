@@ -1,14 +1,13 @@
 """Texts of people as others get them: the stream that hands them on, lists, and the story of the message they answer."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from volley.ledger.documents import Document
+from volley.ledger.documents import Document, moment
 from volley.ledger.schema import inbound, messages
 from volley.message import MessageId
 
@@ -19,7 +18,7 @@ def document(row: Mapping[str, Any]) -> Document:
     message_id = str(MessageId(row["campaign_id"], row["chunk"], row["offset"])) if answers else None
     return {
         "event_id": row["event_id"],
-        "at": datetime.fromtimestamp(row["occurred_us"] / 1e6, UTC).isoformat(timespec="milliseconds"),
+        "at": moment(row["occurred_us"]),
         "profile": row["profile"] or None,
         "from": row["person"],
         "to": row["number"],

@@ -56,9 +56,10 @@ class Upserts:
         # a row that names nobody (taken_us -1) never wins PERSON: unnamed, its columns cost their index nothing
         nameless = [register for register in MESSAGE if register is not PERSON]
         self.nameless = self._merging(schema.messages, nameless, _LATEST, _EARLIEST)
-        self.campaigns = self._merging(schema.campaigns, CAMPAIGN)
+        self.campaigns = self._merging(schema.campaigns, CAMPAIGN, earliest=("started_us",))
         self.attempts = self._merging(schema.attempts, ATTEMPT)
         self.campaign_events = self._once(schema.campaign_events)
+        self.actions = self._once(schema.actions)
         self.chunks = self._once(schema.chunks)
         self.moves = self._once(schema.moves)
         # an event may be delivered several times: only the moment of that differs

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from volley.campaign import Campaign
 from volley.errors import UnusableInput
-from volley.ledger import costs, report, story
+from volley.ledger import actions, costs, report, story
 from volley.ledger.documents import Document, Sources, message
 from volley.ledger.inbound import texts
 from volley.ledger.paging import pages
@@ -100,6 +100,13 @@ class Reader:
         """The newest texts of people, the newest first; see inbound.py."""
         async with self._engine.connect() as connection:
             return await texts(connection, profile=profile, campaign_id=campaign_id, since_us=since_us, most=most)
+
+    async def actions(
+        self, campaign_id: str | None = None, since_us: int | None = None, most: int = 1000
+    ) -> list[Document]:
+        """What people and programs did, the newest first; see actions.py."""
+        async with self._engine.connect() as connection:
+            return await actions.listed(connection, campaign_id=campaign_id, since_us=since_us, most=most)
 
     async def campaign_report(self, campaign_id: str) -> Document:
         """Counts per status, sender, parts and encoding; estimated against actual cost; differences. See report.py."""

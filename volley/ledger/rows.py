@@ -64,6 +64,7 @@ _UNSEALED: Row = {
     "accepted": None,
     "chunks": None,
     "facts": None,
+    "started_us": None,
 }
 
 
@@ -79,7 +80,13 @@ def campaign_row(campaign: Campaign) -> Row:
         "facts": campaign.to_json(),
         "state": "ready",
         "state_us": -1,
+        "started_us": None,
     }
+
+
+def campaign_event_row(campaign_id: str, state: str, at_us: int, detail: str | None = None) -> Row:
+    """`detail` is JSON; None where there is none to tell."""
+    return {"campaign_id": campaign_id, "at_us": at_us, "state": state, "detail": detail}
 
 
 def state_row(campaign_id: str, state: str, at_us: int) -> Row:

@@ -48,6 +48,7 @@ campaigns = Table(
     Column("facts", LargeBinary),
     Column("state", Text, nullable=False),
     Column("state_us", BigInteger, nullable=False),
+    Column("started_us", BigInteger),
     sqlite_with_rowid=False,
 )
 
@@ -57,6 +58,7 @@ campaign_events = Table(
     Column("campaign_id", String(16), nullable=False),
     Column("at_us", BigInteger, nullable=False),
     Column("state", Text, nullable=False),
+    Column("detail", Text),
     PrimaryKeyConstraint("campaign_id", "at_us", "state"),
     sqlite_with_rowid=False,
 )
@@ -237,3 +239,18 @@ quarantine = Table(
     Column("error", Text, nullable=False),
     Column("fields", LargeBinary, nullable=False),
 )
+
+actions = Table(
+    "actions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("campaign_id", String(16), nullable=False),
+    Column("detail", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+_about = actions.c.campaign_id != text("''")
+Index("actions_when", actions.c.at_us)
+Index("actions_about", actions.c.campaign_id, actions.c.at_us, sqlite_where=_about, postgresql_where=_about)

@@ -57,7 +57,7 @@ async def of_message(client: Redis, keys: Keys, place: MessageId) -> Doubt | Non
     return read(spot(place), packed, int(float(due or 0)))
 
 
-async def change_policy(scripts: Scripts, campaign_id: str, policy: OnUnknown) -> int:
+async def change_policy(scripts: Scripts, campaign_id: str, policy: OnUnknown, action: bytes = b"") -> int:
     """What becomes of a campaign's unknown messages from now on, on the disk before this returns; how many there are.
 
     Raises UnusableInput for a campaign that is not there. Redis errors pass through.
@@ -65,7 +65,8 @@ async def change_policy(scripts: Scripts, campaign_id: str, policy: OnUnknown) -
     spots = [spot(doubt.place) async for doubt in of_campaign(scripts.client, scripts.keys, campaign_id)]
     due = 0
     for at in range(0, max(1, len(spots)), _BATCH):
-        known, count = await scripts.durable("policy", campaign_id, policy[0], b"".join(spots[at : at + _BATCH]))
+        page = b"".join(spots[at : at + _BATCH])
+        known, count = await scripts.durable("policy", campaign_id, policy[0], page, b"" if at else action)
         if not known:
             raise UnusableInput(f"no campaign {campaign_id[:40]!r} in Redis: see volley campaigns")
         due += int(count)

@@ -11,7 +11,10 @@ Entry fields (bytes): `v` version · `k` kind · the rest by kind:
 * `optouts`   `p` a line a person: profile id, recipient, 1 (wants nothing more) or 0 (wants to hear again), time µs
 * `inbound`   `p` msgpack list of InboundRecord (inbound.py)
 * `unreadable` `b` a signed webhook's body that is no event · `e` what is wrong with it · `t` time, µs
-* `campaign`  `c` campaign id · `s` paused, resumed, cancelled, finished · `t` time, µs
+* `campaign`  `c` campaign id · `s` paused, resumed, cancelled, expired · `t` time, µs
+* `event`     `c` campaign id · `e` what happened to it that changes no state: finished, changed, auto_paused, budget_reached ·
+              `d` JSON of what there is to say of it · `t` time, µs
+* `action`    `p` JSON of who did what (actions.py) · `t` time, µs
 """
 
 from struct import Struct

@@ -17,9 +17,13 @@ async def among(client: Redis, keys: Keys, profile_index: int | None, numbers: S
     return {number for number, flag in zip(numbers, flags, strict=True) if flag}
 
 
-async def change(scripts: Scripts, script: str, profile: tuple[int, str], numbers: Sequence[int]) -> int:
-    """Runs optouts or optins for all of them (`profile`: its index and id), each call on the disk before the next; how many it changed."""
+async def change(scripts: Scripts, script: str, profile: tuple[int, str], numbers: Sequence[int], action: bytes) -> int:
+    """Runs optouts or optins for all of them (`profile`: its index and id), each call on the disk before the next; how many it changed.
+
+    The first call records the action.
+    """
     changed = 0
     for at in range(0, len(numbers), _AT_ONCE):
-        changed += await scripts.durable(script, *profile, *map(str, numbers[at : at + _AT_ONCE]))
+        people = map(str, numbers[at : at + _AT_ONCE])
+        changed += await scripts.durable(script, *profile, b"" if at else action, *people)
     return changed

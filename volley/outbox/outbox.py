@@ -1,12 +1,13 @@
 """The outbox of one account: what is to be sent, to whom, by which sender, and how far it has come. All in Redis."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from volley.campaign import Campaign
-from volley.errors import RefusedByPolicy, UnusableInput
-from volley.outbox import optouts, pushes, rests, roster, router, throughput, views
+from volley.errors import RefusedByPolicy
+from volley.outbox import actions, control, optouts, pushes, rests, roster, router, throughput, views
 from volley.outbox.chores import Chores
 from volley.outbox.client import Redis
 from volley.outbox.dispatch import Dispatch
@@ -20,7 +21,6 @@ from volley.profile import ProfileFacts
 from volley.sender import Sender, SenderType
 from volley.state import MOVES_ARG
 
-_SWEEP_CHUNKS = 20
 Id = str | None
 
 
@@ -55,6 +55,24 @@ class Outbox:
         self.dispatch = Dispatch(self.scripts, ledger_bound=ledger_bound, pin_days=pin_days)
         self.ledger_bound = ledger_bound
         self.high_water = round(100 * memory_high_water)
+        self.who = actions.NOBODY
+
+    # who acts
+
+    def by(self, who: str) -> Self:
+        """The same outbox in somebody's name: what it does is recorded as theirs (see actions.py)."""
+        mine = copy.copy(self)
+        mine.who = who
+        return mine
+
+    def action(self, what: str, campaign_id: str = "", /, **detail: object) -> bytes:
+        """An action in this outbox's name, as scripts record it together with what they do."""
+        return actions.pack(self.who, what, campaign_id, detail)
+
+    async def record_action(self, what: str, campaign_id: str = "", /, **detail: object) -> None:
+        """Records what was done a moment ago by no script of ours, on the disk before this returns."""
+        with reaching():
+            await self.scripts.durable("record", self.action(what, campaign_id, **detail))
 
     # intake
 
@@ -86,7 +104,8 @@ class Outbox:
 
     async def _seal(self, campaign: Campaign, key_ttl_s: int, refused: Sequence[str]) -> Sealed:
         arguments = await pushes.sealing(self.redis, self.keys, campaign, key_ttl_s, refused)
-        answer, name = await self.scripts.durable("seal", *arguments, self.high_water)
+        action = self.action("push", campaign.id, accepted=campaign.accepted, profile=campaign.profile)
+        answer, name = await self.scripts.durable("seal", *arguments, action, self.high_water)
         pushes.check(answer, name)
         if answer != b"sealed":
             await self.abandon(campaign.id)
@@ -118,18 +137,19 @@ class Outbox:
 
     async def add_optouts(self, profile: str, numbers: Sequence[int]) -> int:
         """Adds people to a profile's opt-outs, on the disk before this returns. How many were not there yet."""
-        return await self._change_optouts("optouts", profile, numbers)
+        return await self._change_optouts("optouts", profile, numbers, "opt_out")
 
     async def remove_optouts(self, profile: str, numbers: Sequence[int]) -> int:
         """Takes people off a profile's opt-outs, on the disk before this returns. How many were on it."""
-        return await self._change_optouts("optins", profile, numbers)
+        return await self._change_optouts("optins", profile, numbers, "opt_in")
 
-    async def _change_optouts(self, script: str, profile: str, numbers: Sequence[int]) -> int:
+    async def _change_optouts(self, script: str, profile: str, numbers: Sequence[int], what: str) -> int:
         index = await self.profile_index(profile)
         if index is None:
             raise pushes.unknown_profile(profile)
         with reaching():
-            return await optouts.change(self.scripts, script, (index, profile), numbers)
+            action = self.action(what, profile=profile, people=len(numbers))
+            return await optouts.change(self.scripts, script, (index, profile), numbers, action)
 
     async def profile_index(self, profile: str) -> int | None:
         with reaching():
@@ -175,37 +195,22 @@ class Outbox:
 
     async def pause(self, campaign_id: str) -> int:
         """Nothing more of it is granted once this returns. How many messages are still in flight."""
-        return await self._control(campaign_id, "p")
+        with reaching():
+            return await control.control(self.scripts, campaign_id, "p", self.action("pause", campaign_id))
 
     async def resume(self, campaign_id: str) -> int:
-        return await self._control(campaign_id, "r")
-
-    async def _control(self, campaign_id: str, new: str) -> int:
         with reaching():
-            state, flying = await self.scripts.durable("control", campaign_id, new)
-        if not state:
-            raise UnusableInput(f"no campaign {campaign_id[:40]!r}: see volley campaigns")
-        if state.decode() != new:
-            raise UnusableInput(f"campaign {campaign_id} is {views.STATES[state.decode()]} and stays so")
-        return int(flying)
+            return await control.control(self.scripts, campaign_id, "r", self.action("resume", campaign_id))
 
     async def cancel(self, campaign_id: str) -> int:
         """Nothing more of it is granted once this returns. How many messages are still in flight."""
-        flying, _ = await self.sweep(campaign_id, "c")
+        flying, _ = await self.sweep(campaign_id, "c", self.action("cancel", campaign_id))
         return flying
 
-    async def sweep(self, campaign_id: str, to: str) -> tuple[int, int]:
+    async def sweep(self, campaign_id: str, to: str, action: bytes = b"") -> tuple[int, int]:
         """Ends what waits of a campaign as cancelled (c) or expired (e): (in flight, ended)."""
-        done, ended, flying = 0, 0, 0
         with reaching():
-            while not done:
-                state, flying, count, done = await self.scripts.durable(
-                    "sweep", MOVES_ARG, campaign_id, to, _SWEEP_CHUNKS
-                )
-                ended += count
-        if not state:
-            raise UnusableInput(f"no campaign {campaign_id[:40]!r}: see volley campaigns")
-        return int(flying), ended
+            return await control.sweep(self.scripts, campaign_id, to, action)
 
     # pool
 

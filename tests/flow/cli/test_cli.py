@@ -205,6 +205,18 @@ def test_pause_resume_and_cancel_say_how_it_stands(town: World, profile: str) ->
     assert "cancelled" in done.stderr
 
 
+def test_the_audit_log_names_who_did_what(town: World, profile: str) -> None:
+    campaign = push(town, profile, people(960, 2))["campaign_id"]
+    town.json("campaigns", "cancel", campaign)
+    wait_until(lambda: len(town.json("actions", "--campaign", campaign)["actions"]) == 2)  # type: ignore[arg-type]
+    cancelled, pushed = town.json("actions", "--campaign", campaign)["actions"]  # type: ignore[misc]
+    assert (pushed["what"], cancelled["what"]) == ("push", "cancel")  # type: ignore[has-type]
+    assert cancelled["who"].startswith("cli:")  # type: ignore[has-type]
+    synced = [each for each in town.json("actions")["actions"] if each["what"] == "numbers_sync"]  # type: ignore[attr-defined]
+    assert synced[-1]["detail"]["profile"] == profile
+    assert "numbers_sync" in town.run("actions").stdout
+
+
 def test_a_dry_run_tells_the_price_and_stores_nothing(town: World, profile: str) -> None:
     before = town.json("campaigns")
     (town.folder / "dry.csv").write_text("to,name\n+12125550900,Zoë\n+12125550901,Łukasz\n")

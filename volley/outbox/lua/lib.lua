@@ -331,6 +331,18 @@ local function save_told(why, now)
   return call('XADD', K.ledger, '*', 'v', '1', 'k', 'moves', 'p', moves, 'w', why, 't', int(now))
 end
 
+-- Somebody did something: who and what, packed by actions.py. Nothing where nobody did.
+local function acted(action)
+  if action and action ~= '' then
+    call('XADD', K.ledger, '*', 'v', '1', 'k', 'action', 'p', action, 't', int(clock()))
+  end
+end
+
+-- Something happened to a campaign that changes no state of it: finished, budget_reached and the like. `detail` is JSON or nil.
+local function happened(cid, what, detail)
+  call('XADD', K.ledger, '*', 'v', '1', 'k', 'event', 'c', cid, 'e', what, 't', int(clock()), 'd', detail or '{}')
+end
+
 -- flights -----------------------------------------------------------------------------------------------------------
 -- version 1 | campaigns B | campaign ids, 16 each | messages I2 | mask, one byte each: s open, r a repeat, - closed | records
 local function open_flight(text)

@@ -1,5 +1,6 @@
 -- redrive: dead messages of one chunk, provably never sent, become ready once more and go back into line.
--- ARGV: moves, campaign, chunk, pin days, refs (18 bytes each) that carry on from their last attempt
+-- ARGV: moves, campaign, chunk, pin days, refs (18 bytes each) that carry on from their last attempt, the action to record, if
+--       anything becomes ready ('' for none)
 -- Returns: messages that are ready again; -1 where the chunk is not in Redis (restore it first), -2 where its campaign is over
 learn_moves(ARGV[1])
 local cid, k, pin_days, refs = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
@@ -22,6 +23,7 @@ call('HDEL', K.poison, cid .. ':' .. k)
 call('ZADD', K.live, 'NX', int(tonumber(call('ZSCORE', K.campaigns, cid) or now)), cid)
 if c.x > 0 then call('ZADD', K.expiring, int(c.x), cid) end
 save_told('redrive', now)
+acted(ARGV[6])
 save_chunks()
 save_camps()
 return moved

@@ -2,7 +2,8 @@
 -- ARGV: campaign, campaign JSON, idempotency key ('' for none), content hash, key's life s, messages, chunks, weight,
 --       profile index, priority u|b, expiry µs (0: never), explicit sender's index ('' for the pool),
 --       its fallback ('' or 'index prefix=1 prefix=0 …': 1 where the fallback sends), '1' for MMS or '',
---       what becomes of unknown messages (h hold, r retry, g give up), and last the high water of the memory (percent)
+--       what becomes of unknown messages (h hold, r retry, g give up), and last the action to record ('' for none) and the
+--       high water of the memory (percent)
 -- Returns: {'sealed', campaign} | {'existing', campaign} | {'conflict', campaign} | {'gone', ''} | {'full', percent}
 local cid, key, hash = ARGV[1], ARGV[3], ARGV[4]
 if call('EXISTS', K.campaign .. cid) == 1 then return { 'existing', cid } end -- the answer to the first seal was lost
@@ -34,4 +35,5 @@ call('ZADD', K.unplanned, int(ARGV[10] == 'u' and now - 1000000000000000 or now)
 call('ZADD', K.due, int(now), 'plan:' .. cid)
 if ARGV[11] ~= '0' then call('ZADD', K.expiring, ARGV[11], cid) end
 call('XADD', K.ledger, '*', 'v', '1', 'k', 'sealed', 'c', ARGV[2])
+acted(ARGV[#ARGV - 1])
 return { 'sealed', cid }

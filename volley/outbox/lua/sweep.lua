@@ -1,6 +1,6 @@
 -- sweep: ends what has not been sent of a campaign: cancelled (c) or expired (e). The flag comes first, so from the first
 -- call on nothing of it is granted; the states follow, some chunks a call.
--- ARGV: moves, campaign, c | e, most chunks in one call
+-- ARGV: moves, campaign, c | e, most chunks in one call, the action to record, if its state changes ('' for none)
 -- Returns: {state now or '' for an unknown campaign, messages in flight, messages ended by this call, 1 when all is swept}
 --!flags allow-oom
 learn_moves(ARGV[1])
@@ -28,6 +28,7 @@ if c.st == 'r' or c.st == 'p' then
   call('ZREM', K.due, 'plan:' .. cid)
   call('ZADD', K.due, int(now), 'sweep:' .. cid)
   call('XADD', K.ledger, '*', 'v', '1', 'k', 'campaign', 'c', cid, 's', to == 'c' and 'cancelled' or 'expired', 't', int(now))
+  acted(ARGV[5])
   drop_lanes()
 end
 
