@@ -14,6 +14,7 @@ from time import monotonic
 from typing import NamedTuple
 
 from volley.carrier.codes import policy
+from volley.carrier.labels import ACCEPTED, label
 from volley.carrier.outcome import LATE, Accepted, NotSent, Outcome, Refused
 from volley.carrier.telnyx import Carrier
 from volley.outbox.chunks import Chunk
@@ -59,7 +60,8 @@ class Granted(NamedTuple):
 class Delivery:
     """`slots` bounds how many are sent at once; `low` is how few wait when more may be taken.
 
-    `unknown_codes` counts refusals by error codes that this release does not know: they ended their messages.
+    `unknown_codes` counts refusals by error codes that this release does not know: they ended their messages; `outcomes` what
+    attempts came to, by label.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class Delivery:
         self._arrived = asyncio.Event()
         self._parked: list[asyncio.Future[bool]] = []
         self.unknown_codes: Counter[str] = Counter()
+        self.outcomes: Counter[str] = Counter()
         self.freed = asyncio.Event()
         self.stopped = asyncio.Event()
 
@@ -190,7 +193,9 @@ class Delivery:
             if type(outcome) is Accepted:  # nearly always: nothing more need be looked at
                 self._circuit.answered(clock.now_us, sent_at, probe)
                 self._settler.add(token, grant, SUBMITTED, record)
+                self.outcomes[ACCEPTED] += 1
             else:
+                self.outcomes[label(outcome)] += 1
                 self._circuit.saw(outcome, clock.now_us, sent_at, probe)
                 self._hand_over(token, grant, member, outcome, record, again)
         except Exception:

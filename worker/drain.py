@@ -48,8 +48,8 @@ def life_s(http_timeout_s: float) -> float:
 
 
 class Drain:
-    """One a process. `idle_since` is when it last found nothing at all to do (0.0: it has work). `quiet`: it takes nothing more
-    and goes on with what it has, until told otherwise.
+    """One a process. `idle_since` is when it last found nothing at all to do (0.0: it has work), `why` what its last take said of
+    that: ledger, hold, circuit, idle, or ''. `quiet`: it takes nothing more and goes on with what it has, until told otherwise.
     """
 
     def __init__(
@@ -81,6 +81,7 @@ class Drain:
         self.failure: VolleyError | None = None
         self.started = 0
         self.idle_since = 0.0
+        self.why = ""
         self.hungry: set[str] = set()
         self.hungry_now = asyncio.Event()
 
@@ -181,6 +182,7 @@ class Drain:
         return flight
 
     def _rest_of(self, flight: Flight, want: int) -> float:
+        self.why = flight.why
         if flight.hungry:
             self.hungry.update(flight.hungry)
             self.hungry_now.set()

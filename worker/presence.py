@@ -5,9 +5,12 @@ import logging
 import os
 import socket
 import time
+from collections import Counter
 
 from redis.exceptions import RedisError
 
+from volley import __version__
+from volley.outbox import outcomes
 from volley.outbox.outbox import Outbox
 from volley.outbox.standing import waiting
 from volley.pulse import Pulse
@@ -36,6 +39,8 @@ class Presence:
         self._before = 0
         self._since = 0.0
         self._rate = 0.0
+        self._lag_s = 0.0
+        self._told: Counter[str] = Counter()
         self._news = asyncio.Event()
 
     def changed(self) -> None:
@@ -48,6 +53,7 @@ class Presence:
             self._measure()
             try:
                 await self._outbox.chores.show(self._name, self._facts())
+                await self._count()
                 if self._memory.run:
                     self._pulse.ready()
                 await self._say()
@@ -65,22 +71,35 @@ class Presence:
             pass
 
     def _measure(self) -> None:
-        """Messages per second since the last time that was long enough ago."""
+        """Messages per second, and the loop's worst lag, since the last time that was long enough ago."""
         now, started = time.monotonic(), self._drain.started
         if now - self._since >= PRESENCE_S / 2:
             self._rate = (started - self._before) / (now - self._since) if self._since else 0.0
             self._before, self._since = started, now
+            self._lag_s = self._drain.watchdog.lag_s()
 
     def _facts(self) -> dict[str, str | int | float]:
         return {
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "started_us": self._started_us,
+            "version": __version__,
             "in_flight": self._delivery.in_flight,
             "rate": self._rate,
             "quiet": int(self._drain.quiet),
+            "loop_lag": round(self._lag_s, 4),
+            "taking": taking(self._drain),
             "unknown_codes": " ".join(f"{code}:{n}" for code, n in self._delivery.unknown_codes.most_common(10)),
         }
+
+    async def _count(self) -> None:
+        """Adds what has come of attempts since the last time to what all workers of the account have told. Redis errors pass
+        through: it is told with the next word."""
+        counted = self._delivery.outcomes.copy()
+        fresh = counted - self._told
+        if fresh:
+            await outcomes.count(self._outbox.redis, self._outbox.keys, fresh)
+            self._told = counted
 
     async def _say(self) -> None:
         """Depth of the whole account, and what this worker does about it. Redis errors pass through."""
@@ -91,3 +110,17 @@ class Presence:
             self._pulse.say(f"quiet, takes nothing more; {mine}")
         else:
             self._pulse.say(f"{await waiting(self._outbox)} ready, {mine}")
+
+
+def taking(drain: Drain) -> str:
+    """`yes`, or why it takes nothing: stopping · quiet (it was told so) · behind (its loop is late) · idle (no work, or other workers
+    drain) · ledger, hold, circuit (what the last take answered)."""
+    if drain.stopping:
+        return "stopping"
+    if drain.quiet:
+        return "quiet"
+    if drain.watchdog.behind:
+        return "behind"
+    if time.monotonic() >= drain.lease or drain.why == "idle":
+        return "idle"
+    return drain.why or "yes"

@@ -11,7 +11,8 @@ from volley.campaign import Campaign
 from volley.money import amount
 from volley.outbox.poison import SetAside
 from volley.outbox.rests import RestView
-from volley.outbox.views import CampaignView, ProfileView, SenderView, WorkerView
+from volley.outbox.views import CampaignView, ProfileView, SenderView
+from volley.outbox.workers import WorkerView
 from volley.state import LEDGER_STATUSES, STATUSES
 
 Document = dict[str, Any]

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from volley.outbox.poison import SetAside
 from volley.outbox.rests import CARRIER, RestView
-from volley.outbox.views import CampaignView, ProfileView, WorkerView
+from volley.outbox.views import CampaignView, ProfileView
+from volley.outbox.workers import WorkerView
 
 _WIDE = {"account": "the account", "mms": "MMS of the account"}
 MOST = 5

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
 from producer.audit.watch import Watch
+from producer.sight.sight import Sight
 from producer.web.tally import Tally
 from volley.ledger.recorder import Recorder
 
@@ -22,6 +23,7 @@ class Sources:
     watch: Watch
     recorder: Recorder
     tally: Tally
+    sight: Sight
 
 
 class Metrics(Collector):

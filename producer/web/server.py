@@ -15,6 +15,7 @@ from producer.audit.watch import Watch
 from producer.bill.closing import keep_closing
 from producer.bill.resolving import keep_resolving
 from producer.records import ledger
+from producer.sight.sight import Sight
 from producer.sight.telling import tell
 from producer.signals import run_until, stop_event
 from producer.web.app import Malformed, application
@@ -57,7 +58,8 @@ async def serve(settings: Settings) -> None:
         tasks = [asyncio.create_task(work.run()) for work in (tally, intake.texts, intake.receipts)]
         stack.push_async_callback(_flush, tasks)
         watch = Watch(outbox, engine, socket.gethostname(), retention_days=settings.retention_days)
-        chores = _chores(settings, outbox, engine, watch, pulse)
+        sight = Sight(outbox, settings.account)
+        chores = (sight.run(), *_chores(settings, outbox, engine, watch, pulse))
         stack.push_async_callback(_flush, [asyncio.create_task(chore) for chore in chores])
 
         def facts() -> dict[str, Any]:
@@ -69,7 +71,7 @@ async def serve(settings: Settings) -> None:
                 "conservation": {"checked": watch.checked, "broken": broken},
             }
 
-        metrics = Metrics(Sources(watch, recorder, tally))
+        metrics = Metrics(Sources(watch, recorder, tally, sight))
         app = application(_webhooks(settings, intake, tally), outbox.redis.ping, facts, metrics.answer)
         await _listen(settings, app, tally, stack)
         pulse.ready()

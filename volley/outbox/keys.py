@@ -74,7 +74,7 @@ DIRECTORY: tuple[Key, ...] = (
     Key("sent", "day", "hash sender → parts", "3 days"),
     Key("tempo", "10 s slot", "hash profile → parts taken", "2 minutes"),
     Key("workers", "", "zset worker → last seen µs", "swept after an hour"),
-    Key("worker", "worker", "hash: host, pid, started, in flight, rate", "15 s"),
+    Key("worker", "worker", "hash: host, pid, started, version, in flight, rate, loop lag, taking", "15 s"),
     Key("ledger", "", "stream", "until the recorder has committed it"),
     Key(
         "sequence",
@@ -120,6 +120,8 @@ DIRECTORY: tuple[Key, ...] = (
     Key(
         "doubts", "", "zset unknown message → µs at which it is looked at next", "as unknown; away while a repeat flies"
     ),
+    Key("outcomes", "", "hash kind:code → how many attempts came to it", "permanent: a field a code of the carrier's"),
+    Key("history", "", "stream: a point each half minute, of what waited and went", "960 entries, 8 hours"),
 )
 
 PIN_BUCKETS = 16384

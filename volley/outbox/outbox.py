@@ -7,7 +7,7 @@ from typing import NamedTuple, Self
 
 from volley.campaign import Campaign
 from volley.errors import RefusedByPolicy
-from volley.outbox import actions, control, optouts, pushes, rests, roster, router, throughput, views
+from volley.outbox import actions, control, optouts, pushes, rests, roster, router, throughput, views, workers
 from volley.outbox.chores import Chores
 from volley.outbox.client import Redis
 from volley.outbox.dispatch import Dispatch
@@ -185,9 +185,9 @@ class Outbox:
         with reaching():
             return {} if index is None else await throughput.weights(self.redis, self.keys, index)
 
-    async def workers(self) -> list[views.WorkerView]:
+    async def workers(self) -> list[workers.WorkerView]:
         with reaching():
-            return await views.workers(self.redis, self.keys)
+            return await workers.workers(self.redis, self.keys)
 
     async def rests(self) -> list[RestView]:
         with reaching():

@@ -9,7 +9,7 @@ from volley.outbox.keys import Keys, sender_field
 from volley.outbox.scripts import Scripts, reaching
 
 CARRIER = "carrier"
-_WHAT = {"a": "account", "m": "mms", "p": "profile", "g": "group", "s": "sender"}
+KINDS = {"a": "account", "m": "mms", "p": "profile", "g": "group", "s": "sender"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ async def rests(client: Redis, keys: Keys) -> list[RestView]:
     for bucket, value in (await client.hgetall(keys.of("stops"))).items():
         kind, rest = bucket[:1], orjson.loads(value)
         name = names.get(kind, {}).get(bucket[1:], bucket[1:]).decode()
-        found.append(RestView(_WHAT[kind.decode()], name, int(rest["until"]), rest["reason"]))
+        found.append(RestView(KINDS[kind.decode()], name, int(rest["until"]), rest["reason"]))
     now_us = await moment(client, 0)
     rest = sorted((rest for rest in found if rest.until_us > now_us), key=lambda rest: (_rank(rest.what), rest.name))
     return [*await circuit(client, keys), *rest]
@@ -52,7 +52,7 @@ async def moment(client: Redis, ahead_s: float) -> int:
 
 
 def _rank(what: str) -> int:
-    return list(_WHAT.values()).index(what)
+    return list(KINDS.values()).index(what)
 
 
 async def bucket(

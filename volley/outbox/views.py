@@ -65,21 +65,6 @@ class SenderView:
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerView:
-    id: str
-    host: str
-    pid: int
-    started_us: int
-    seen_us: int
-    in_flight: int
-    rate: float
-    unknown_codes: Mapping[str, int] = field(default_factory=dict)
-    """How many messages it gave up for error codes of the carrier that it does not know."""
-    quiet: bool = False
-    """It takes nothing more and goes on with what it has."""
-
-
-@dataclass(frozen=True, slots=True)
 class ProfileView:
     """One queue: `depth` messages are ready, the oldest since `oldest_us`. Rates are parts per second.
 
@@ -109,12 +94,13 @@ def _number(fields: dict[bytes, bytes], name: str) -> int:
     return int(fields.get(name.encode(), 0))
 
 
-def campaign_view(fields: dict[bytes, bytes], sealed_us: int) -> CampaignView:
+def campaign_view(fields: dict[bytes, bytes], sealed_us: int, known: Campaign | None = None) -> CampaignView:
+    """`known`: what never changes of it, where that has been read before; else it is in `fields`."""
     counts = {status: _number(fields, "n" + state) for state, status in STATUS.items()}
     open_ = counts[STATUS[State.READY]] + counts[STATUS[State.SENDING]]
     state = STATES[fields[b"st"].decode()]
     return CampaignView(
-        campaign=Campaign.from_json(fields[b"meta"]),
+        campaign=known or Campaign.from_json(fields[b"meta"]),
         state="finished" if open_ == 0 and state in ("ready", "paused") else state,
         counts=counts,
         sent_parts=_number(fields, "sp"),
@@ -263,30 +249,3 @@ async def _unserved(client: Redis, keys: Keys, index: int, waiting: list[Campaig
     for view in waiting:
         pipeline.execute_command("LLEN", keys.of("lane", view.campaign.id, f"c{index}.{nobody}"))
     return sum(await pipeline.execute())
-
-
-def _counts(text: str) -> dict[str, int]:
-    pairs = (word.rpartition(":") for word in text.split())
-    return {name: int(count) for name, _, count in pairs}
-
-
-async def workers(client: Redis, keys: Keys) -> list[WorkerView]:
-    """Workers that have shown life in the last 15 s."""
-    found = []
-    for name in await client.zrange(keys.of("workers"), 0, -1):
-        fields = await client.hgetall(keys.of("worker", name.decode()))
-        if fields:
-            found.append(
-                WorkerView(
-                    id=name.decode(),
-                    host=fields[b"host"].decode(),
-                    pid=_number(fields, "pid"),
-                    started_us=_number(fields, "started_us"),
-                    seen_us=_number(fields, "seen_us"),
-                    in_flight=_number(fields, "in_flight"),
-                    rate=float(fields.get(b"rate", 0)),
-                    unknown_codes=_counts(fields.get(b"unknown_codes", b"").decode()),
-                    quiet=fields.get(b"quiet") == b"1",
-                )
-            )
-    return found

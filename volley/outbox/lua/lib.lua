@@ -7,7 +7,7 @@ do
     'senderinfo', 'numbers', 'profile', 'profileinfo', 'classes', 'routes', 'rates', 'tat', 'stops', 'fair', 'pin', 'optout',
     'flight', 'flights', 'later', 'due', 'unplanned', 'expiring', 'live', 'open', 'once', 'final', 'evict', 'sent', 'tempo', 'workers',
     'worker', 'ledger', 'sequence', 'heard', 'said', 'inbound', 'webhooks', 'probe',
-    'circuit', 'poison', 'server', 'conservation', 'unknown', 'doubts' }
+    'circuit', 'poison', 'server', 'conservation', 'unknown', 'doubts', 'outcomes', 'history' }
   for i = 1, #names do K[names[i]] = KEYS[i] end
 end
 

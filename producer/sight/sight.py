@@ -1,0 +1,245 @@
+"""Gathers the facts: at most once a second, once however many ask, and outside the workers, so that it outlives them."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from time import monotonic
+
+from redis.exceptions import RedisError
+
+from producer.sight import fleet, pools, portrait
+from producer.sight.documents import moment
+from producer.sight.facts import Facts, PoolFacts, QueueFacts, SenderFacts, SpendFacts
+from producer.sight.history import EVERY_S, History, point
+from producer.sight.looking import Seen, look
+from producer.sight.pools import Pool, Pools, Used
+from producer.sight.portrait import Standing
+from producer.sight.standstill import left_aside, reasons, surprises
+from producer.sight.totals import Totals
+from producer.sight.waiting import waits
+from volley import __version__
+from volley.campaign import Campaign
+from volley.money import amount
+from volley.outbox import depths, poison
+from volley.outbox.outbox import Outbox
+from volley.outbox.rests import RestView
+from volley.outbox.scripts import reaching
+from volley.outbox.views import CampaignView, ProfileView, campaign_view
+from volley.outbox.workers import WorkerView
+
+log = logging.getLogger(__name__)
+
+FRESH_S = 1.0
+_SHARE = 25
+"""A snapshot is kept for so many times what it took, where that is longer: with very many campaigns watching gets slower, not dearer."""
+_RECENT = 1_000
+_RECENT_S = 60.0
+_META_PAGE = 200
+_NO_POOL = Pool("")
+
+
+class Sight:
+    """One a process. `totals` and `history` follow what is gathered; `run` gathers on when nobody asks."""
+
+    def __init__(self, outbox: Outbox, account: str) -> None:
+        self._outbox = outbox
+        self._account = account
+        self._facts: Facts | None = None
+        self._at = float("-inf")
+        self._took_s = 0.0
+        self._one_at_a_time = asyncio.Lock()
+        self._fixed: dict[str, Campaign] = {}
+        self._over: dict[str, CampaignView] = {}
+        self._live: set[str] = set()
+        self._recent_due = 0.0
+        self._pools = Pools()
+        self._pools_due = 0.0
+        self._used = Used()
+        self._pool_facts: tuple[PoolFacts, ...] = ()
+        self._sender_facts: tuple[SenderFacts, ...] = ()
+        self.pins: Mapping[int, int] | None = None
+        self.totals = Totals()
+        self.history = History(outbox)
+
+    @property
+    def last(self) -> Facts | None:
+        """The last snapshot, however old."""
+        return self._facts
+
+    async def facts(self, fresh_s: float = FRESH_S) -> Facts:
+        """A snapshot that is at most so old; older only where gathering takes long. Raises TryAgainLater where Redis is away."""
+        async with self._one_at_a_time:
+            began = monotonic()
+            if self._facts is None or began - self._at >= max(fresh_s, _SHARE * self._took_s if fresh_s else 0.0):
+                with reaching():
+                    self._facts = await self._gather()
+                self._at = monotonic()
+                self._took_s = self._at - began
+        return self._facts
+
+    async def run(self) -> None:
+        """Keeps the history until cancelled."""
+        read = False
+        while True:
+            try:
+                if not read:
+                    await self.history.read()
+                    read = True
+                await self.history.add(point(await self.facts()))
+            except RedisError as error:
+                log.warning("the history waits for Redis: %s", type(error).__name__)
+            except Exception as error:  # noqa: BLE001 - whoever watches must not end what serves
+                log.warning("no facts were gathered: %s", type(error).__name__)
+            await asyncio.sleep(EVERY_S)
+
+    async def _gather(self) -> Facts:
+        seen = await look(self._outbox)
+        await self._look_at_senders(seen)
+        everyone = await self._standings(seen)
+        workers = await self._outbox.workers()
+        aside = await poison.set_aside(self._outbox.redis, self._outbox.keys)
+        numbers = {each.index: each.sender.number for each in self._pools.everyone()} if seen.stops else {}
+        rests = fleet.rests(seen, numbers)
+        held = self._profiles(seen, everyone)
+        notes = [
+            *reasons(
+                [each.view for each in everyone if each.view.waiting or each.view.in_flight],
+                len(workers),
+                seen.ledger_entries,
+                self._outbox.ledger_bound,
+                rests,
+                [profile for profile, _ in held.values()],
+            ),
+            *left_aside(aside),
+            *surprises(workers),
+        ]
+        return self._drawn(seen, everyone, held, workers, rests, notes)
+
+    def _drawn(
+        self,
+        seen: Seen,
+        everyone: Sequence[Standing],
+        held: Mapping[str, tuple[ProfileView, list[Standing]]],
+        workers: Sequence[WorkerView],
+        rests: Sequence[RestView],
+        notes: Sequence[str],
+    ) -> Facts:
+        dead = self._dead(everyone)
+        queues = [portrait.queue(profile, mine, dead[name]) for name, (profile, mine) in held.items()]
+        newest = sorted(everyone, key=lambda each: -each.view.sealed_us)[: portrait.MOST_CAMPAIGNS]
+        return Facts(
+            at=moment(seen.now_us) or "",
+            at_us=seen.now_us,
+            account=self._account,
+            version=__version__,
+            total=portrait.total(queues, everyone, seen, sum(dead.values())),
+            queues=tuple(sorted(queues, key=lambda queue: (-queue.ready, queue.profile))),
+            campaigns=tuple(portrait.campaign(each, held[each.view.campaign.profile][0]) for each in newest),
+            workers=tuple(fleet.worker(view) for view in workers),
+            pools=self._pool_facts,
+            senders=self._sender_facts,
+            circuit_open=seen.circuit is not None,
+            rests=tuple(fleet.rest(rest, self._account) for rest in rests[: fleet.MOST_RESTS]),
+            rests_more=max(0, len(rests) - fleet.MOST_RESTS),
+            outcomes=tuple(fleet.outcomes(seen)),
+            ledger=fleet.ledger(seen, self._outbox.ledger_bound),
+            redis=fleet.redis(seen),
+            spend=tuple(self._spend(everyone)),
+            conservation=fleet.conservation(seen),
+            notes=tuple(notes),
+        )
+
+    # campaigns
+
+    async def _standings(self, seen: Seen) -> list[Standing]:
+        """All live campaigns. Those that are over are read once more when they end, and the newest of them at the start."""
+        recent = await self._recent()
+        ended = [name for name in (*self._live, *recent) if name not in seen.live and name not in self._over]
+        self._live = set(seen.live)
+        looked = await depths.depths(self._outbox, [*seen.live, *dict.fromkeys(ended)])
+        await self._learn(looked)
+        resting = await depths.retries(self._outbox)
+        views = {
+            name: self._view(name, depth, seen.live.get(name, 0))
+            for name, depth in looked.items()
+            if name in self._fixed
+        }
+        self._over = {name: view for name, view in self._over.items() if name not in seen.live}
+        self._over |= {name: views[name] for name in ended if name in views}
+        self.totals.add(views.values(), seen.now_us)
+        live = [(views[name], looked[name]) for name in seen.live if name in views]
+        return [Standing(view, waits(view, depth, resting.get(view.campaign.id, 0))) for view, depth in live]
+
+    async def _recent(self) -> list[str]:
+        """The newest campaigns, now and then; what is neither among them nor live is forgotten here."""
+        if monotonic() < self._recent_due:
+            return []
+        self._recent_due = monotonic() + _RECENT_S
+        newest = await self._outbox.redis.execute_command("ZREVRANGE", self._outbox.keys.campaigns, 0, _RECENT - 1)
+        recent = [name.decode() for name in newest]
+        kept = self._live.union(recent)
+        self._over = {name: view for name, view in self._over.items() if name in kept}
+        self._fixed = {name: fixed for name, fixed in self._fixed.items() if name in kept}
+        self.totals.forget(kept)
+        return recent
+
+    async def _learn(self, names: Iterable[str]) -> None:
+        """What never changes of campaigns that are not known yet."""
+        new = [name for name in names if name not in self._fixed]
+        for at in range(0, len(new), _META_PAGE):
+            page = new[at : at + _META_PAGE]
+            pipeline = self._outbox.redis.pipeline(transaction=False)
+            for name in page:
+                pipeline.execute_command("HGET", self._outbox.keys.campaign(name), "meta")
+            for name, meta in zip(page, await pipeline.execute(), strict=True):
+                if meta:
+                    self._fixed[name] = Campaign.from_json(meta)
+
+    def _view(self, name: str, depth: depths.Depth, sealed_us: int) -> CampaignView:
+        return campaign_view(depth.fields, sealed_us, self._fixed[name])
+
+    def _dead(self, everyone: Sequence[Standing]) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for view in (*(each.view for each in everyone), *self._over.values()):
+            found[view.campaign.profile] += view.counts["dead"]
+        return found
+
+    # the rest
+
+    def _profiles(self, seen: Seen, everyone: Sequence[Standing]) -> dict[str, tuple[ProfileView, list[Standing]]]:
+        mine = portrait.by_profile(everyone)
+        names = dict.fromkeys([*seen.profiles, *mine])
+        return {
+            name: (
+                portrait.profile_view(name, seen, self._pools.of.get(name, _NO_POOL), mine.get(name, [])),
+                mine.get(name, []),
+            )
+            for name in names
+        }
+
+    async def _look_at_senders(self, seen: Seen) -> None:
+        stale = monotonic() >= self._pools_due or bool(seen.profiles.keys() - self._pools.of.keys())
+        if stale:
+            await self._pools.read(self._outbox, seen.profiles)
+            self._pools_due = monotonic() + pools.SENDERS_S
+        if seen.now_us >= self._used.due_us or stale:
+            await self._used.look(self._outbox, seen.now_us)
+            self._pool_facts = tuple(fleet.pools(self._pools.of.values(), self._used, self.pins, seen))
+            members = fleet.shown(self._pools.of.values(), self._used, seen)
+            self._sender_facts = tuple(fleet.sender(member, self._used, self.pins, seen) for member in members)
+
+    def _spend(self, everyone: Sequence[Standing]) -> list[SpendFacts]:
+        views = [*(each.view for each in everyone), *self._over.values()]
+        spent: Counter[str] = Counter()
+        for view in views:
+            spent[view.campaign.currency] += portrait.spent_micros(view)
+        return [
+            SpendFacts(currency, self.totals.per_minute(currency), amount(micros), micros)
+            for currency, micros in sorted(spent.items())
+        ]
+
+
+def queues_of(facts: Facts, most: int) -> list[QueueFacts]:
+    """Queues under a bounded number of names."""
+    return portrait.shortened(facts.queues, most)
