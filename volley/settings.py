@@ -254,12 +254,13 @@ def _ours(variables: dict[str, str]) -> dict[str, Any]:
 
 
 def _secrets(folder: Path) -> dict[str, Any]:
-    """A file a setting, as container platforms mount them; its name is the setting's."""
+    """A file a setting, as container platforms mount them; its name is the setting's. An empty one says nothing."""
     if not folder.is_dir():
         return {}
     files = (path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith("."))
     try:
-        return {path.name.lower(): path.read_text("utf-8").strip() for path in files}
+        found = {path.name.lower(): path.read_text("utf-8").strip() for path in files}
+        return {name: value for name, value in found.items() if value}
     except (UnicodeDecodeError, OSError) as error:
         raise UnusableInput(f"{folder}: {error}") from None
 
