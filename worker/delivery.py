@@ -116,7 +116,7 @@ class Delivery:
     def put(self, flight: Flight, clock: Clock, held: Held, members: dict[int, Member]) -> None:
         """The messages of a flight, and their texts."""
         make, probe, again = Granted._make, flight.probes, flight.repeats
-        if flight.why not in ("hold", "ledger"):  # those did not come as far as the circuit
+        if flight.why not in ("hold", "stopped", "ledger"):  # those did not come as far as the circuit
             self._circuit.heard(flight.now_us, probe)
         for grant in flight.grants:
             at_hand = held.get((grant.campaign, grant.chunk))

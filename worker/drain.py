@@ -34,6 +34,7 @@ PAUSE_S = 0.02
 IDLE_PAUSE_S = 0.05
 CIRCUIT_PAUSE_S = 0.2
 HOLD_PAUSE_S = 0.1
+STOPPED_PAUSE_S = 0.25
 MARGIN_S = 5.0
 _RELEASE_EVERY_S = 0.25
 
@@ -193,6 +194,9 @@ class Drain:
             return CIRCUIT_PAUSE_S
         if flight.why == "hold":
             return HOLD_PAUSE_S
+        if flight.why == "stopped":
+            self.idle_since = 0.0
+            return STOPPED_PAUSE_S
         idle = flight.why == "idle"
         self.idle_since = (self.idle_since or monotonic()) if idle else 0.0
         if len(flight.grants) >= want:

@@ -109,12 +109,13 @@ class Presence:
         if self._drain.quiet:
             self._pulse.say(f"quiet, takes nothing more; {mine}")
         else:
-            self._pulse.say(f"{await waiting(self._outbox)} ready, {mine}")
+            halted = "all sending is stopped; " if self._drain.why == "stopped" else ""
+            self._pulse.say(f"{halted}{await waiting(self._outbox)} ready, {mine}")
 
 
 def taking(drain: Drain) -> str:
     """`yes`, or why it takes nothing: stopping · quiet (it was told so) · behind (its loop is late) · idle (no work, or other workers
-    drain) · ledger, hold, circuit (what the last take answered)."""
+    drain) · ledger, hold, stopped, circuit (what the last take answered)."""
     if drain.stopping:
         return "stopping"
     if drain.quiet:

@@ -12,6 +12,7 @@ from producer.cli import (
     campaigns,
     config,
     doctor,
+    halt,
     healthy,
     inbound,
     numbers,
@@ -60,6 +61,7 @@ def build(run_worker: RunWorker) -> typer.Typer:
         inbound,
         config,
         doctor,
+        halt,
         healthy,
         processes,
     ):

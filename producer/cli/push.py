@@ -19,6 +19,7 @@ from producer.push.sources import open_source
 from producer.sight import documents
 from volley.errors import UnusableInput, VolleyError
 from volley.money import amount
+from volley.outbox import halt
 from volley.outbox.views import CampaignView, ProfileView
 from volley.settings import load
 
@@ -53,6 +54,9 @@ class Push:
                 note("nothing was sent")
                 raise typer.Exit(1)
         result = await self._push(desk, self._request)
+        reason = await halt.stopped(desk.outbox)
+        if reason:
+            note(f"all sending is {reason}; this waits until volley resume --all")
         if self._waits and result.campaign_id is not None:
             await follow(desk, result.campaign_id, self._progress)
         return result

@@ -14,7 +14,8 @@ import orjson
 from producer.doctor.verdict import Verdict, failed, ok, warning
 from volley.carrier.outcome import Accepted, Outcome
 from volley.carrier.telnyx import Carrier, body
-from volley.errors import UnusableInput
+from volley.errors import RefusedByPolicy, UnusableInput
+from volley.outbox import halt
 from volley.outbox.outbox import Outbox
 from volley.outbox.verdict import FIELD, HOLDS_US, Answer, Probed
 from volley.settings import Settings
@@ -29,8 +30,14 @@ async def probe(settings: Settings, outbox: Outbox, sender: str, to: str) -> Ver
 
     Raises:
         UnusableInput: `sender` is in no pool, or there is no API key.
+        RefusedByPolicy: all sending is stopped.
         TryAgainLater: Redis is away.
     """
+    reason = await halt.stopped(outbox)
+    if reason:
+        raise RefusedByPolicy(
+            f"all sending is {reason}; volley resume --all lets it go on, and the probe sends one or two messages"
+        )
     profile = await _profile(outbox, sender)
     account = settings.current
     if account.api_key is None:

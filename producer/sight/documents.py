@@ -10,7 +10,7 @@ from producer.sight import pace
 from volley.campaign import Campaign
 from volley.money import amount
 from volley.outbox.poison import SetAside
-from volley.outbox.rests import RestView
+from volley.outbox.rests import CARRIER, STOPPED, RestView
 from volley.outbox.views import CampaignView, ProfileView, SenderView
 from volley.outbox.workers import WorkerView
 from volley.state import LEDGER_STATUSES, STATUSES
@@ -135,8 +135,9 @@ def queue(view: ProfileView, campaigns: Iterable[CampaignView], now_us: int) -> 
 
 
 def rest(view: RestView, account: str) -> Document:
-    name = account if view.what in ("account", "carrier") else view.name
-    return {"what": view.what, "name": name, "until": moment(view.until_us), "reason": view.reason}
+    name = account if view.what in ("account", CARRIER, STOPPED) else view.name
+    until = None if view.what == STOPPED else moment(view.until_us)
+    return {"what": view.what, "name": name, "until": until, "reason": view.reason}
 
 
 def set_aside(view: SetAside) -> Document:

@@ -20,7 +20,7 @@ from producer.sight.looking import Seen, Stop
 from producer.sight.pools import Member, Pool, Used
 from volley.outbox import outcomes as counted
 from volley.outbox.findings import LIFE_S
-from volley.outbox.rests import CARRIER, KINDS, RestView
+from volley.outbox.rests import CARRIER, KINDS, STOPPED, RestView
 from volley.outbox.workers import WorkerView
 
 MOST_SENDERS = 100
@@ -124,8 +124,9 @@ def rests(seen: Seen, numbers: Mapping[int, str]) -> list[RestView]:
 
 
 def rest(view: RestView, account: str) -> RestFacts:
-    name = account if view.what in ("account", "mms", CARRIER) else view.name
-    return RestFacts(view.what, name, moment(view.until_us), view.reason)
+    name = account if view.what in ("account", "mms", CARRIER, STOPPED) else view.name
+    until = None if view.what == STOPPED else moment(view.until_us)
+    return RestFacts(view.what, name, until, view.reason)
 
 
 def outcomes(seen: Seen) -> list[OutcomeFacts]:

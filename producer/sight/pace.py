@@ -7,6 +7,10 @@ LATELY_US = 30_000_000
 """A profile's parts are counted in slots of 10 s, two whole ones: what they hold was sent within this."""
 
 
+_NEVER_S = 10 * 366 * 86_400.0
+"""A rest as long as this ends when a person ends it."""
+
+
 def rate(view: CampaignView, profile: ProfileView) -> float:
     """Parts per second: of late while it goes, over its whole life once nothing of it is open.
 
@@ -66,7 +70,8 @@ def average(parts: int, first_us: int, last_us: int) -> float:
 
 def _from_now(profile: ProfileView, time_s: float | None) -> float | None:
     """What takes so long once it may go, reckoned from now: a rest of the profile or the account comes first."""
-    return None if time_s is None else round(time_s + max(0, profile.rests_until_us - profile.now_us) / 1e6, 1)
+    rests_s = max(0, profile.rests_until_us - profile.now_us) / 1e6
+    return None if time_s is None or rests_s > _NEVER_S else round(time_s + rests_s, 1)
 
 
 def _share(view: CampaignView, profile: ProfileView) -> float:

@@ -51,7 +51,7 @@ def profile_view(name: str, seen: Seen, pool: Pool, mine: Sequence[Standing]) ->
         unserved=sum(each.waits.unserved for each in mine),
         mms_limit=int(rates[b"m"]) / 1000 if b"m" in rates else float("inf"),
         rests_until_us=max(
-            (seen.stops[bucket].until_us for bucket in ("a", "p" + index) if bucket in seen.stops), default=0
+            (seen.stops[bucket].until_us for bucket in ("h", "a", "p" + index) if bucket in seen.stops), default=0
         ),
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from volley.outbox.poison import SetAside
-from volley.outbox.rests import CARRIER, RestView
+from volley.outbox.rests import CARRIER, STOPPED, RestView
 from volley.outbox.views import CampaignView, ProfileView
 from volley.outbox.workers import WorkerView
 
@@ -58,6 +58,9 @@ def left_aside(chunks: Sequence[SetAside]) -> Iterator[str]:
 def _resting(rests: Sequence[RestView]) -> Iterator[str]:
     senders = [rest for rest in rests if rest.what == "sender"]
     for rest in [*(rest for rest in rests if rest.what != "sender"), *senders[:MOST]]:
+        if rest.what == STOPPED:
+            yield f"all sending is {rest.reason}: volley resume --all lets it go on"
+            continue
         if rest.what == CARRIER:
             yield (
                 f"the carrier does not answer ({rest.reason}): sending stands still so that nothing more becomes unknown; one message"

@@ -46,7 +46,7 @@ DIRECTORY: tuple[Key, ...] = (
     Key("routes", "", "hash profile index → groups of classes, which prefix has which", "permanent: profiles"),
     Key("rates", "", "hash bucket (a, m, p<p>, g<group>) → parts per 1,000 s", "permanent: buckets"),
     Key("tat", "", "hash bucket, or s<sender> out of the pool → µs at which it is free", "permanent: buckets"),
-    Key("stops", "", "hash bucket or s<sender> → JSON until, reason", "swept when over"),
+    Key("stops", "", "hash bucket, s<sender>, or h (all sending) → JSON until, reason", "swept when over"),
     Key("fair", "", "hash priority → virtual time", "permanent: two fields"),
     Key(
         "pin",

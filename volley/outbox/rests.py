@@ -9,13 +9,15 @@ from volley.outbox.keys import Keys, sender_field
 from volley.outbox.scripts import Scripts, reaching
 
 CARRIER = "carrier"
-KINDS = {"a": "account", "m": "mms", "p": "profile", "g": "group", "s": "sender"}
+STOPPED = "sending"
+KINDS = {"h": STOPPED, "a": "account", "m": "mms", "p": "profile", "g": "group", "s": "sender"}
 
 
 @dataclass(frozen=True, slots=True)
 class RestView:
-    """`what`: carrier (the circuit is open: it does not answer), account, mms (the account's), profile, sender, or a registered
-    campaign's group; `name` is the profile's id, the number, the group.
+    """`what`: sending (stopped by hand, all of it, until it is resumed), carrier (the circuit is open: it does not answer),
+    account, mms (the account's), profile, sender, or a registered campaign's group; `name` is the profile's id, the number, the
+    group.
     """
 
     what: str
@@ -25,7 +27,7 @@ class RestView:
 
 
 async def rests(client: Redis, keys: Keys) -> list[RestView]:
-    """All rests that are not over: an open circuit first, the account's, then profiles, groups and senders."""
+    """All rests that are not over: an open circuit first, what was stopped by hand, the account's, then profiles, groups and senders."""
     numbers = await client.hgetall(keys.of("numbers"))
     profiles = {index: name for name, index in (await client.hgetall(keys.of("profile"))).items()}
     names = {b"s": numbers, b"p": profiles}

@@ -231,7 +231,7 @@ async def profiles(client: Redis, keys: Keys, only: str | None = None) -> list[P
                 now_us=int(seconds) * 1_000_000 + int(micros),
                 unserved=await _unserved(client, keys, int(index), waiting),
                 mms_limit=int(rates[b"m"]) / 1000 if b"m" in rates else float("inf"),
-                rests_until_us=max(_until(stops.get(bucket)) for bucket in (b"a", b"p" + index)),
+                rests_until_us=max(_until(stops.get(bucket)) for bucket in (b"h", b"a", b"p" + index)),
             )
         )
     return found

@@ -2,7 +2,7 @@
 -- whether it has them. A take in everything but this: the state stays unknown, as a repeat can only say that it was sent.
 -- ARGV: token, want, horizon µs, 1 where the account honours the key or 0, credit µs, flight's life µs, ledger bound,
 --       how long after it became unknown a message may be given up µs
--- Returns: as take {now µs, flight or '', granted, {}, why: '' | 'ledger' | 'hold' | 'circuit', the server's run id}, and when the
+-- Returns: as take {now µs, flight or '', granted, {}, why: '' | 'ledger' | 'hold' | 'stopped' | 'circuit', the server's run id}, and when the
 --          next doubt is due µs (0: there is none)
 --!flags allow-oom
 local token, horizon, honoured, life = ARGV[1], tonumber(ARGV[3]), ARGV[4] == '1', tonumber(ARGV[6])
@@ -18,6 +18,7 @@ local hold, run = held(now)
 local first = next_due()
 local function nothing(why) return { int(now), '', 0, {}, why, run, int(first) } end
 if hold then return nothing('hold') end
+if stopped() then return nothing('stopped') end
 if first == 0 or first > now then return nothing('') end
 if call('XLEN', K.ledger) > tonumber(ARGV[7]) then return nothing('ledger') end
 want = circuit_lets(want)

@@ -2,7 +2,7 @@
 -- ARGV: token, want, horizon µs, urgent's horizon µs, credit µs, flight's life µs, moves, ledger bound, low water (messages),
 --       pin days
 -- Returns: {now µs, flight or '', granted, campaigns that want planning, why: '' | 'ledger' | 'hold' (another server: workers
---           re-assert first) | 'circuit' (open: none, or one message to try the carrier with) | 'idle' (no work at all),
+--           re-assert first) | 'stopped' (by hand, all of it) | 'circuit' (open: none, or one message to try the carrier with) | 'idle' (no work at all),
 --           the server's run id}
 --!flags allow-oom
 --
@@ -20,6 +20,7 @@ assert(MOVES['.s'])
 local today = floor(now / DAY_US)
 local hold, run = held(now)
 if hold then return { int(now), '', 0, {}, 'hold', run } end
+if stopped() then return { int(now), '', 0, {}, 'stopped', run } end
 if call('XLEN', K.ledger) > bound then return { int(now), '', 0, {}, 'ledger', run } end
 want = circuit_lets(want)
 if want == 0 then return { int(now), '', 0, {}, 'circuit', run } end

@@ -1,6 +1,9 @@
 -- What take and repeat stand on: the carrier's circuit, buckets, and the campaigns that stand in line at an owner's lane.
 local now = clock()
 
+-- Whether somebody has stopped all sending (halt.lua).
+local function stopped() return call('HEXISTS', K.stops, 'h') == 1 end
+
 -- circuit -----------------------------------------------------------------------------------------------------------
 -- Open while the carrier does not answer (trip.lua); closed where there is none. When its rest is over the fleet tries with one
 -- message at a time: the next one a second later, then two, four …, so that what becomes unknown stays little.
