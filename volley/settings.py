@@ -138,6 +138,7 @@ class Settings(BaseModel):
     unconfirmed_hours: float = Field(default=72, gt=0)
     unknown_hours: float = Field(default=24, gt=0)
     inbound_bound: int = Field(default=100_000, ge=100)
+    api_rate: float = Field(default=100, ge=0.001)
     telnyx_api_key: SecretStr | None = None
     telnyx_base_url: str | None = None
     telnyx_public_key: str | None = None

@@ -1,6 +1,7 @@
 """`volley campaigns`: list, show, pause, resume, cancel; unknown is in unknown.py, dead and redrive are in dead.py."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -8,7 +9,7 @@ import typer
 from producer.cli.dead import dead, redrive
 from producer.cli.output import emit, facts, note, say, span, table
 from producer.cli.unknown import unknown
-from volley.errors import UnusableInput
+from producer.push.steering import Verb, steer
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 CampaignId = Annotated[str, typer.Argument(metavar="ID", help="A campaign's id, as volley send printed it.")]
@@ -117,29 +118,14 @@ def cancel(campaign_id: CampaignId, as_json: Json = False) -> None:
     _control("cancel", campaign_id, as_json)
 
 
-def _control(verb: str, campaign_id: str, as_json: bool) -> None:
-    from producer.cli.desk import Desk, arm, at_desk
+def _control(verb: Verb, campaign_id: str, as_json: bool) -> None:
+    from producer.cli.desk import arm, at_desk
 
-    async def work(desk: Desk) -> tuple[str, int, dict[str, int] | None]:
-        verbs = {"pause": desk.outbox.pause, "resume": desk.outbox.resume, "cancel": desk.outbox.cancel}
-        in_flight = await verbs[verb](campaign_id)
-        view = await desk.outbox.campaign(campaign_id)
-        if view is None:
-            raise UnusableInput(f"campaign {campaign_id} is gone: its time in Redis is over")
-        if verb == "resume":
-            await arm(desk, view.campaign)
-        withdrawn = None
-        if verb == "cancel" and view.campaign.send_at_us:
-            from producer.push.withdrawal import withdraw_all  # SQL is half a second of imports
-
-            withdrawn = (await withdraw_all(desk.settings, desk.outbox, view.campaign)).as_json()
-        return view.state, in_flight, withdrawn
-
-    state, in_flight, withdrawn = at_desk(work)
+    done = at_desk(lambda desk: steer(verb, desk.settings, desk.outbox, partial(arm, desk), campaign_id))
     if as_json:
-        told = {"campaign_id": campaign_id, "state": state, "in_flight": in_flight}
-        emit(told if withdrawn is None else told | {"carrier": withdrawn})
+        emit(done.as_json())
         return
+    state, in_flight, withdrawn = done.state, done.in_flight, done.withdrawn
     say(f"campaign {campaign_id} is {state}")
     if in_flight and withdrawn is None:
         note(f"{in_flight} messages are in flight and will still be sent or settled")

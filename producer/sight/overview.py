@@ -35,25 +35,25 @@ async def one_campaign(outbox: Outbox, settings: Settings, campaign_id: str) -> 
 
 async def _past_campaign(settings: Settings, campaign_id: str) -> Document:
     from producer.records import reading
+    from producer.sight.campaigns import past
 
     async with reading(settings) as reader:
         try:
-            facts = await reader.campaign(campaign_id)
+            return await past(reader, campaign_id)
         except UnusableInput:
             raise UnusableInput(f"no campaign {campaign_id[:40]!r}: see volley campaigns") from None
-        return documents.past_campaign(facts, await reader.campaign_report(campaign_id)) | {"set_aside": []}
 
 
 async def _recorded(settings: Settings, campaign_ids: list[str]) -> dict[str, documents.Recorded]:
     """What the ledger has counted and added up; nothing where it is away, as these documents are about what is going on now."""
     from producer.records import reading  # SQL is half a second of imports, and `status` needs none
+    from producer.sight.campaigns import recorded
 
     try:
         async with reading(settings) as reader:
-            counted, spent = await reader.status_counts(campaign_ids), await reader.spent(campaign_ids)
+            return await recorded(reader, campaign_ids)
     except TryAgainLater:
         return {}
-    return {name: documents.Recorded(counted.get(name, {}), spent.get(name, {})) for name in campaign_ids}
 
 
 async def status(outbox: Outbox, account: str, *, relaxed: bool) -> Document:

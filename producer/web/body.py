@@ -22,8 +22,8 @@ class Bodies:
         self._patience_s = patience_s
         self.held = 0
 
-    async def read(self, request: web.Request) -> bytes:
-        """The raw body.
+    async def read(self, request: web.Request, largest: int | None = None) -> bytes:
+        """The raw body, of `largest` bytes at most where that is given.
 
         Raises:
             web.HTTPRequestEntityTooLarge: 413.
@@ -33,15 +33,16 @@ class Bodies:
         """
         if request.headers.get("Content-Encoding", "identity") != "identity":
             raise web.HTTPUnsupportedMediaType
-        if (request.content_length or 0) > self._largest:
-            raise self._too_large(request.content_length or 0)
+        largest = largest or self._largest
+        if (request.content_length or 0) > largest:
+            raise _too_large(request.content_length or 0, largest)
         try:
             async with asyncio.timeout(self._patience_s):
-                return await self._gather(request)
+                return await self._gather(request, largest)
         except TimeoutError:
             raise web.HTTPRequestTimeout from None
 
-    async def _gather(self, request: web.Request) -> bytes:
+    async def _gather(self, request: web.Request, largest: int) -> bytes:
         pieces: list[bytes] = []
         size = 0
         try:
@@ -49,13 +50,14 @@ class Bodies:
                 pieces.append(piece)
                 size += len(piece)
                 self.held += len(piece)
-                if size > self._largest:
-                    raise self._too_large(size)
+                if size > largest:
+                    raise _too_large(size, largest)
                 if self.held > self._most:
                     raise web.HTTPServiceUnavailable(headers={"Retry-After": "1"})
         finally:
             self.held -= size
         return b"".join(pieces)
 
-    def _too_large(self, size: int) -> web.HTTPRequestEntityTooLarge:
-        return web.HTTPRequestEntityTooLarge(max_size=self._largest, actual_size=size)
+
+def _too_large(size: int, largest: int) -> web.HTTPRequestEntityTooLarge:
+    return web.HTTPRequestEntityTooLarge(max_size=largest, actual_size=size)

@@ -1,4 +1,4 @@
-"""`volley serve`: webhook receiver, health and the recorder in one process. Starts in order, stops in reverse."""
+"""`volley serve`: HTTP API, webhook receiver, health and the recorder in one process. Starts in order, stops in reverse."""
 
 import asyncio
 import logging
@@ -6,6 +6,7 @@ import socket
 from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -18,6 +19,7 @@ from producer.records import ledger
 from producer.sight.sight import Sight
 from producer.sight.telling import tell
 from producer.signals import run_until, stop_event
+from producer.web.api import open_api
 from producer.web.app import Malformed, application
 from producer.web.intake import Intake
 from producer.web.metrics import Metrics, Sources
@@ -61,18 +63,10 @@ async def serve(settings: Settings) -> None:
         sight = Sight(outbox, settings.account)
         chores = (sight.run(), *_chores(settings, outbox, engine, watch, pulse))
         stack.push_async_callback(_flush, [asyncio.create_task(chore) for chore in chores])
-
-        def facts() -> dict[str, Any]:
-            broken = [breach.words for breach in watch.broken]
-            return {
-                "webhooks": dict(tally.counts),
-                "unused": dict(tally.types),
-                "recorder": asdict(recorder.counts),
-                "conservation": {"checked": watch.checked, "broken": broken},
-            }
-
+        facts = partial(_facts, tally, recorder, watch)
         metrics = Metrics(Sources(watch, recorder, tally, sight))
         app = application(_webhooks(settings, intake, tally), outbox.redis.ping, facts, metrics.answer)
+        (await stack.enter_async_context(open_api(settings))).add_to(app)
         await _listen(settings, app, tally, stack)
         pulse.ready()
         await run_until(stop, asyncio.create_task(_first_to_end(recording, *tasks)))
@@ -90,6 +84,16 @@ def _chores(
         watch.run(),
         tell(pulse, outbox),
     )
+
+
+def _facts(tally: Tally, recorder: Recorder, watch: Watch) -> dict[str, Any]:
+    broken = [breach.words for breach in watch.broken]
+    return {
+        "webhooks": dict(tally.counts),
+        "unused": dict(tally.types),
+        "recorder": asdict(recorder.counts),
+        "conservation": {"checked": watch.checked, "broken": broken},
+    }
 
 
 async def _outbox(settings: Settings, stack: AsyncExitStack) -> Outbox:

@@ -254,3 +254,20 @@ actions = Table(
 _about = actions.c.campaign_id != text("''")
 Index("actions_when", actions.c.at_us)
 Index("actions_about", actions.c.campaign_id, actions.c.at_us, sqlite_where=_about, postgresql_where=_about)
+
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("rate_milli", BigInteger),
+    Column("daily", BigInteger),
+    Column("created_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger),
+    Column("revoked_us", BigInteger),
+)

@@ -1,0 +1,110 @@
+"""The HTTP API: every row of the table behind the same checks, every error a problem. Nothing of a request is logged."""
+
+import asyncio
+import logging
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from aiohttp import web
+
+from producer.access import register
+from producer.access.keys import ApiKey
+from producer.access.pace import Pace
+from producer.access.ring import KeyRing
+from producer.web.body import Bodies
+from producer.web.checks import Doorkeeper, read_body, read_query
+from producer.web.desk import Desk, open_desk
+from producer.web.docs import Docs
+from producer.web.openapi import describe
+from producer.web.problems import FAILED, MISSING_SCOPE, Problem, problem_of
+from producer.web.routes import Call, Route
+from producer.web.table import TABLE
+from volley.settings import Settings
+
+log = logging.getLogger(__name__)
+
+ROOT = "/v1/"
+"""Everything below it answers in problems."""
+
+Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Api:
+    """`test` is the desk of test keys, None where there is none."""
+
+    def __init__(self, live: Desk, test: Desk | None, doorkeeper: Doorkeeper) -> None:
+        self._live = live
+        self._test = test
+        self._doorkeeper = doorkeeper
+        self._bodies = Bodies()
+
+    def add_to(self, app: web.Application, table: Sequence[Route] = TABLE) -> None:
+        app.middlewares.append(problems)
+        for route in table:
+            app.router.add_route(route.method, _pattern(route.path), self._answering(route))
+        docs = Docs(describe(table))
+        for path, handler in docs.pages():
+            app.router.add_get(path, handler)
+
+    def _answering(self, route: Route) -> Next:
+        async def respond(request: web.Request) -> web.StreamResponse:
+            who = await self._doorkeeper.admit(request, route)
+            desk = self._desk(who).of(who)
+            asked = read_query(route.query, request.query)
+            sent = await read_body(route.body, request, self._bodies, route.largest) if route.body else None
+            return await route.handler(Call(desk, who, request, asked, sent))
+
+        return respond
+
+    def _desk(self, who: ApiKey) -> Desk:
+        """A test key never comes near the live account."""
+        if who.mode == "live":
+            return self._live
+        if self._test is None:
+            raise Problem(MISSING_SCOPE, "test keys have no account here: set VOLLEY_TEST_ACCOUNT (docs/http-api.md)")
+        return self._test
+
+
+@asynccontextmanager
+async def open_api(settings: Settings, test: Desk | None = None) -> AsyncIterator[Api]:
+    """The API with its connections. Raises UnusableInput or TryAgainLater where Redis or the ledger cannot be used."""
+    async with AsyncExitStack() as stack:
+        live = await stack.enter_async_context(open_desk(settings))
+        ring = KeyRing(lambda: register.of_account(live.engine, settings.account))
+        keeping = asyncio.create_task(ring.run())
+        stack.push_async_callback(_end, keeping)
+        yield Api(live, test, Doorkeeper(ring, Pace(settings.api_rate)))
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Next) -> web.StreamResponse:
+    """Errors below /v1 leave as problems; the others as they are."""
+    if not request.path.startswith(ROOT):
+        return await handler(request)
+    try:
+        return await handler(request)
+    except Exception as error:  # noqa: BLE001 - the top of every request
+        found = problem_of(error)
+        if found is None:
+            _complain(request, error)
+            found = Problem(FAILED, "this is our fault: try again, and tell us if it stays so")
+        return found.answer()
+
+
+def _complain(request: web.Request, error: Exception) -> None:
+    """Where it happened, and not what was in it: messages of errors may hold numbers or texts."""
+    resource = request.match_info.route.resource
+    where = "".join(traceback.format_tb(error.__traceback__))
+    name = resource.canonical if resource is not None else "no route"
+    log.error("%s %s failed: %s\n%s", request.method, name, type(error).__name__, where)
+
+
+def _pattern(path: str) -> str:
+    """As aiohttp writes it: a part of the path ends at a colon, where the action begins."""
+    return path.replace("}", r":[^{}/:]+}")

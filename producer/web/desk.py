@@ -1,0 +1,103 @@
+"""One account as requests find it: its outbox, its ledger, its queue. Connections of its own, so that the webhooks' door never
+waits for one that a request holds.
+"""
+
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from redis.exceptions import RedisError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from producer.access.keys import ApiKey
+from producer.records import ledger
+from volley.campaign import Campaign
+from volley.errors import TryAgainLater, UnusableInput
+from volley.ledger.reader import Reader
+from volley.outbox.connect import connect
+from volley.outbox.outbox import Outbox
+from volley.outbox.queue import Queue, pool
+from volley.outbox.views import ProfileView
+from volley.settings import Settings
+
+_FRESH_S = 1.0
+
+
+class Queues:
+    """The queues by profile, a second old at most: whoever asks in a row does not make Redis count again."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, ProfileView] = {}
+        self._read_s = float("-inf")
+
+    async def of(self, outbox: Outbox) -> dict[str, ProfileView]:
+        now_s = time.monotonic()
+        if now_s - self._read_s > _FRESH_S:
+            self._held = {each.profile: each for each in await outbox.profiles()}
+            self._read_s = now_s
+        return self._held
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a handler works with. `outbox` acts in the name of the key that asks.
+
+    `queue` is None where arq has no Redis of its own beside a Cluster: the sweeper wakes workers.
+    """
+
+    settings: Settings
+    outbox: Outbox
+    engine: AsyncEngine
+    queue: Queue | None
+    queues: Queues = field(default_factory=Queues)
+
+    @property
+    def reader(self) -> Reader:
+        return Reader(self.engine)
+
+    def of(self, who: ApiKey) -> Self:
+        """The same desk, where what is done is recorded as this key's."""
+        return replace(self, outbox=self.outbox.by(f"api:{who.id} {who.name}"))
+
+    async def arm(self, campaign: Campaign) -> None:
+        """Wakes a worker for a campaign that can go now. If that fails, the sweeper finds it within seconds."""
+        if self.queue is not None:
+            with contextlib.suppress(TryAgainLater, RedisError):
+                await self.queue.arm(campaign.id, campaign.priority)
+
+    async def profiles(self) -> dict[str, ProfileView]:
+        """The queues by profile, a second old at most."""
+        return await self.queues.of(self.outbox)
+
+
+@contextlib.asynccontextmanager
+async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
+    """Raises UnusableInput or TryAgainLater where Redis or the ledger cannot be used."""
+    relaxed, replicas = settings.durability == "relaxed", settings.replicas
+    redis = await connect(settings.current.redis_url, account=settings.account, relaxed=relaxed, replicas=replicas)
+    outbox = Outbox(
+        redis,
+        settings.account,
+        relaxed=relaxed,
+        replicas=replicas,
+        ledger_bound=settings.ledger_bound,
+        pin_days=settings.pin_days,
+        memory_high_water=settings.memory_high_water,
+    )
+    queue = _queue(settings, outbox)
+    try:
+        async with ledger(settings) as engine:
+            yield Desk(settings, outbox, engine, queue)
+    finally:
+        if queue is not None:
+            await queue.close()
+        await redis.aclose()
+
+
+def _queue(settings: Settings, outbox: Outbox) -> Queue | None:
+    try:
+        return Queue(pool(settings.queue_url), outbox, settings.account)
+    except UnusableInput:
+        return None

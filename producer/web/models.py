@@ -1,0 +1,72 @@
+"""The shapes of the API's answers, for its OpenAPI document. The documents themselves are made in producer/sight."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Moment = Annotated[str, Field(description="ISO 8601, UTC", examples=["2026-05-01T09:30:00.000+00:00"])]
+
+
+class Money(BaseModel):
+    amount: Annotated[str, Field(description="a decimal number", examples=["12.40"])]
+    currency: Annotated[str, Field(examples=["USD"])]
+
+
+class SetAside(BaseModel):
+    """Messages of a chunk that took worker after worker down with it."""
+
+    chunk: int
+    messages: int
+    since: Moment | None
+
+
+class CampaignDocument(BaseModel):
+    """A campaign and where it stands. `counts`: messages by status, which add up to `accepted`; `rate` in parts a second."""
+
+    model_config = ConfigDict(extra="allow", title="Campaign")
+
+    campaign_id: str
+    profile: str
+    state: Annotated[str, Field(description="ready, paused, cancelled, expired or finished")]
+    priority: str
+    created: Moment | None
+    expires: Moment | None
+    send_at: Moment | None
+    sender: Annotated[str | None, Field(alias="from")]
+    accepted: int
+    rejected: int
+    duplicates: int
+    opted_out: int
+    parts: int
+    estimated_cost: Money
+    unpriced: int
+    counts: dict[str, int]
+    sent_parts: int
+    rate: float
+    eta_seconds: float | None
+    cost: Money
+    first_sent: Moment | None
+    last_sent: Moment | None
+    on_unknown: str
+    possibly_twice: int
+    possibly_lost: int
+
+
+class OneCampaign(CampaignDocument):
+    model_config = ConfigDict(extra="allow", title="OneCampaign")
+
+    set_aside: list[SetAside]
+
+
+class CampaignList(BaseModel):
+    campaigns: list[CampaignDocument]
+    next: Annotated[str | None, Field(description="the cursor of the next page; null at the end")]
+
+
+class Steered(BaseModel):
+    """`in_flight` messages will still be sent or settled. `carrier`: what came of those that the carrier keeps until their time."""
+
+    campaign_id: str
+    state: str
+    in_flight: int
+    carrier: dict[str, int] | None = None
