@@ -10,6 +10,7 @@ import psutil
 from producer.intake import PushRequest, push
 from producer.push.sources import open_source
 from tests.flow.api.conftest import PROFILE, Office
+from tests.flow.cli.conftest import wait_until
 from volley.outbox.outbox import Outbox
 from volley.settings import Settings
 
@@ -127,3 +128,12 @@ def test_errors_below_v1_are_problems_whatever_they_are(office: Office) -> None:
     assert {each["where"] for each in odd.json["errors"]} == {"query.limit", "query.tail"}
     assert office.get("/v1/campaigns?limit=1&limit=2").problem == "invalid"
     assert office.get("/nothing").headers["Content-Type"].startswith("text/plain")
+
+
+def test_what_a_key_does_is_in_the_audit_in_its_name(office: Office) -> None:
+    campaign = office.outbox(some_campaign)
+    key_id, token = office.make_key("ops")
+    assert office.post(f"/v1/campaigns/{campaign}:pause", key=token).status == 200
+    wait_until(lambda: office.world.json("actions", "--campaign", campaign)["actions"])
+    [action] = office.world.json("actions", "--campaign", campaign)["actions"]  # type: ignore[misc]
+    assert (action["what"], action["who"]) == ("pause", f"api:{key_id} a test")
