@@ -18,8 +18,8 @@ local hold, run = held(now)
 local first = next_due()
 local function nothing(why) return { int(now), '', 0, {}, why, run, int(first) } end
 if hold then return nothing('hold') end
-if stopped() then return nothing('stopped') end
 if first == 0 or first > now then return nothing('') end
+if stopped() then return nothing('stopped') end
 if call('XLEN', K.ledger) > tonumber(ARGV[7]) then return nothing('ledger') end
 want = circuit_lets(want)
 if want == 0 then return nothing('circuit') end
