@@ -28,6 +28,7 @@ from volley.outbox.chunks import encode
 from volley.outbox.outbox import Outbox
 from volley.prices import Prices
 from volley.settings import Settings
+from volley.terms import moment_us, rate_milli
 
 __all__ = ["PushRequest", "PushResult", "push"]
 
@@ -223,6 +224,8 @@ class Intake:
             subject=request.subject,
             send_at_us=int(request.send_at.timestamp()) * 1_000_000 if request.send_at else 0,
             on_unknown=request.on_unknown,
+            rate_milli=rate_milli(request.rate),
+            start_us=moment_us(request.start, "the moment of the start"),
         )
 
     def _key(self) -> str:

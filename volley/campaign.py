@@ -34,6 +34,9 @@ class Campaign:
 
     `sender` may be carrier_pool(profile). `fallback` is the number that sends where an alphanumeric sender may not. With
     `media` (URLs) it is an MMS, `subject` is that MMS's. `send_at_us`: the carrier keeps the messages until then; 0 at once.
+
+    Its terms, which may change while it runs (the outbox tells what they are now): `rate_milli` parts per 1,000 s (0: no cap of
+    its own), `start_us` (nothing is sent before), `expires_us`, `priority`.
     """
 
     id: str
@@ -66,10 +69,17 @@ class Campaign:
     subject: str = ""
     send_at_us: int = 0
     on_unknown: OnUnknown = "hold"
+    rate_milli: int = 0
+    start_us: int = 0
+
+    @property
+    def has_terms(self) -> bool:
+        """Whether it waits by terms of its own, beside expiry and priority."""
+        return bool(self.rate_milli or self.start_us)
 
     def to_json(self) -> bytes:
         """Without what says only what the releases that do not know it do anyway: they can read the campaign then."""
-        return orjson.dumps({name: value for name, value in asdict(self).items() if (name, value) not in _IMPLIED})
+        return orjson.dumps({name: value for name, value in asdict(self).items() if _IMPLIED.get(name) != value})
 
     @classmethod
     def from_json(cls, data: bytes | str) -> Self:
@@ -84,4 +94,4 @@ class Campaign:
         return cls(**fields)
 
 
-_IMPLIED = (("on_unknown", "hold"),)
+_IMPLIED = {"on_unknown": "hold", "rate_milli": 0, "start_us": 0}

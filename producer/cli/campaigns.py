@@ -8,6 +8,7 @@ import typer
 
 from producer.cli.dead import dead, redrive
 from producer.cli.output import emit, facts, note, say, span, table
+from producer.cli.terms import set_terms
 from producer.cli.unknown import unknown
 from producer.push.steering import Verb, steer
 
@@ -22,6 +23,7 @@ def register(app: typer.Typer) -> None:
     campaigns.callback()(all_of_them)
     for command in (show, pause, resume, cancel, unknown, dead, redrive):
         campaigns.command(command.__name__)(command)
+    campaigns.command("set")(set_terms)
     app.add_typer(campaigns, name="campaigns")
 
 

@@ -1,11 +1,11 @@
 """`volley send`: a file of recipients becomes a campaign. Asks before it costs anything, unless told --yes."""
 
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from producer.cli.terms import moment, number, option
 from volley.errors import UnusableInput
 
 File = Annotated[
@@ -23,6 +23,8 @@ MmsFallback = Annotated[
 OnUnknownOption = Annotated[
     str, typer.Option(metavar="hold|retry|give-up", help="If an answer is lost: wait, send again, or rather lose.")
 ]
+RateOption = Annotated[str | None, typer.Option(metavar="N", help="At most so many parts per second.")]
+StartOption = Annotated[str | None, typer.Option(metavar="MOMENT", help="Nothing is sent before this.")]
 Rejects = Annotated[Path | None, typer.Option(help="Where rejected rows go [people.rejected.csv beside people.csv].")]
 
 
@@ -49,6 +51,8 @@ def send(
     send_at: Annotated[str | None, typer.Option(help="The carrier keeps it until then (5 min to 5 days).")] = None,
     weight: Annotated[int, typer.Option(help="Share among campaigns of one priority.")] = 1,
     expires: Annotated[str | None, typer.Option(help="Nothing is sent after this (2030-01-31T18:00+01:00).")] = None,
+    rate: RateOption = None,
+    start: StartOption = None,
     rejects: Rejects = None,
     on_unknown: OnUnknownOption = "hold",
     idempotency_key: Annotated[str | None, typer.Option(help="The same key again is the same campaign.")] = None,
@@ -59,17 +63,29 @@ def send(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Sends a text to the recipients in FILE (- is stdin): all valid rows as one campaign, or nothing."""
+    asked = _asked(dict(locals()))
     from producer.cli import push, pushed
     from producer.push.request import PushRequest
 
-    who: dict[str, Any] = {"sender": sender, "fallback": fallback, "carrier_pool": carrier_pool, "region": region}
-    what = {"text": text, "template": _template(template), "encoding": encoding, "smart_encoding": smart_encoding}
-    mms = {"media": tuple(media or ()), "subject": subject, "mms_fallback": mms_fallback, "media_check": media_check}
-    when = {"expires": _moment("--expires", expires), "send_at": _moment("--send-at", send_at), "dry_run": dry_run}
-    how = {"priority": priority, "weight": weight, "on_unknown": on_unknown}
-    once = {"idempotency_key": idempotency_key, "again": again, "rejects_path": rejects or _rejects_beside(file)}
-    request = PushRequest(profile, **(who | what | mms | when | how | once))
+    request = PushRequest(**asked)
     pushed.tell(push.Push(file, request, asks=not yes, waits=wait).run(), as_json=as_json)
+
+
+_AS_GIVEN = (
+    *("profile", "text", "encoding", "smart_encoding", "sender", "fallback", "carrier_pool", "region", "subject"),
+    *("mms_fallback", "media_check", "priority", "weight", "on_unknown", "idempotency_key", "again", "dry_run"),
+)
+_MOMENTS = ("expires", "send_at", "start")
+_NUMBERS = ("rate",)
+
+
+def _asked(given: dict[str, Any]) -> dict[str, Any]:
+    """The options by name, as a push has them."""
+    asked = {name: given[name] for name in _AS_GIVEN}
+    asked |= {name: moment(option(name), given[name]) for name in _MOMENTS}
+    asked |= {name: number(option(name), given[name]) for name in _NUMBERS}
+    asked |= {"template": _template(given["template"]), "media": tuple(given["media"] or ())}
+    return asked | {"rejects_path": given["rejects"] or _rejects_beside(given["file"])}
 
 
 def _template(given: str | None) -> str | None:
@@ -83,13 +99,6 @@ def _template(given: str | None) -> str | None:
         raise UnusableInput(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise UnusableInput(f"{path} is not UTF-8; byte {error.start}: save it as UTF-8") from None
-
-
-def _moment(option: str, given: str | None) -> datetime | None:
-    try:
-        return None if given is None else datetime.fromisoformat(given)
-    except ValueError:
-        raise UnusableInput(f"{option} {given!r} is no moment: write 2030-01-31T18:00:00+01:00") from None
 
 
 def _rejects_beside(file: Path) -> Path:

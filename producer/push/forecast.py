@@ -167,7 +167,7 @@ def rate_of(
 
 
 def limit_of(request: PushRequest, settings: Settings) -> Decimal:
-    """Parts per second that profile and account let pass."""
+    """Parts per second that profile, account and the push itself let pass."""
     rates = settings.current.rates
-    limit = min(rates.account, rates.profile.get(request.profile, rates.account))
+    limit = min(rates.account, rates.profile.get(request.profile, rates.account), request.rate or rates.account)
     return min(limit, rates.account_mms) if request.media else limit

@@ -3,12 +3,13 @@
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
 from phonenumbers import SUPPORTED_REGIONS
 
-from producer.push.rules import check_media, check_send_at, check_sender
+from producer.push.rules import check_media, check_send_at, check_sender, check_terms
 from volley.campaign import Campaign, Encoding, OnUnknown, Priority
 from volley.carrier.alphanumeric import is_alphanumeric
 from volley.errors import UnusableInput
@@ -32,6 +33,7 @@ class PushRequest:
     more within 24 hours. `expires` (with a time zone) is the moment after which nothing is sent any more.
     `on_unknown`: messages of which nobody knows whether the carrier has them wait for its word (hold), are sent again even
     where it is not known to heed the key (retry: never lost), or are closed after a time (give-up: never twice).
+    `rate` (parts per second) caps this campaign; nothing of it is sent before `start` (with a time zone).
     `rejects_path` is where rejected rows are written, if there are any; None drops them after counting.
 
     Raises:
@@ -61,6 +63,8 @@ class PushRequest:
     media_check: bool = True
     send_at: datetime | None = None
     on_unknown: OnUnknown = "hold"
+    rate: Decimal | None = None
+    start: datetime | None = None
 
     def __post_init__(self) -> None:
         if not self.profile.strip():
@@ -83,6 +87,7 @@ class PushRequest:
         check_media(self.media, self.subject)
         if self.send_at is not None:
             check_send_at(self.send_at)
+        check_terms(self.rate, self.start, self.send_at, self.expires)
 
     def _check_sender(self) -> None:
         if self.carrier_pool and self.sender is not None:
@@ -111,8 +116,6 @@ class PushRequest:
             raise UnusableInput(f"weight {self.weight}: use 1 to {MAX_WEIGHT}")
         if self.idempotency_key is not None and not 1 <= len(self.idempotency_key) <= MAX_KEY:
             raise UnusableInput(f"an idempotency key has 1 to {MAX_KEY} characters")
-        if self.expires is not None and self.expires.tzinfo is None:
-            raise UnusableInput("the moment of expiry needs a time zone (2030-01-31T18:00:00+01:00)")
 
 
 @dataclass(frozen=True, slots=True)

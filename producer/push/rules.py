@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from urllib.parse import urlsplit
 
 from volley.carrier.alphanumeric import is_alphanumeric, keeps_rules
 from volley.errors import UnusableInput
+from volley.terms import moment_us, rate_milli
 
 MAX_MEDIA = 10
 MAX_URL = 2000
@@ -46,6 +48,20 @@ def _web(url: str) -> bool:
         return parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
         return False
+
+
+def check_terms(
+    rate: Decimal | None, start: datetime | None, send_at: datetime | None, expires: datetime | None
+) -> None:
+    """Raises UnusableInput for terms that are out of range, or exclude each other."""
+    rate_milli(rate)
+    begins, ends = moment_us(start, "the moment of the start"), moment_us(expires, "the moment of expiry")
+    if start is not None and send_at is not None:
+        raise UnusableInput(
+            "--start holds messages back here, --send-at lets the carrier keep them: give only one of them"
+        )
+    if begins and ends and begins >= ends:
+        raise UnusableInput("it expires before it starts: give a later moment of expiry, or an earlier start")
 
 
 def check_send_at(moment: datetime, now: datetime | None = None) -> None:

@@ -23,7 +23,8 @@ def expiry_us(request: PushRequest, settings: Settings) -> int:
         UnusableInput: that moment is over.
     """
     now_us = time.time_ns() // 1000
-    moment = now_us + int(settings.expire_hours * 3_600_000_000)
+    starts_us = max(now_us, 0 if request.start is None else _us(request.start))
+    moment = starts_us + int(settings.expire_hours * 3_600_000_000)
     if request.expires is not None:
         moment = _us(request.expires)
         if moment <= now_us:

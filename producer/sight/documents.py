@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from producer.sight import pace
+from producer.sight.waits import waits_for
 from volley.campaign import Campaign
 from volley.money import amount
 from volley.outbox.poison import SetAside
@@ -50,6 +51,7 @@ def campaign(view: CampaignView, profile: ProfileView, recorded: Recorded | None
         "on_unknown": view.on_unknown,
         "possibly_twice": view.possibly_twice,
         "possibly_lost": view.possibly_lost,
+        "waits_for": waits_for(view, profile.now_us),
     }
 
 
@@ -81,6 +83,7 @@ def past_campaign(facts: Campaign, report: Document) -> Document:
         "on_unknown": facts.on_unknown,
         "possibly_twice": report["possibly_twice"],
         "possibly_lost": report["statuses"].get("unknown", 0),
+        "waits_for": None,
     }
 
 
@@ -93,6 +96,8 @@ def _facts(facts: Campaign, state: str) -> Document:
         "created": moment(facts.created_us),
         "expires": moment(facts.expires_us),
         "send_at": moment(facts.send_at_us),
+        "start": moment(facts.start_us),
+        "rate_cap": facts.rate_milli / 1000 if facts.rate_milli else None,
         "from": facts.sender,
         "accepted": facts.accepted,
         "rejected": facts.rejected,

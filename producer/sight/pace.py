@@ -35,7 +35,9 @@ def eta(view: CampaignView, profile: ProfileView) -> float | None:
     if view.state != "ready":
         return None
     possible = allowed(view, profile) * _share(view, profile)
-    return _from_now(profile, seconds(parts_left(view), min(rate(view, profile) or possible, possible)))
+    time_s = _from_now(profile, seconds(parts_left(view), min(rate(view, profile) or possible, possible)))
+    starts_s = max(0, view.campaign.start_us - profile.now_us) / 1e6
+    return None if time_s is None else round(time_s + starts_s, 1)
 
 
 def queue_eta(profile: ProfileView, campaigns: list[CampaignView]) -> float | None:
@@ -52,6 +54,7 @@ def queue_eta(profile: ProfileView, campaigns: list[CampaignView]) -> float | No
 def allowed(view: CampaignView, profile: ProfileView) -> float:
     """Parts per second that a campaign can reach if it is alone. One with a sender of its own has that one's rate."""
     limit = min(profile.limit, profile.mms_limit) if view.campaign.media else profile.limit
+    limit = min(limit, view.campaign.rate_milli / 1000) if view.campaign.rate_milli else limit
     if view.campaign.sender is None:
         return min(profile.allowed_rate, limit)
     return min(profile.own_rates.get(view.campaign.sender, 0.0), limit)

@@ -235,6 +235,8 @@ class Rig:
             fields = await self.redis.hgetall(self.keys.campaign(campaign))
             if fields[b"st"] != b"r" or 0 < int(fields[b"x"]) <= await self.now_us():
                 continue
+            if await self.redis.zscore(self.keys.of("asleep"), campaign) is not None:
+                continue  # it is woken into its lines
             which, profile = fields[b"pr"].decode(), fields[b"p"].decode()
             assert await self.redis.zscore(self.keys.of("ready", which, owner), campaign) is not None, (
                 "lane out of line"

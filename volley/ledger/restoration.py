@@ -7,13 +7,15 @@ where nothing of its chunk can have been taken; everywhere else it is unknown.
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import orjson
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from volley.campaign import Campaign
 from volley.ledger.dead import state_of
+from volley.ledger.paging import pages
 from volley.ledger.ranks import RANKS, SUBMITTED
-from volley.ledger.schema import attempts, campaigns, chunks, messages
+from volley.ledger.schema import attempts, campaign_events, campaigns, chunks, messages
 from volley.state import OPEN, State
 
 ENDED = RANKS["expired"]
@@ -93,7 +95,24 @@ async def lost_campaigns(connection: AsyncConnection, only: str | None = None) -
     if only is not None:
         wanted = wanted.where(row.id == only)
     found = await connection.execute(wanted.order_by(row.id))
-    return [Lost(Campaign.from_json(facts), state) for name, facts, state, n in found if ended.get(name, 0) < n]
+    lost = [(name, facts, state) for name, facts, state, n in found if ended.get(name, 0) < n]
+    changed = await _changed(connection, [name for name, _, _ in lost])
+    return [Lost(_as_changed(facts, changed.get(name, {})), state) for name, facts, state in lost]
+
+
+def _as_changed(facts: bytes, terms: Mapping[str, object]) -> Campaign:
+    return Campaign.from_json(orjson.dumps(orjson.loads(facts) | terms) if terms else facts)
+
+
+async def _changed(connection: AsyncConnection, campaign_ids: Sequence[str]) -> dict[str, dict[str, object]]:
+    """What these campaigns were asked for while they ran: the last word on each of their terms."""
+    found: dict[str, dict[str, object]] = {}
+    row = campaign_events.c
+    for page in pages(campaign_ids):
+        query = select(row.campaign_id, row.detail).where(row.campaign_id.in_(page), row.state == "changed")
+        for campaign_id, detail in await connection.execute(query.order_by(row.at_us)):
+            found.setdefault(campaign_id, {}).update(orjson.loads(detail))
+    return found
 
 
 async def begun_chunks(connection: AsyncConnection, campaign_id: str) -> list[int]:

@@ -6,6 +6,7 @@ Nothing here walks lanes or messages; what a look costs is the number of campaig
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from volley.outbox import terms
 from volley.outbox.outbox import Outbox
 from volley.state import STATUS, State
 
@@ -14,7 +15,8 @@ PAGE = 100
 _MOST_LANES = 40
 _MOST_RETRIES = 1_000
 
-FIELDS = ("st", "ln", "n.", "f", "l", "sp", "cm", *("n" + state for state in STATUS if state != State.READY))
+_COUNTERS = ("n" + state for state in STATUS if state != State.READY)
+FIELDS = ("st", "ln", "n.", "f", "l", "sp", "cm", *_COUNTERS, *terms.FIELDS)
 
 
 class Depth(NamedTuple):

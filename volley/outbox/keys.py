@@ -25,7 +25,7 @@ DIRECTORY: tuple[Key, ...] = (
     Key(
         "campaign",
         "cid",
-        "hash: meta (JSON) and what moves: st w p pr x ch next ln vf sd fb mm ou sw n<state> sp cm f l gu pt rf",
+        "hash: meta (JSON) and what moves: st w p pr x ch next ln vf sd fb mm ou sw n<state> sp cm f l gu pt rf po t<term> wk",
         "retention",
     ),
     Key("chunk", "cid:k", "string: blob", "until its chunk is retired or its push abandoned"),
@@ -44,8 +44,13 @@ DIRECTORY: tuple[Key, ...] = (
     Key("profileinfo", "", "hash profile id → JSON of its facts", "permanent: profiles"),
     Key("classes", "", "hash profile index → class weight class weight … (nopins)", "permanent: profiles"),
     Key("routes", "", "hash profile index → groups of classes, which prefix has which", "permanent: profiles"),
-    Key("rates", "", "hash bucket (a, m, p<p>, g<group>) → parts per 1,000 s", "permanent: buckets"),
-    Key("tat", "", "hash bucket, or s<sender> out of the pool → µs at which it is free", "permanent: buckets"),
+    Key(
+        "rates",
+        "",
+        "hash bucket (a, m, p<p>, g<group>, c<cid>) → parts per 1,000 s",
+        "permanent: buckets; c as campaign",
+    ),
+    Key("tat", "", "hash bucket, or s<sender> out of the pool → µs at which it is free", "permanent: as rates"),
     Key("stops", "", "hash bucket, s<sender>, or h (all sending) → JSON until, reason", "swept when over"),
     Key("fair", "", "hash priority → virtual time", "permanent: two fields"),
     Key(
@@ -122,6 +127,7 @@ DIRECTORY: tuple[Key, ...] = (
     ),
     Key("outcomes", "", "hash kind:code → how many attempts came to it", "permanent: a field a code of the carrier's"),
     Key("history", "", "stream: a point each half minute, of what waited and went", "960 entries, 8 hours"),
+    Key("asleep", "", "zset campaign that waits by its own terms → µs at which it wakes", "until it wakes or ends"),
 )
 
 PIN_BUCKETS = 16384

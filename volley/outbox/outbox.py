@@ -3,16 +3,16 @@
 import copy
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import NamedTuple, Self
+from typing import Any, Self, Unpack
 
 from volley.campaign import Campaign
-from volley.errors import RefusedByPolicy
-from volley.outbox import actions, control, optouts, pushes, rests, roster, router, throughput, views, workers
+from volley.outbox import actions, control, optouts, pushes, rests, roster, router, terms, throughput, views, workers
 from volley.outbox.chores import Chores
 from volley.outbox.client import Redis
 from volley.outbox.dispatch import Dispatch
 from volley.outbox.events import ReceiptRecord, pack
 from volley.outbox.keys import Keys
+from volley.outbox.pushes import Sealed
 from volley.outbox.receipts import positions
 from volley.outbox.rests import RestView
 from volley.outbox.router import Router
@@ -20,15 +20,9 @@ from volley.outbox.scripts import Scripts, reaching
 from volley.profile import ProfileFacts
 from volley.sender import Sender, SenderType
 from volley.state import MOVES_ARG
+from volley.terms import Changes
 
 Id = str | None
-
-
-class Sealed(NamedTuple):
-    """`existing`: the idempotency key had this campaign already, and nothing new was made."""
-
-    campaign_id: str
-    existing: bool
 
 
 class Outbox:
@@ -100,20 +94,9 @@ class Outbox:
             TryAgainLater: Redis is away; the same push may be made again with the same key.
         """
         with reaching():
-            return await self._seal(campaign, key_ttl_s, refused)
-
-    async def _seal(self, campaign: Campaign, key_ttl_s: int, refused: Sequence[str]) -> Sealed:
-        arguments = await pushes.sealing(self.redis, self.keys, campaign, key_ttl_s, refused)
-        action = self.action("push", campaign.id, accepted=campaign.accepted, profile=campaign.profile)
-        answer, name = await self.scripts.durable("seal", *arguments, action, self.high_water)
-        pushes.check(answer, name)
-        if answer != b"sealed":
-            await self.abandon(campaign.id)
-        if answer == b"conflict":
-            raise RefusedByPolicy(
-                f"this idempotency key belongs to campaign {name.decode()}, whose content is another one"
-            )
-        return Sealed(name.decode(), answer == b"existing")
+            arguments = await pushes.sealing(self.redis, self.keys, campaign, key_ttl_s, refused)
+            action = self.action("push", campaign.id, accepted=campaign.accepted, profile=campaign.profile)
+            return await pushes.seal(self.scripts, *arguments, action, self.high_water)
 
     async def abandon(self, campaign_id: str) -> None:
         """Drops what an unsealed push has stored; a sealed campaign is left alone."""
@@ -201,6 +184,14 @@ class Outbox:
     async def resume(self, campaign_id: str) -> int:
         with reaching():
             return await control.control(self.scripts, campaign_id, "r", self.action("resume", campaign_id))
+
+    async def change(self, campaign_id: str, **changes: Unpack[Changes]) -> dict[str, Any]:
+        """Its terms from now on, on every worker and on the disk once this returns: `rate=`, `start=`, `expires=`, `priority=`.
+
+        What is not named stays, None lifts a limit. What has changed, as fields of a Campaign. Raises UnusableInput.
+        """
+        with reaching():
+            return await terms.change(self.scripts, campaign_id, changes, self.action("change", campaign_id, **changes))
 
     async def cancel(self, campaign_id: str) -> int:
         """Nothing more of it is granted once this returns. How many messages are still in flight."""

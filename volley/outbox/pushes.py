@@ -1,14 +1,35 @@
 """A push on its way to being a campaign: the arguments of lua/seal.lua, or why it cannot become one."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import orjson
 
 from volley.campaign import Campaign
-from volley.errors import TryAgainLater, UnusableInput
+from volley.errors import RefusedByPolicy, TryAgainLater, UnusableInput
+from volley.outbox import terms
 from volley.outbox.client import Redis
 from volley.outbox.keys import Keys, sender_field
+from volley.outbox.scripts import Argument, Scripts
 from volley.prefixes import by_prefix
+
+
+class Sealed(NamedTuple):
+    """`existing`: the idempotency key had this campaign already, and nothing new was made."""
+
+    campaign_id: str
+    existing: bool
+
+
+async def seal(scripts: Scripts, campaign_id: Argument, *arguments: Argument) -> Sealed:
+    """What `sealing` made becomes a campaign, or its chunks go. Raises as Outbox.seal does."""
+    answer, name = await scripts.durable("seal", campaign_id, *arguments)
+    check(answer, name)
+    if answer != b"sealed":
+        await scripts.run("abandon", campaign_id)
+    if answer == b"conflict":
+        raise RefusedByPolicy(f"this idempotency key belongs to campaign {name.decode()}, whose content is another one")
+    return Sealed(name.decode(), answer == b"existing")
 
 
 def unknown_profile(profile: str) -> UnusableInput:
@@ -53,6 +74,7 @@ async def sealing(
         await _fallback(client, keys, campaign, frozenset(refused)),
         "1" if campaign.media else "",
         campaign.on_unknown[0],
+        terms.of_campaign(campaign),
     )
 
 

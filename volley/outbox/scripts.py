@@ -16,12 +16,14 @@ BARRIER_MS: Final = 200
 _FLAGS = "--!flags "
 _SHARED = ("lib", "lanes")
 _STANDS_ON: Final = {
-    "take": ("turns",),
+    "take": ("turns", "asleep", "lines"),
     "repeat": ("turns",),
     "reap": ("poison",),
     "forget": ("poison",),
     "admit": ("room",),
-    "seal": ("room",),
+    "seal": ("room", "terms"),
+    "rebuild": ("terms",),
+    "change": ("terms",),
     "optouts": ("words",),
     "optins": ("words",),
     "inbound": ("words",),

@@ -8,7 +8,7 @@ from decimal import Decimal
 import orjson
 
 from volley.campaign import Campaign, OnUnknown
-from volley.outbox import throughput
+from volley.outbox import terms, throughput
 from volley.outbox.classes import Dealt
 from volley.outbox.client import Redis
 from volley.outbox.keys import Keys
@@ -100,7 +100,7 @@ def campaign_view(fields: dict[bytes, bytes], sealed_us: int, known: Campaign | 
     open_ = counts[STATUS[State.READY]] + counts[STATUS[State.SENDING]]
     state = STATES[fields[b"st"].decode()]
     return CampaignView(
-        campaign=known or Campaign.from_json(fields[b"meta"]),
+        campaign=terms.current(known or Campaign.from_json(fields[b"meta"]), fields),
         state="finished" if open_ == 0 and state in ("ready", "paused") else state,
         counts=counts,
         sent_parts=_number(fields, "sp"),

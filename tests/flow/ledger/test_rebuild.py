@@ -1,6 +1,7 @@
 """The ledger back into an empty Redis: what is put back, what is doubtful, and that it may be done again."""
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 import redis.asyncio
@@ -260,3 +261,18 @@ async def test_a_pool_that_cannot_be_read_is_named_and_its_campaigns_wait(books:
     assert PROFILE in report.unsynced
     assert "numbers sync" in report.campaigns[0].why
     assert await books.outbox.campaign(campaign.id) is None
+
+
+async def test_what_was_changed_while_it_ran_is_put_back_too(books: Lossy) -> None:
+    campaign = await books.sent_some(rate_milli=500_000)
+    await books.outbox.change(campaign.id, rate=Decimal(7), priority="urgent")
+    await books.outbox.change(campaign.id, rate=Decimal("0.5"))
+    await books.lose()
+    await books.rebuild()
+    view = await books.outbox.campaign(campaign.id)
+    assert view is not None
+    assert (view.campaign.rate_milli, view.campaign.priority) == (500, "urgent")
+    await books.outbox.resume(campaign.id)
+    for k in range(15, 40):
+        assert await books.plan(campaign, k, chunk_of(people(10, 10 * k)))
+    assert len((await books.take()).grants) == 1

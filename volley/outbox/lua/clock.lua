@@ -39,7 +39,7 @@ for _, idx in ipairs(call('HKEYS', K.sender)) do
 end
 
 if back then
-  for _, key in ipairs({ K.flights, K.later, K.doubts, K.due }) do
+  for _, key in ipairs({ K.flights, K.later, K.doubts, K.due, K.asleep }) do
     local found = call('ZRANGEBYSCORE', key, int(now), '+inf', 'WITHSCORES')
     for i = 1, #found, 2 do call('ZADD', key, 'XX', by_now(tonumber(found[i + 1])), found[i]) end
   end

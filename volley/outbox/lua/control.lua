@@ -18,6 +18,7 @@ if (new == 'p' and c.st == 'r') or (new == 'r' and c.st == 'p') then
     for i = 1, #owners do
       if call('EXISTS', K.lane .. cid .. ':' .. owners[i]) == 1 then mark_ready(c, owners[i]) end
     end
+    if c.po then call('ZADD', K.asleep, int(now), cid) end
     if c.nx < c.ch then call('ZADD', K.due, int(now), 'plan:' .. cid) end
   end
 end

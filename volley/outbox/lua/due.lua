@@ -2,11 +2,13 @@
 -- ARGV: how long a claim lasts µs, drains (shards) there should be while there is work
 -- Returns: the jobs to arm: plan:<campaign>, drain:<shard>, sweep:<campaign>
 --!flags allow-oom
+local AHEAD_US = 1000000 -- a campaign that starts finds a drain at work
 local now, life, shards = clock(), tonumber(ARGV[1]), tonumber(ARGV[2])
 local working = call('EXISTS', K.active .. 'u', K.active .. 'b') > 0
 if not working then
   local first = call('ZRANGE', K.later, 0, 0, 'WITHSCORES')
-  working = first[2] and tonumber(first[2]) <= now
+  local wakes = call('ZRANGE', K.asleep, 0, 0, 'WITHSCORES')
+  working = first[2] and tonumber(first[2]) <= now or wakes[2] and tonumber(wakes[2]) <= now + AHEAD_US
 end
 if working then
   for shard = 0, shards - 1 do call('ZADD', K.due, 'NX', int(now), 'drain:' .. shard) end

@@ -21,6 +21,9 @@ for i = 1, #old do
     drop_chunks(cid)
     call('DEL', K.campaign .. cid, K.lanes .. cid)
     call('ZREM', K.campaigns, cid)
+    call('ZREM', K.asleep, cid)
+    call('HDEL', K.rates, 'c' .. cid)
+    call('HDEL', K.tat, 'c' .. cid)
     forgotten[cid] = true
     gone = gone + 1
   end

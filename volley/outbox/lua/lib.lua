@@ -7,7 +7,8 @@ do
     'senderinfo', 'numbers', 'profile', 'profileinfo', 'classes', 'routes', 'rates', 'tat', 'stops', 'fair', 'pin', 'optout',
     'flight', 'flights', 'later', 'due', 'unplanned', 'expiring', 'live', 'open', 'once', 'final', 'evict', 'sent', 'tempo', 'workers',
     'worker', 'ledger', 'sequence', 'heard', 'said', 'inbound', 'webhooks', 'probe',
-    'circuit', 'poison', 'server', 'conservation', 'unknown', 'doubts', 'outcomes', 'history' }
+    'circuit', 'poison', 'server', 'conservation', 'unknown', 'doubts', 'outcomes', 'history',
+    'asleep' }
   for i = 1, #names do K[names[i]] = KEYS[i] end
 end
 
@@ -83,18 +84,21 @@ local camps = {}
 local function camp_of(cid)
   local c = camps[cid]
   if c == nil then
-    local f = call('HMGET', K.campaign .. cid, 'st', 'w', 'p', 'pr', 'x', 'ch', 'next', 'ln', 'vf', 'sd', 'fb', 'mm', 'ou', 'gu')
+    local f = call('HMGET', K.campaign .. cid, 'st', 'w', 'p', 'pr', 'x', 'ch', 'next', 'ln', 'vf', 'sd', 'fb', 'mm', 'ou', 'gu', 'po')
     if not f[1] then
       c = false
     else
       c = { id = cid, st = f[1], w = tonumber(f[2]), p = f[3], pr = f[4], x = tonumber(f[5]), ch = tonumber(f[6]),
             nx = tonumber(f[7]), ln = tonumber(f[8]), vf = tonumber(f[9]), sd = f[10] or '', fb = f[11], mm = f[12],
-            ou = f[13] or 'h', gu = tonumber(f[14] or 0), n = {}, dln = 0 }
+            ou = f[13] or 'h', gu = tonumber(f[14] or 0), po = f[15], n = {}, dln = 0 }
     end
     camps[cid] = c
   end
   return c or nil
 end
+
+-- A campaign's place among those that are to be planned: urgent ones before all others.
+local function planned_at(pr, now) return int(pr == 'u' and now - 1000000000000000 or now) end
 
 -- Parts that the carrier has taken.
 local function sent_parts(c, parts)

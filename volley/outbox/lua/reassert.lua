@@ -31,6 +31,7 @@ end
 local function charge(c, s, moment, parts)
   charge_bucket('a', moment, parts)
   if c and c.mm then charge_bucket('m', moment, parts) end
+  if c and c.po then charge_bucket('c' .. c.id, moment, parts) end
   if not s then return end
   charge_bucket('p' .. s.p, moment, parts)
   if s.group ~= '' then charge_bucket('g' .. s.group, moment, parts) end

@@ -46,6 +46,7 @@ local function buckets_for(c, s)
   local found = { account, bucket_of('p' .. s.p) }
   if s.group ~= '' then found[#found + 1] = bucket_of('g' .. s.group) end
   if c.mm then found[#found + 1] = bucket_of('m') end
+  if c.po and terms_of(c).cap then found[#found + 1] = c.cap end
   return found
 end
 

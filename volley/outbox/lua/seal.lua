@@ -2,7 +2,7 @@
 -- ARGV: campaign, campaign JSON, idempotency key ('' for none), content hash, key's life s, messages, chunks, weight,
 --       profile index, priority u|b, expiry µs (0: never), explicit sender's index ('' for the pool),
 --       its fallback ('' or 'index prefix=1 prefix=0 …': 1 where the fallback sends), '1' for MMS or '',
---       what becomes of unknown messages (h hold, r retry, g give up), and last the action to record ('' for none) and the
+--       what becomes of unknown messages (h hold, r retry, g give up), its own terms (terms.lua), and last the action to record ('' for none) and the
 --       high water of the memory (percent)
 -- Returns: {'sealed', campaign} | {'existing', campaign} | {'conflict', campaign} | {'gone', ''} | {'full', percent}
 local cid, key, hash = ARGV[1], ARGV[3], ARGV[4]
@@ -31,8 +31,14 @@ if ARGV[13] ~= '' then call('HSET', K.campaign .. cid, 'fb', ARGV[13]) end
 if ARGV[14] ~= '' then call('HSET', K.campaign .. cid, 'mm', ARGV[14]) end
 call('ZADD', K.campaigns, int(now), cid)
 call('ZADD', K.live, int(now), cid)
-call('ZADD', K.unplanned, int(ARGV[10] == 'u' and now - 1000000000000000 or now), cid)
-call('ZADD', K.due, int(now), 'plan:' .. cid)
+set_terms(cid, ARGV[16], now)
+local start = tonumber(ARGV[16]:match('t=(%d+)') or 0)
+if start > now then
+  call('ZADD', K.asleep, int(start), cid)
+else
+  call('ZADD', K.unplanned, planned_at(ARGV[10], now), cid)
+  call('ZADD', K.due, int(now), 'plan:' .. cid)
+end
 if ARGV[11] ~= '0' then call('ZADD', K.expiring, ARGV[11], cid) end
 call('XADD', K.ledger, '*', 'v', '1', 'k', 'sealed', 'c', ARGV[2])
 acted(ARGV[#ARGV - 1])

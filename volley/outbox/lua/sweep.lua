@@ -25,6 +25,7 @@ if c.st == 'r' or c.st == 'p' then
   call('HSET', key, 'st', to, 'sw', 0)
   call('ZREM', K.unplanned, cid)
   call('ZREM', K.expiring, cid)
+  call('ZREM', K.asleep, cid)
   call('ZREM', K.due, 'plan:' .. cid)
   call('ZADD', K.due, int(now), 'sweep:' .. cid)
   call('XADD', K.ledger, '*', 'v', '1', 'k', 'campaign', 'c', cid, 's', to == 'c' and 'cancelled' or 'expired', 't', int(now))

@@ -25,6 +25,7 @@ if call('XLEN', K.ledger) > bound then return { int(now), '', 0, {}, 'ledger', r
 want = circuit_lets(want)
 if want == 0 then return { int(now), '', 0, {}, 'circuit', run } end
 
+wake(tonumber(ARGV[3]))
 -- what rested and is due goes back into its lane
 local due = call('ZRANGEBYSCORE', K.later, '-inf', int(now), 'LIMIT', 0, 200)
 for i = 1, #due do
@@ -96,6 +97,7 @@ local function grant(c, s, ref, moment)
   change(chunk, off, 's')
   local earliest = moment - credit
   if account.cost > 0 then charge(account, earliest, parts) end
+  if c.cap then charge(c.cap, earliest, parts) end
   if c.mm and bucket_of('m').cost > 0 then charge(bucket_of('m'), earliest, parts) end
   if s.bucket.cost > 0 then charge(s.bucket, earliest, parts) end
   if s.group_bucket and s.group_bucket.cost > 0 then charge(s.group_bucket, earliest, parts) end
@@ -117,6 +119,7 @@ local function moment_of(s, c)
   if account.tat > moment then moment = account.tat end
   if s.bucket.tat > moment then moment = s.bucket.tat end
   if c.mm then moment = max(moment, bucket_of('m').tat) end
+  if c.cap and c.cap.tat > moment then moment = c.cap.tat end
   return s.group_bucket and max(moment, s.group_bucket.tat) or moment
 end
 
@@ -283,7 +286,7 @@ end
 -- which campaigns want their next chunk planned
 local hungry, asked = {}, {}
 local function ask(c)
-  if c and not asked[c.id] and c.nx < c.ch and c.st == 'r' then
+  if c and not asked[c.id] and not out[c.id] and c.nx < c.ch and c.st == 'r' then
     asked[c.id] = true
     hungry[#hungry + 1] = c.id
   end
@@ -307,9 +310,10 @@ if granted < want and account.tat <= now then
   local waiting = call('ZRANGE', K.unplanned, 0, 63)
   for i = 1, #waiting do
     local c = camp_of(waiting[i])
-    if c and not (c.mm and mms_full(now)) and anybody_idle(c.p) then ask(c) end
+    if c and not (c.mm and mms_full(now)) and not (c.po and waits_until(c, now)) and anybody_idle(c.p) then ask(c) end
   end
 end
+save_sleeping()
 save_camps()
 
 local flight = ''
@@ -335,11 +339,11 @@ if granted > 0 then
   end
 end
 -- what rests for long needs no drain meanwhile: the sweeper arms one when it is due
-local function resting()
-  local first = call('ZRANGE', K.later, 0, 0, 'WITHSCORES')
+local function resting(key)
+  local first = call('ZRANGE', key, 0, 0, 'WITHSCORES')
   return first[2] and tonumber(first[2]) < now + 3000000
 end
-local idle = granted == 0 and working == 0 and #hungry == 0 and not resting()
+local idle = granted == 0 and working == 0 and #hungry == 0 and not resting(K.later) and not resting(K.asleep)
 if circuit_until and granted > 0 then
   probed()
   return { int(now), flight, granted, hungry, 'circuit', run }

@@ -1,0 +1,18 @@
+"""What a campaign waits for by its own terms, in a sentence: nothing here is amiss, it goes on by itself or when somebody asks."""
+
+from datetime import UTC, datetime
+
+from volley.outbox.views import CampaignView
+
+
+def waits_for(view: CampaignView, now_us: int) -> str | None:
+    """None where it waits for nothing of its own, or is over."""
+    if view.state != "ready" or not view.waiting:
+        return None
+    if view.campaign.start_us > now_us:
+        return f"its start at {_clock(view.campaign.start_us)}"
+    return None
+
+
+def _clock(us: int) -> str:
+    return datetime.fromtimestamp(us / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -1,0 +1,33 @@
+"""A campaign's own terms as people give them: with the push, and while it runs."""
+
+from tests.flow.cli.conftest import World, wait_until
+from tests.flow.cli.test_cli import people, push
+
+
+def test_a_push_that_starts_later_says_what_it_waits_for_and_goes_when_the_start_is_lifted(
+    town: World, profile: str
+) -> None:
+    pushed = push(town, profile, people(2000, 3), "--start", "2100-01-01T00:00:00Z", "--rate", "50")
+    name = str(pushed["campaign_id"])
+    shown = town.json("campaigns", "show", name)
+    assert (shown["start"], shown["rate_cap"]) == ("2100-01-01T00:00:00.000+00:00", 50.0)
+    assert shown["waits_for"] == "its start at 2100-01-01 00:00:00 UTC"
+    changed = town.json("campaigns", "set", name, "--start", "none", "--rate", "80.5", "--priority", "urgent")
+    assert (changed["start"], changed["rate_cap"], changed["priority"]) == (None, 80.5, "urgent")
+    wait_until(lambda: town.json("campaigns", "show", name)["state"] == "finished")
+
+
+def test_terms_that_cannot_be_are_refused_in_one_line(town: World, profile: str) -> None:
+    (town.folder / "list.csv").write_text(people(2010, 1))
+    send = ("send", "list.csv", "--profile", profile, "--text", "x", "--yes")
+    for words, said in (
+        ((*send, "--rate", "fast"), "is no number"),
+        ((*send, "--rate", "0"), "pause it"),
+        ((*send, "--start", "2100-01-01T00:00:00"), "needs a time zone"),
+        ((*send, "--start", "2100-01-02T00:00Z", "--expires", "2100-01-01T00:00Z"), "expires before it starts"),
+        (("campaigns", "set", "0" * 16, "--rate", "1"), "no campaign"),
+        (("campaigns", "set", "0" * 16), "nothing to change"),
+    ):
+        done = town.run(*words)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1), words
+        assert said in done.stderr

@@ -1,0 +1,192 @@
+"""A campaign's own terms: never faster than its cap, nothing before its start, and changed while it runs."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+import redis.asyncio
+
+from tests.redis.conftest import Rig, chunk_of, people, sender
+from tests.redis.test_idle_takes import commands_of
+from tests.redis.test_pacing import Sent, drain, worst_excess
+from volley.errors import UnusableInput
+from volley.outbox.outbox import Outbox
+
+
+def of(sent: list[Sent], campaign_id: str) -> list[Sent]:
+    return [each for each in sent if each.campaign == campaign_id]
+
+
+async def test_a_cap_is_never_exceeded_and_nearly_all_of_it_is_used(rig: Rig) -> None:
+    await rig.pool(4)
+    campaign = await rig.push(*(chunk_of(people(400, 400 * k), parts=3) for k in range(2)), rate_milli=200_000)
+    sent, paced_s = await drain(rig, 1.0)
+    assert worst_excess(sent, 200) <= 0
+    assert sum(s.parts for s in sent) >= 0.98 * 200 * paced_s - 3
+    await rig.check(campaign)
+
+
+async def test_a_capped_campaign_leaves_the_rest_to_the_others(rig: Rig) -> None:
+    await rig.pool(4, account=400)
+    slow = await rig.push(chunk_of(people(400)), rate_milli=50_000)
+    urgent = await rig.push(chunk_of(people(400, 500)), rate_milli=30_000, priority="urgent")
+    other = await rig.push(*(chunk_of(people(400, 1000 + 400 * k)) for k in range(2)))
+    sent, paced_s = await drain(rig, 1.0)
+    assert worst_excess(of(sent, slow.id), 50) <= 0
+    assert worst_excess(of(sent, urgent.id), 30) <= 0
+    assert worst_excess(sent, 400) <= 0
+    assert len(sent) >= 0.98 * 400 * paced_s - 1
+    assert len(of(sent, slow.id)) >= 0.95 * 50 * paced_s - 1
+    assert len(of(sent, urgent.id)) >= 0.95 * 30 * paced_s - 1
+    await rig.check(slow, urgent, other)
+
+
+async def test_a_cap_is_used_where_the_messages_lie_in_very_many_lanes(rig: Rig) -> None:
+    """Each of 200 senders makes one part in two seconds, half of what they make together is the cap."""
+    await rig.sync([sender(n, 0.5) for n in range(200)])
+    await rig.rate("a", 1000)
+    first = await rig.push(chunk_of(people(400)))
+    await rig.redis.hset(rig.keys.of("rates"), mapping={"c" + first.id: 50_000})
+    await rig.outbox.change(first.id, rate=Decimal(50))
+    await rig.outbox.cancel(first.id)
+    campaign = await rig.push(*(chunk_of(people(400, 400 * k)) for k in range(2)), rate_milli=50_000)
+    sent, paced_s = await drain(rig, 2.0)
+    assert worst_excess(sent, 50) <= 0
+    assert len(sent) >= 0.95 * 50 * paced_s - 1
+    await rig.check(campaign)
+
+
+async def test_a_campaign_at_its_cap_is_not_looked_at_again_and_again(rig: Rig, db: redis.asyncio.Redis) -> None:
+    await rig.sync([sender(n) for n in range(50)])
+    await rig.rate("a", 10_000)
+    for n in range(40):
+        await rig.push(chunk_of(people(30, 100 * n)), rate_milli=1)
+    for _ in range(3):
+        await rig.take()
+    assert await commands_of(db, rig.take()) < 30
+
+
+async def test_nothing_goes_before_the_start_and_all_of_it_goes_then(rig: Rig) -> None:
+    await rig.pool(2)
+    start_us = await rig.now_us() + 400_000
+    campaign = await rig.push(chunk_of(people(50)), plan=False, start_us=start_us)
+    assert (await rig.take(low_water=500)).hungry == [], "it is planned when it starts"
+    assert "plan:" + campaign.id not in await rig.outbox.chores.due(1)
+    await rig.plan(campaign, 0, chunk_of(people(50)))
+    assert (await rig.take()).why != "idle", "somebody must be there when it starts"
+    sent, _ = await drain(rig, 0.7)
+    assert min(s.moment_us for s in sent) >= start_us
+    assert len(sent) == 50
+    await rig.check(campaign)
+
+
+async def test_a_campaign_that_starts_wants_to_be_planned(rig: Rig) -> None:
+    await rig.pool(1)
+    campaign = await rig.push(chunk_of(people(5)), plan=False, start_us=await rig.now_us() + 100_000)
+    assert (await rig.take(low_water=500)).hungry == []
+    await asyncio.sleep(0.12)
+    assert (await rig.take(low_water=500)).hungry == [campaign.id]
+    assert "plan:" + campaign.id in await rig.outbox.chores.due(1)
+
+
+async def test_a_change_of_the_cap_holds_from_the_next_take_on(rig: Rig) -> None:
+    await rig.pool(4)
+    campaign = await rig.push(*(chunk_of(people(400, 400 * k)) for k in range(2)), rate_milli=1)
+    sent, _ = await drain(rig, 0.2)
+    assert len(sent) == 1, "one in a thousand seconds"
+    await rig.outbox.change(campaign.id, rate=Decimal(100))
+    sent, paced_s = await drain(rig, 0.6)
+    assert worst_excess(sent, 100) <= 0
+    assert len(sent) >= 0.95 * 100 * paced_s - 1
+    await rig.outbox.change(campaign.id, rate=None)
+    assert len((await rig.take_all(300))[0].grants) > 40
+    await rig.check(campaign)
+
+
+async def test_a_running_campaign_without_a_cap_gets_one(rig: Rig) -> None:
+    await rig.pool(4)
+    campaign = await rig.push(*(chunk_of(people(400, 400 * k)) for k in range(2)))
+    await rig.take(10)
+    await rig.outbox.change(campaign.id, rate=Decimal(40))
+    sent, _ = await drain(rig, 0.5)
+    assert worst_excess(sent, 40) <= 0
+    assert len(sent) >= 15
+
+
+async def test_a_change_of_priority_moves_what_waits(rig: Rig) -> None:
+    await rig.pool(1, rate=100)
+    first = await rig.push(chunk_of(people(100)))
+    second = await rig.push(chunk_of(people(100, 200)))
+    await rig.outbox.change(second.id, priority="urgent")
+    assert {g.campaign for g in (await rig.take(5)).grants} == {second.id}
+    await rig.check(first, second)
+    await rig.outbox.change(second.id, priority="bulk")
+    await rig.outbox.change(first.id, priority="urgent")
+    sent, _ = await drain(rig, 0.2)
+    assert {s.campaign for s in sent} == {first.id}
+    await rig.check(first, second)
+
+
+async def test_a_change_of_the_expiry_holds_at_once(rig: Rig) -> None:
+    await rig.pool(1)
+    campaign = await rig.push(chunk_of(people(10)), expires_us=await rig.now_us() + 3_600_000_000)
+    await rig.outbox.change(campaign.id, expires=datetime.now(UTC) - timedelta(seconds=1))
+    assert (await rig.take()).grants == []
+    assert await rig.outbox.chores.expired() == [campaign.id]
+    await rig.outbox.change(campaign.id, expires=None)
+    assert await rig.outbox.chores.expired() == []
+    assert len((await rig.take()).grants) == 10
+
+
+async def test_a_changed_campaign_shows_what_holds_now_and_the_ledger_is_told(rig: Rig) -> None:
+    await rig.pool(1)
+    campaign = await rig.push(chunk_of(people(1)), rate_milli=5000)
+    await rig.outbox.change(campaign.id, rate=Decimal("2.5"), priority="urgent")
+    view = await rig.outbox.campaign(campaign.id)
+    assert view is not None
+    assert (view.campaign.rate_milli, view.campaign.priority) == (2500, "urgent")
+    await rig.outbox.change(campaign.id, rate=None)
+    view = await rig.outbox.campaign(campaign.id)
+    assert view is not None
+    assert view.campaign.rate_milli == 0
+    told = [fields[b"d"] for _, fields in await rig.redis.xrange(rig.keys.ledger) if fields.get(b"e") == b"changed"]
+    assert told == [b'{"rate_milli":2500,"priority":"urgent"}', b'{"rate_milli":0}']
+
+
+@pytest.mark.parametrize("rate", ["0", "-1", "NaN", "0.0001", "1e9"])
+async def test_a_cap_out_of_range_is_refused_with_what_to_do(outbox: Outbox, rate: str) -> None:
+    with pytest.raises(UnusableInput, match="pause it"):
+        await outbox.change("0123456789abcdef", rate=Decimal(rate))
+
+
+async def test_what_is_over_or_unknown_is_not_changed(rig: Rig) -> None:
+    await rig.pool(1)
+    campaign = await rig.push(chunk_of(people(1)))
+    await rig.outbox.cancel(campaign.id)
+    with pytest.raises(UnusableInput, match="cancelled and stays so"):
+        await rig.outbox.change(campaign.id, rate=Decimal(1))
+    with pytest.raises(UnusableInput, match="no campaign"):
+        await rig.outbox.change("0123456789abcdef", rate=Decimal(1))
+
+
+async def test_a_paused_campaign_with_a_cap_goes_on_when_it_is_resumed(rig: Rig) -> None:
+    await rig.pool(1)
+    campaign = await rig.push(chunk_of(people(100)), rate_milli=100_000)
+    await drain(rig, 0.1)
+    await rig.outbox.pause(campaign.id)
+    sent, _ = await drain(rig, 0.2)
+    assert sent == []
+    await rig.outbox.resume(campaign.id)
+    sent, _ = await drain(rig, 0.3)
+    assert len(sent) > 20
+    await rig.check(campaign)
+
+
+async def test_a_repeat_goes_by_the_cap_too(rig: Rig) -> None:
+    await rig.pool(1)
+    campaign = await rig.unknown(20, rate_milli=1000_000)
+    await rig.outbox.change(campaign.id, rate=Decimal(1))
+    await rig.look_now()
+    granted = [grant for _ in range(3) for grant in (await rig.repeat()).grants]
+    assert len(granted) <= 1

@@ -1,0 +1,59 @@
+"""A campaign's own terms in Redis: as the scripts read them, changed while it runs, and as they are now."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+import orjson
+
+from volley.campaign import Campaign, Priority
+from volley.errors import UnusableInput
+from volley.outbox.scripts import Scripts
+from volley.terms import Changes, fields_of
+
+_LETTERS: Final[Mapping[str, str]] = {"rate_milli": "r", "start_us": "t"}
+"""Fields of a Campaign and their letters in lua/terms.lua; a value of 0 is none."""
+FIELDS: Final = ("pr", "x", "po", *("t" + letter for letter in _LETTERS.values()))
+"""What of a campaign's hash `current` looks at."""
+_PRIORITIES: Final[Mapping[bytes, Priority]] = {b"u": "urgent", b"b": "bulk"}
+_OVER: Final[Mapping[bytes, str]] = {b"c": "cancelled", b"e": "expired"}
+
+
+def packed(values: Mapping[str, Any], *, all_of_them: bool = False) -> str:
+    """'letter=value …' of those that are there; of those that are not set too, if `all_of_them`, as they lift what there was."""
+    pairs = [(letter, values[name]) for name, letter in _LETTERS.items() if name in values]
+    return " ".join(f"{letter}={value or ''}" for letter, value in pairs if value or all_of_them)
+
+
+def of_campaign(campaign: Campaign) -> str:
+    """The terms of a campaign that is being sealed."""
+    return packed({name: getattr(campaign, name) for name in _LETTERS})
+
+
+async def change(scripts: Scripts, campaign_id: str, changes: Changes, action: bytes = b"") -> dict[str, Any]:
+    """Changes what is named, on the disk before this returns; what has changed, as fields of a Campaign.
+
+    Raises:
+        UnusableInput: a value out of range, no such campaign, or it is over.
+    """
+    values = fields_of(changes)
+    if not values:
+        raise UnusableInput("nothing to change: name a rate, start, expiry or priority")
+    terms = packed(values, all_of_them=True)
+    priority = values.get("priority", "")[:1]
+    told = orjson.dumps(values)
+    state = await scripts.durable("change", campaign_id, terms, priority, values.get("expires_us", ""), told, action)
+    if not state:
+        raise UnusableInput(f"no campaign {campaign_id[:40]!r}: see volley campaigns")
+    if state in _OVER:
+        raise UnusableInput(f"campaign {campaign_id} is {_OVER[state]} and stays so")
+    return values
+
+
+def current(campaign: Campaign, fields: Mapping[bytes, bytes]) -> Campaign:
+    """A campaign with its terms as they are now; `fields` are those of its hash in Redis."""
+    now: dict[str, Any] = {"priority": _PRIORITIES[fields[b"pr"]], "expires_us": int(fields[b"x"])}
+    if b"po" in fields or campaign.has_terms:
+        now |= {name: int(fields.get(b"t" + letter.encode(), 0)) for name, letter in _LETTERS.items()}
+    same = all(getattr(campaign, name) == value for name, value in now.items())
+    return campaign if same else replace(campaign, **now)

@@ -1,0 +1,66 @@
+"""A campaign's own terms: how fast it goes, from when on, until when. What people ask for, checked, as the fields of a Campaign.
+
+Pure. The same checks hold for a push and for a change while it runs.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final, TypedDict, get_args
+
+from volley.campaign import Priority
+from volley.errors import UnusableInput
+
+LEAST_RATE: Final = Decimal("0.001")
+MOST_RATE: Final = Decimal(1_000_000)
+
+
+class Changes(TypedDict, total=False):
+    """What is asked of a campaign. What is not named stays as it is; None lifts what there was.
+
+    `rate`: parts per second. `start` and `expires`, with a time zone: nothing is sent before, or after.
+    """
+
+    rate: Decimal | None
+    start: datetime | None
+    expires: datetime | None
+    priority: Priority
+
+
+def rate_milli(rate: Decimal | None) -> int:
+    """Parts per 1,000 s; 0 for no cap. Raises UnusableInput."""
+    if rate is None:
+        return 0
+    if not rate.is_finite() or not LEAST_RATE <= rate <= MOST_RATE:
+        raise UnusableInput(
+            f"rate {rate}: use {LEAST_RATE} to {MOST_RATE} parts per second; to stop a campaign, pause it"
+        )
+    return int(rate * 1000)
+
+
+def moment_us(moment: datetime | None, what: str) -> int:
+    """Microseconds since 1970; 0 for none. Raises UnusableInput where it has no time zone."""
+    if moment is None:
+        return 0
+    if moment.tzinfo is None:
+        raise UnusableInput(f"{what} needs a time zone (2030-01-31T18:00:00+01:00)")
+    return int(moment.timestamp() * 1_000_000)
+
+
+def _priority(priority: Priority) -> Priority:
+    if priority not in get_args(Priority):
+        raise UnusableInput(f"priority {priority!r}: use one of {', '.join(get_args(Priority))}")
+    return priority
+
+
+_FIELDS: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
+    "rate": ("rate_milli", rate_milli),
+    "start": ("start_us", lambda moment: moment_us(moment, "the moment of the start")),
+    "expires": ("expires_us", lambda moment: moment_us(moment, "the moment of expiry")),
+    "priority": ("priority", _priority),
+}
+
+
+def fields_of(changes: Changes) -> dict[str, Any]:
+    """What is asked for as fields of a Campaign, in its units. Raises UnusableInput: says what is wrong and what to do."""
+    return {_FIELDS[name][0]: _FIELDS[name][1](value) for name, value in changes.items()}
