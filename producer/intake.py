@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 from producer.push.cast import Cast, choose
 from producer.push.estimate import Estimate
@@ -21,6 +22,7 @@ from producer.push.rows import Batch, Rows
 from producer.push.schedule import expiry_us, in_time
 from producer.push.sources import Source
 from producer.push.totals import Totals
+from producer.push.zoning import Zoning, hours_of, zoning
 from volley.campaign import Campaign, new_campaign_id
 from volley.errors import RefusedByPolicy, TryAgainLater, VolleyError
 from volley.money import amount
@@ -56,10 +58,12 @@ async def push(
         seen = await weigh(request.media, transcoding=bool(cast.facts and cast.facts.mms_transcoding))
         cast = replace(cast, notes=(*cast.notes, *seen))
     rejects = Rejects(None if request.dry_run else request.rejects_path, source.titles)
-    rows = Rows(source, request, settings, rejects, cast)
+    expires_us = expiry_us(request, settings)
+    zones = zoning(request, settings, expires_us)
+    rows = Rows(source, request, settings, rejects, cast, zones)
     try:
         estimate = Estimate(Prices.load(settings.prices), cast.serving, cast.serves)
-        intake = Intake(outbox, settings, cast, rows, estimate, expiry_us(request, settings))
+        intake = Intake(outbox, settings, cast, rows, estimate, expires_us, zones)
         if request.dry_run:
             return await intake.forecast(Forecast(request, settings, cast))
         result = await intake.run(arm)
@@ -72,7 +76,14 @@ class Intake:
     """One push on its way: rows in, chunks out, totals kept."""
 
     def __init__(
-        self, outbox: Outbox, settings: Settings, cast: Cast, rows: Rows, estimate: Estimate, expires_us: int
+        self,
+        outbox: Outbox,
+        settings: Settings,
+        cast: Cast,
+        rows: Rows,
+        estimate: Estimate,
+        expires_us: int,
+        zoning: Zoning | None = None,
     ) -> None:
         self.outbox = outbox
         self.settings = settings
@@ -81,6 +92,8 @@ class Intake:
         self.rows = rows
         self.estimate = estimate
         self.expires_us = expires_us
+        self.zoning = zoning
+        self.chunk_zones: list[int] = []
         self.notes = list(cast.notes)
         self.campaign_id = new_campaign_id()
         self.totals = Totals()
@@ -138,6 +151,7 @@ class Intake:
         if chunk.to:
             await self.outbox.admit(self.campaign_id, self.totals.chunks, encode(chunk), len(chunk))
             self.totals.chunks += 1
+            self.chunk_zones.append(batch.group)
 
     async def _look_ahead(self) -> None:
         """Whether the money will do, and the time."""
@@ -226,7 +240,15 @@ class Intake:
             on_unknown=request.on_unknown,
             rate_milli=rate_milli(request.rate),
             start_us=moment_us(request.start, "the moment of the start"),
+            **self._hours(),
         )
+
+    def _hours(self) -> dict[str, Any]:
+        """What the carrier keeps until its moment has been looked at, and goes to the carrier at any hour."""
+        if self.zoning is None or self.request.send_at is not None:
+            return {}
+        hours = hours_of(self.request, self.settings)
+        return {"quiet_hours": hours, "zones": self.zoning.groups, "chunk_zones": tuple(self.chunk_zones)}
 
     def _key(self) -> str:
         if self.request.idempotency_key:

@@ -36,7 +36,8 @@ class Campaign:
     `media` (URLs) it is an MMS, `subject` is that MMS's. `send_at_us`: the carrier keeps the messages until then; 0 at once.
 
     Its terms, which may change while it runs (the outbox tells what they are now): `rate_milli` parts per 1,000 s (0: no cap of
-    its own), `start_us` (nothing is sent before), `expires_us`, `priority`.
+    its own), `start_us` (nothing is sent before), `expires_us`, `priority`, and `quiet_hours` (`21:00-08:00`) on the clocks of `zones`: of
+    each group of people the time zones in which they may be, a comma between; `chunk_zones` has the group of each chunk.
     """
 
     id: str
@@ -71,11 +72,14 @@ class Campaign:
     on_unknown: OnUnknown = "hold"
     rate_milli: int = 0
     start_us: int = 0
+    quiet_hours: str = ""
+    zones: tuple[str, ...] = ()
+    chunk_zones: tuple[int, ...] = ()
 
     @property
     def has_terms(self) -> bool:
         """Whether it waits by terms of its own, beside expiry and priority."""
-        return bool(self.rate_milli or self.start_us)
+        return bool(self.rate_milli or self.start_us or self.quiet_hours)
 
     def to_json(self) -> bytes:
         """Without what says only what the releases that do not know it do anyway: they can read the campaign then."""
@@ -85,7 +89,7 @@ class Campaign:
     def from_json(cls, data: bytes | str) -> Self:
         """Raises VolleyError for what a newer release asks of a campaign."""
         fields: dict[str, Any] = orjson.loads(data)
-        fields |= {name: tuple(fields.get(name, ())) for name in ("columns", "tags", "media")}
+        fields |= {name: tuple(fields.get(name, ())) for name in ("columns", "tags", "media", "zones", "chunk_zones")}
         asked = sorted(fields.keys() - {each.name for each in dataclass_fields(cls)})
         if asked:
             raise VolleyError(
@@ -94,4 +98,4 @@ class Campaign:
         return cls(**fields)
 
 
-_IMPLIED = {"on_unknown": "hold", "rate_milli": 0, "start_us": 0}
+_IMPLIED = {"on_unknown": "hold", "rate_milli": 0, "start_us": 0, "quiet_hours": "", "zones": (), "chunk_zones": ()}

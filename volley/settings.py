@@ -24,6 +24,7 @@ from pydantic import (
 )
 
 from volley.errors import UnusableInput
+from volley.hours import parse
 from volley.sender import SenderType
 
 DEFAULT_RATES: dict[SenderType, Decimal] = {
@@ -98,6 +99,16 @@ def _public(url: str) -> str:
     return url.rstrip("/")
 
 
+def _hours(given: str) -> str:
+    """'' for none."""
+    try:
+        if given:
+            parse(given)
+    except UnusableInput as error:
+        raise ValueError(str(error)) from None
+    return given
+
+
 class Settings(BaseModel):
     """All that a process needs to know. Durations are seconds."""
 
@@ -123,6 +134,7 @@ class Settings(BaseModel):
     drains: int = Field(default=0, ge=0, le=64)
     max_attempts: int = Field(default=5, ge=1, le=50)
     expire_hours: float = Field(default=72, gt=0)
+    quiet_hours: Annotated[str, AfterValidator(_hours)] = ""
     pin_days: int = Field(default=8, ge=1, le=365)
     retention_days: int = Field(default=30, ge=1)
     ledger_bound: int = Field(default=200_000, ge=100)

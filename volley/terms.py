@@ -10,6 +10,7 @@ from typing import Any, Final, TypedDict, get_args
 
 from volley.campaign import Priority
 from volley.errors import UnusableInput
+from volley.hours import parse
 
 LEAST_RATE: Final = Decimal("0.001")
 MOST_RATE: Final = Decimal(1_000_000)
@@ -19,12 +20,14 @@ class Changes(TypedDict, total=False):
     """What is asked of a campaign. What is not named stays as it is; None lifts what there was.
 
     `rate`: parts per second. `start` and `expires`, with a time zone: nothing is sent before, or after.
+    `quiet_hours`: `21:00-08:00`, on the recipients' own clocks.
     """
 
     rate: Decimal | None
     start: datetime | None
     expires: datetime | None
     priority: Priority
+    quiet_hours: str | None
 
 
 def rate_milli(rate: Decimal | None) -> int:
@@ -53,11 +56,19 @@ def _priority(priority: Priority) -> Priority:
     return priority
 
 
+def hours(given: str | None) -> str:
+    """'' for none. Raises UnusableInput."""
+    if given is not None:
+        parse(given)
+    return given or ""
+
+
 _FIELDS: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
     "rate": ("rate_milli", rate_milli),
     "start": ("start_us", lambda moment: moment_us(moment, "the moment of the start")),
     "expires": ("expires_us", lambda moment: moment_us(moment, "the moment of expiry")),
     "priority": ("priority", _priority),
+    "quiet_hours": ("quiet_hours", hours),
 }
 
 

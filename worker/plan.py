@@ -21,8 +21,12 @@ async def plan(outbox: Outbox, texts: Texts, campaign_id: str, *, enough: int, m
     if view is None or view.state not in ("ready", "paused"):
         await outbox.chores.done(f"plan:{campaign_id}")
         return 0
-    index, planned = view.planned_chunks, 0
-    while planned < most and index < view.campaign.chunks:
+    index, planned, picks = view.planned_chunks, 0, bool(view.terms)
+    while planned < most:
+        if picks:
+            index = await outbox.dispatch.following(campaign_id)
+        if not 0 <= index < view.campaign.chunks:
+            break
         chunk = await texts.chunk(campaign_id, index)
         if chunk is None:
             log.error("campaign %s: chunk %d is gone", campaign_id, index)

@@ -82,6 +82,7 @@ class Sweeper:
         await self._evict()
         await self.arm()
         await self._expire()
+        await chores.reckon()
         self._pin_bucket += 1
         await chores.prune_pins(self._pin_bucket)
         await chores.forget(self._retention_us, _CAMPAIGNS)

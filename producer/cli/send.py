@@ -25,6 +25,9 @@ OnUnknownOption = Annotated[
 ]
 RateOption = Annotated[str | None, typer.Option(metavar="N", help="At most so many parts per second.")]
 StartOption = Annotated[str | None, typer.Option(metavar="MOMENT", help="Nothing is sent before this.")]
+QuietHoursOption = Annotated[
+    str | None, typer.Option(metavar="HH:MM-HH:MM", help="Nothing is sent then, by the recipients' own clocks.")
+]
 Rejects = Annotated[Path | None, typer.Option(help="Where rejected rows go [people.rejected.csv beside people.csv].")]
 
 
@@ -53,6 +56,7 @@ def send(
     expires: Annotated[str | None, typer.Option(help="Nothing is sent after this (2030-01-31T18:00+01:00).")] = None,
     rate: RateOption = None,
     start: StartOption = None,
+    quiet_hours: QuietHoursOption = None,
     rejects: Rejects = None,
     on_unknown: OnUnknownOption = "hold",
     idempotency_key: Annotated[str | None, typer.Option(help="The same key again is the same campaign.")] = None,
@@ -74,6 +78,7 @@ def send(
 _AS_GIVEN = (
     *("profile", "text", "encoding", "smart_encoding", "sender", "fallback", "carrier_pool", "region", "subject"),
     *("mms_fallback", "media_check", "priority", "weight", "on_unknown", "idempotency_key", "again", "dry_run"),
+    "quiet_hours",
 )
 _MOMENTS = ("expires", "send_at", "start")
 _NUMBERS = ("rate",)

@@ -40,6 +40,9 @@ def set_terms(
     campaign_id: CampaignId,
     rate: Annotated[Given, typer.Option(metavar="N|none", help="At most so many parts per second.")] = None,
     start: Annotated[Given, typer.Option(metavar="MOMENT|none", help="Nothing is sent before this.")] = None,
+    quiet_hours: Annotated[
+        Given, typer.Option(metavar="HH:MM-HH:MM|none", help="On the recipients' own clocks.")
+    ] = None,
     expires: Annotated[Given, typer.Option(metavar="MOMENT|none", help="Nothing is sent after this.")] = None,
     priority: Annotated[Given, typer.Option(metavar="urgent|bulk", help="urgent goes before bulk.")] = None,
     as_json: Json = False,
@@ -48,7 +51,7 @@ def set_terms(
     from producer.cli.desk import Desk, arm, at_desk
     from producer.sight.overview import one_campaign
 
-    given = {"rate": rate, "start": start, "expires": expires, "priority": priority}
+    given = {"rate": rate, "start": start, "quiet_hours": quiet_hours, "expires": expires, "priority": priority}
     changes: dict[str, Any] = {
         name: _READ[name](option(name), text) for name, text in given.items() if text is not None
     }
@@ -70,7 +73,7 @@ def set_terms(
 
 
 def _word(_option: str, given: Given) -> Given:
-    return given
+    return None if given == NONE else given
 
 
-_READ = {"rate": number, "start": moment, "expires": moment, "priority": _word}
+_READ = {"rate": number, "start": moment, "quiet_hours": _word, "expires": moment, "priority": _word}

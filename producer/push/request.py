@@ -9,7 +9,7 @@ from typing import Any, Literal, Self, get_args
 
 from phonenumbers import SUPPORTED_REGIONS
 
-from producer.push.rules import check_media, check_send_at, check_sender, check_terms
+from producer.push.rules import check_hours, check_media, check_send_at, check_sender, check_terms
 from volley.campaign import Campaign, Encoding, OnUnknown, Priority
 from volley.carrier.alphanumeric import is_alphanumeric
 from volley.errors import UnusableInput
@@ -34,6 +34,7 @@ class PushRequest:
     `on_unknown`: messages of which nobody knows whether the carrier has them wait for its word (hold), are sent again even
     where it is not known to heed the key (retry: never lost), or are closed after a time (give-up: never twice).
     `rate` (parts per second) caps this campaign; nothing of it is sent before `start` (with a time zone).
+    `quiet_hours` (`21:00-08:00`) are those of the recipients' own clocks; None: the account's, `none`: none.
     `rejects_path` is where rejected rows are written, if there are any; None drops them after counting.
 
     Raises:
@@ -65,6 +66,7 @@ class PushRequest:
     on_unknown: OnUnknown = "hold"
     rate: Decimal | None = None
     start: datetime | None = None
+    quiet_hours: str | None = None
 
     def __post_init__(self) -> None:
         if not self.profile.strip():
@@ -88,6 +90,7 @@ class PushRequest:
         if self.send_at is not None:
             check_send_at(self.send_at)
         check_terms(self.rate, self.start, self.send_at, self.expires)
+        check_hours(self.quiet_hours)
 
     def _check_sender(self) -> None:
         if self.carrier_pool and self.sender is not None:

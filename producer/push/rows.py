@@ -16,6 +16,7 @@ from producer.push.gate import Split, reader
 from producer.push.rejects import Rejects
 from producer.push.request import EXAMPLES, PushRequest, Rejected
 from producer.push.sources import Row, Source
+from producer.push.zoning import Zoning
 from volley.errors import RowError, UnusableInput
 from volley.numbers import known_region
 from volley.outbox.chunks import ENCODINGS, SIZE
@@ -37,6 +38,14 @@ class Batch:
     parts: bytearray = field(default_factory=bytearray)
     encodings: bytearray = field(default_factory=bytearray)
     texts: list[str] = field(default_factory=list)
+    group: int = 0
+    """Of time zones, where there are quiet hours."""
+
+    def add(self, to: int, text: str, parts: int, encoding: int) -> None:
+        self.to.append(to)
+        self.texts.append(text)
+        self.parts.append(parts)
+        self.encodings.append(encoding)
 
 
 class Rows:
@@ -50,12 +59,18 @@ class Rows:
     """
 
     def __init__(
-        self, source: Source, request: PushRequest, settings: Settings, rejects: Rejects, cast: Cast | None = None
+        self,
+        source: Source,
+        request: PushRequest,
+        settings: Settings,
+        rejects: Rejects,
+        cast: Cast | None = None,
+        zoning: Zoning | None = None,
     ) -> None:
         self.template = literal(request.text) if request.text is not None else request.template or ""
         compiled = compile_template(self.template) if self.template or not request.media else Template(("",), ())
         self.columns = compiled.names
-        places = source.select(compiled.names)
+        places = source.select(compiled.names, *(("zone",) if zoning else ()))
         self._source, self._rejects = source, rejects
         self._numbered = enumerate(source.rows(), source.first + 1)
         self._width, self._to = len(places), places.index("to")
@@ -70,6 +85,9 @@ class Rows:
         self._read = reader(cast)
         if not compiled.names and not request.media:
             self._count = _constant(compiled.render({}), self._count)
+        self._zoning, self._zone = zoning, places.index("zone") if zoning and "zone" in places else None
+        self._gathered: dict[int, tuple[list[Row], Batch]] = {}
+        self._in_order: tuple[list[int], list[Row]] = ([], [])
         self._seen: set[int] = set()
         self._hash = blake2b(digest_size=16)
         self._hash.update(msgpack.packb(_sameness(self.template, request)))
@@ -86,7 +104,7 @@ class Rows:
         """The next 500 messages, or what is left; None after the last. Blocks while the source does."""
         kept, found = list[Row](), Batch()
         region, at, width, seen, read = self._region, self._to, self._width, self._seen, self._read
-        render, count, split = self._render, self._count, self._split
+        render, count, split, zoning = self._render, self._count, self._split, self._zoning
         for number, row in self._numbered:
             if len(row) != width:
                 self._refuse_odd(number, row)
@@ -103,25 +121,59 @@ class Rows:
                     encoding, _, parts = count(text)
                 if not 0 < parts <= MAX_PARTS or self._reference is not None:
                     self._check(row, text, parts)
+                if zoning is not None:
+                    kept, found = self._gather(to, row)
             except RowError as error:
                 self._refuse(number, row, str(error))
                 continue
             seen.add(to)
             kept.append(row)
-            found.to.append(to)
-            found.texts.append(text)
-            found.parts.append(parts)
-            found.encodings.append(_CODE[encoding])
+            found.add(to, text, parts, _CODE[encoding])
             if len(kept) == SIZE:
                 break
-        return self._filled(found, kept) if kept else None
+        return self._filled(*self._group(found, kept))
 
-    def _filled(self, batch: Batch, kept: list[Row]) -> Batch:
-        if self._reference is not None:
-            references = [row[self._reference] or None for row in kept]
-            batch.references = references if any(references) else None
-        batch.values = [[row[place] for row in kept] for place in self._picked]
-        self._hash.update(msgpack.packb((batch.to, batch.references, batch.values)))
+    def _gather(self, to: int, row: Row) -> tuple[list[Row], Batch]:
+        """The rows and the batch of those who may get something when this one may. Raises RowError."""
+        assert self._zoning is not None
+        group = self._zoning.group_of(to, None if self._zone is None else row[self._zone])
+        if group not in self._gathered:
+            self._gathered[group] = [], Batch(group=group)
+        numbers, rows = self._in_order
+        numbers.append(to)
+        rows.append(row)
+        if len(rows) == SIZE:
+            self._add_to_hash()
+        return self._gathered[group]
+
+    def _group(self, found: Batch, kept: list[Row]) -> tuple[list[Row], Batch]:
+        """With quiet hours the batch that is full, or where the source has ended one after the other of the rest."""
+        if self._zoning is None:
+            return kept, found
+        if len(kept) == SIZE:
+            return self._gathered.pop(found.group)
+        self._add_to_hash()
+        return self._gathered.popitem()[1] if self._gathered else ([], found)
+
+    def _add_to_hash(self) -> None:
+        """In the order of the source, as without quiet hours: what the day's time is makes no other push of it."""
+        numbers, rows = self._in_order
+        if rows:
+            self._hash.update(msgpack.packb((numbers, *self._columns(rows))))
+        self._in_order = [], []
+
+    def _columns(self, rows: list[Row]) -> tuple[list[str | None] | None, list[list[str | None]]]:
+        references = None if self._reference is None else [row[self._reference] or None for row in rows]
+        return references if references and any(references) else None, [
+            [row[place] for row in rows] for place in self._picked
+        ]
+
+    def _filled(self, kept: list[Row], batch: Batch) -> Batch | None:
+        if not kept:
+            return None
+        batch.references, batch.values = self._columns(kept)
+        if self._zoning is None:
+            self._hash.update(msgpack.packb((batch.to, batch.references, batch.values)))
         return batch
 
     def _check(self, row: Row, text: str, parts: int) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from volley.carrier.alphanumeric import is_alphanumeric, keeps_rules
 from volley.errors import UnusableInput
+from volley.hours import parse as parse_hours
 from volley.terms import moment_us, rate_milli
 
 MAX_MEDIA = 10
@@ -62,6 +63,12 @@ def check_terms(
         )
     if begins and ends and begins >= ends:
         raise UnusableInput("it expires before it starts: give a later moment of expiry, or an earlier start")
+
+
+def check_hours(quiet_hours: str | None) -> None:
+    """Raises UnusableInput for what are no quiet hours; none (there are none) and None (the account's) are."""
+    if quiet_hours not in (None, "none"):
+        parse_hours(quiet_hours or "")
 
 
 def check_send_at(moment: datetime, now: datetime | None = None) -> None:

@@ -44,8 +44,11 @@ class Source(Protocol):
         """Headings of what `original` gives."""
         ...
 
-    def select(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """The column of each place of a row, given the names that are wanted; UnusableInput if one does not exist."""
+    def select(self, names: tuple[str, ...], *perhaps: str) -> tuple[str, ...]:
+        """The column of each place of a row, given the names that are wanted; UnusableInput if one does not exist.
+
+        `perhaps`: names that are wanted where they exist.
+        """
         ...
 
     def rows(self) -> Iterator[Row]: ...
@@ -124,7 +127,7 @@ class CsvSource:
         if "to" not in named:
             raise UnusableInput(f"{self.name} has no column `to`; its header names: {', '.join(named)[:200]}")
 
-    def select(self, names: tuple[str, ...]) -> tuple[str, ...]:
+    def select(self, names: tuple[str, ...], *perhaps: str) -> tuple[str, ...]:
         unknown = next((name for name in names if name not in self.titles), None)
         if unknown is not None:
             raise UnusableInput(
@@ -173,14 +176,14 @@ class ObjectSource:
         if "to" not in self._known:
             raise UnusableInput(f"{name}: none of the first {len(self._head)} rows is an object with a `to`")
 
-    def select(self, names: tuple[str, ...]) -> tuple[str, ...]:
+    def select(self, names: tuple[str, ...], *perhaps: str) -> tuple[str, ...]:
         unknown = next((name for name in names if name not in self._known), None)
         if unknown is not None:
             raise UnusableInput(
                 f"the template names {{{unknown}}}, and none of the first {len(self._head)} rows of {self.name} has it; "
                 "write null where a row has no value"
             )
-        self._wanted = tuple(dict.fromkeys(("to", "reference", *names)))
+        self._wanted = tuple(dict.fromkeys(("to", "reference", *names, *perhaps)))
         return self._wanted
 
     def rows(self) -> Iterator[Row]:

@@ -13,7 +13,7 @@ from volley.errors import UnusableInput
 from volley.ledger import restoration
 from volley.ledger.paging import pages
 from volley.ledger.restoration import Known, Lost, PutBack, put_back
-from volley.outbox import pushes
+from volley.outbox import hours, pushes
 from volley.outbox.chunks import Chunk, decode
 from volley.outbox.doubts import DOUBT
 from volley.outbox.events import NOBODY
@@ -159,6 +159,7 @@ class Rebuilding:
         others = " ".join(f"{state}={count}" for state, count in parts.others.items())
         held = " ".join(map(str, parts.held))
         with reaching():
+            await hours.before_seal(self._outbox.scripts, lost.campaign)
             answer = await self._outbox.scripts.durable(
                 "rebuild",
                 _ENDED.get(lost.state, "p"),

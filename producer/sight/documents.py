@@ -97,6 +97,7 @@ def _facts(facts: Campaign, state: str) -> Document:
         "expires": moment(facts.expires_us),
         "send_at": moment(facts.send_at_us),
         "start": moment(facts.start_us),
+        "quiet_hours": facts.quiet_hours or None,
         "rate_cap": facts.rate_milli / 1000 if facts.rate_milli else None,
         "from": facts.sender,
         "accepted": facts.accepted,

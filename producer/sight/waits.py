@@ -4,6 +4,9 @@ from datetime import UTC, datetime
 
 from volley.outbox.views import CampaignView
 
+_LONG_US = 2_000_000
+"""One that waits for its cap wakes sooner."""
+
 
 def waits_for(view: CampaignView, now_us: int) -> str | None:
     """None where it waits for nothing of its own, or is over."""
@@ -11,6 +14,8 @@ def waits_for(view: CampaignView, now_us: int) -> str | None:
         return None
     if view.campaign.start_us > now_us:
         return f"its start at {_clock(view.campaign.start_us)}"
+    if view.campaign.quiet_hours and view.asleep_us > now_us + _LONG_US:
+        return f"the end of its recipients' quiet hours ({view.campaign.quiet_hours}); it looks again at {_clock(view.asleep_us)}"
     return None
 
 

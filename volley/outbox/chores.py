@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+from volley.outbox import hours
 from volley.outbox.keys import PIN_BUCKETS, Keys
 from volley.outbox.scripts import Scripts
 from volley.state import MOVES_ARG
@@ -75,6 +76,13 @@ class Chores:
     async def deserted(self, after_us: int) -> list[str]:
         """Pushes that were neither sealed nor given up, and have admitted nothing for a while."""
         return await self._overdue("open", await self._now_us() - after_us)
+
+    async def reckon(self) -> int:
+        """Reckons anew the windows of campaigns for which it is time: how many."""
+        found = await self._overdue("reckon", await self._now_us())
+        for name in found:
+            await hours.again(self._scripts, name)
+        return len(found)
 
     async def _overdue(self, name: str, until_us: int) -> list[str]:
         found = await self._redis.zrangebyscore(self._keys.of(name), "-inf", until_us, 0, 16)

@@ -117,8 +117,9 @@ def _places(seen: Snapshot, places: Places) -> Iterator[Breach]:
         yield from _named(seen, "undoubted", set(places.undoubted))
     waits = places.lanes + places.rests
     planned = seen.number("next")
-    yield from _named(seen, "nowhere", set(_to_be_sent(seen)) - waits.keys())
-    many = (spot for spot, n in waits.items() if n + (spot[0] >= planned) > 1)
+    lost = {spot for spot in set(_to_be_sent(seen)) - waits.keys() if spot[0] not in places.parked}
+    yield from _named(seen, "nowhere", lost)
+    many = (spot for spot, n in waits.items() if n + (spot[0] >= planned or spot[0] in places.parked) > 1)
     yield from _named(seen, "waits_twice", {spot for spot in many if seen.state(spot) == State.READY.value})
 
 

@@ -83,6 +83,10 @@ class Dispatch:
         )
         return bool(done), int(following), int(chunks), int(waiting)
 
+    async def following(self, campaign_id: str) -> int:
+        """The chunk that is to be planned next; -1: none for now. Chunks before it whose windows are closed wait until they open."""
+        return int(await self.scripts.run("following", campaign_id))
+
     async def take(self, token: str, want: int, *, life_us: int, low_water: int, how: Reach = NEAR) -> Flight:
         """Grants up to `want` messages under `token`, on the disk before this returns."""
         now, packed, _, hungry, why, run = await self.scripts.durable(

@@ -128,6 +128,14 @@ DIRECTORY: tuple[Key, ...] = (
     Key("outcomes", "", "hash kind:code → how many attempts came to it", "permanent: a field a code of the carrier's"),
     Key("history", "", "stream: a point each half minute, of what waited and went", "960 entries, 8 hours"),
     Key("asleep", "", "zset campaign that waits by its own terms → µs at which it wakes", "until it wakes or ends"),
+    Key(
+        "hours",
+        "cid",
+        "hash: group of zones → its windows, * → their union, of → group of each chunk, n groups, > → µs of the next opening",
+        "as campaign",
+    ),
+    Key("parked", "cid", "zset chunk that is planned when its window opens → its group", "until planned, or as lanes"),
+    Key("reckon", "", "zset campaign → µs at which its windows are reckoned anew", "while anything of it is open"),
 )
 
 PIN_BUCKETS = 16384

@@ -6,7 +6,19 @@ from decimal import Decimal
 from typing import Any, Self, Unpack
 
 from volley.campaign import Campaign
-from volley.outbox import actions, control, optouts, pushes, rests, roster, router, terms, throughput, views, workers
+from volley.outbox import (
+    actions,
+    control,
+    optouts,
+    pushes,
+    rests,
+    roster,
+    router,
+    terms,
+    throughput,
+    views,
+    workers,
+)
 from volley.outbox.chores import Chores
 from volley.outbox.client import Redis
 from volley.outbox.dispatch import Dispatch
@@ -94,9 +106,8 @@ class Outbox:
             TryAgainLater: Redis is away; the same push may be made again with the same key.
         """
         with reaching():
-            arguments = await pushes.sealing(self.redis, self.keys, campaign, key_ttl_s, refused)
             action = self.action("push", campaign.id, accepted=campaign.accepted, profile=campaign.profile)
-            return await pushes.seal(self.scripts, *arguments, action, self.high_water)
+            return await pushes.seal(self.scripts, campaign, key_ttl_s, refused, action, self.high_water)
 
     async def abandon(self, campaign_id: str) -> None:
         """Drops what an unsealed push has stored; a sealed campaign is left alone."""
@@ -106,11 +117,7 @@ class Outbox:
     async def find_key(self, idempotency_key: str) -> tuple[str, str] | None:
         """(campaign id, content hash) of an idempotency key that was used."""
         with reaching():
-            held = await self.redis.get(self.keys.of("once", idempotency_key))
-        if held is None:
-            return None
-        campaign_id, content_hash = held.decode().split(" ", 1)
-        return campaign_id, content_hash
+            return await pushes.find_key(self.redis, self.keys, idempotency_key)
 
     async def opted_out(self, profile: str, numbers: Sequence[int]) -> set[int]:
         """Those of the numbers that want nothing from this profile."""

@@ -7,10 +7,10 @@ import orjson
 
 from volley.campaign import Campaign
 from volley.errors import RefusedByPolicy, TryAgainLater, UnusableInput
-from volley.outbox import terms
+from volley.outbox import hours, terms
 from volley.outbox.client import Redis
 from volley.outbox.keys import Keys, sender_field
-from volley.outbox.scripts import Argument, Scripts
+from volley.outbox.scripts import Scripts
 from volley.prefixes import by_prefix
 
 
@@ -21,15 +21,28 @@ class Sealed(NamedTuple):
     existing: bool
 
 
-async def seal(scripts: Scripts, campaign_id: Argument, *arguments: Argument) -> Sealed:
-    """What `sealing` made becomes a campaign, or its chunks go. Raises as Outbox.seal does."""
-    answer, name = await scripts.durable("seal", campaign_id, *arguments)
+async def seal(
+    scripts: Scripts, campaign: Campaign, key_ttl_s: int, refused: Sequence[str], action: bytes, high_water: int
+) -> Sealed:
+    """The push becomes a campaign, or its chunks go. Raises as Outbox.seal does."""
+    arguments = await sealing(scripts.client, scripts.keys, campaign, key_ttl_s, refused)
+    await hours.before_seal(scripts, campaign)
+    answer, name = await scripts.durable("seal", *arguments, action, high_water)
     check(answer, name)
     if answer != b"sealed":
-        await scripts.run("abandon", campaign_id)
+        await scripts.run("abandon", campaign.id)
     if answer == b"conflict":
         raise RefusedByPolicy(f"this idempotency key belongs to campaign {name.decode()}, whose content is another one")
     return Sealed(name.decode(), answer == b"existing")
+
+
+async def find_key(client: Redis, keys: Keys, idempotency_key: str) -> tuple[str, str] | None:
+    """(campaign id, content hash) of a key that was used."""
+    held = await client.get(keys.of("once", idempotency_key))
+    if held is None:
+        return None
+    campaign_id, content_hash = held.decode().split(" ", 1)
+    return campaign_id, content_hash
 
 
 def unknown_profile(profile: str) -> UnusableInput:

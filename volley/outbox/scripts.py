@@ -16,8 +16,9 @@ BARRIER_MS: Final = 200
 _FLAGS = "--!flags "
 _SHARED = ("lib", "lanes")
 _STANDS_ON: Final = {
-    "take": ("turns", "asleep", "lines"),
-    "repeat": ("turns",),
+    "take": ("turns", "hours", "asleep", "lines"),
+    "repeat": ("turns", "hours"),
+    "following": ("hours",),
     "reap": ("poison",),
     "forget": ("poison",),
     "admit": ("room",),

@@ -30,6 +30,8 @@ class Places(NamedTuple):
     flying: Counter[Spot]
     undoubted: tuple[Spot, ...]
     """Unknown, and without a doubt: given up, or nobody looks after them any more."""
+    parked: frozenset[int] = frozenset()
+    """Chunks whose windows are closed: they are planned when those open."""
 
 
 class Snapshot(NamedTuple):
@@ -89,7 +91,7 @@ async def snapshot(
     chunks = range(first, min(stop, int(fields[b"ch"])))
     texts = [text for page in pages for text in page]
     states = {k: text for k, text in zip(chunks, texts, strict=True) if text is not None}
-    places = _places(campaign_id, *held) if len(held) == 4 else None
+    places = _places(campaign_id, *held) if len(held) == 5 else None
     return Snapshot(campaign, int(now), newest.decode(), fields, chunks, states, places)
 
 
@@ -99,6 +101,7 @@ def _places(
     rests: list[bytes],
     flights: list[bytes],
     undoubted: list[bytes],
+    parked: list[bytes],
 ) -> Places:
     waiting: Counter[Spot] = Counter()
     counted = 0
@@ -107,7 +110,14 @@ def _places(
         waiting.update(_spots(refs))
         counted += 0 if b".nobody~" in owner else len(refs)
     flying = Counter(spot for packed in flights[1::2] for spot in _flying(packed, campaign_id))
-    return Places(waiting, counted, Counter(_spots(rests)), flying, tuple(map(_SPOT.unpack, undoubted)))
+    return Places(
+        waiting,
+        counted,
+        Counter(_spots(rests)),
+        flying,
+        tuple(map(_SPOT.unpack, undoubted)),
+        frozenset(map(int, parked)),
+    )
 
 
 def _spots(refs: Sequence[bytes | int]) -> Iterator[Spot]:

@@ -8,11 +8,13 @@ import orjson
 
 from volley.campaign import Campaign, Priority
 from volley.errors import UnusableInput
+from volley.outbox import hours
 from volley.outbox.scripts import Scripts
 from volley.terms import Changes, fields_of
 
-_LETTERS: Final[Mapping[str, str]] = {"rate_milli": "r", "start_us": "t"}
-"""Fields of a Campaign and their letters in lua/terms.lua; a value of 0 is none."""
+_LETTERS: Final[Mapping[str, str]] = {"rate_milli": "r", "start_us": "t", "quiet_hours": "q"}
+"""Fields of a Campaign and their letters in lua/terms.lua; a value of 0 or '' is none."""
+_LIFTED: Final = {"q": hours.NONE}
 FIELDS: Final = ("pr", "x", "po", *("t" + letter for letter in _LETTERS.values()))
 """What of a campaign's hash `current` looks at."""
 _PRIORITIES: Final[Mapping[bytes, Priority]] = {b"u": "urgent", b"b": "bulk"}
@@ -22,7 +24,7 @@ _OVER: Final[Mapping[bytes, str]] = {b"c": "cancelled", b"e": "expired"}
 def packed(values: Mapping[str, Any], *, all_of_them: bool = False) -> str:
     """'letter=value …' of those that are there; of those that are not set too, if `all_of_them`, as they lift what there was."""
     pairs = [(letter, values[name]) for name, letter in _LETTERS.items() if name in values]
-    return " ".join(f"{letter}={value or ''}" for letter, value in pairs if value or all_of_them)
+    return " ".join(f"{letter}={value or _LIFTED.get(letter, '')}" for letter, value in pairs if value or all_of_them)
 
 
 def of_campaign(campaign: Campaign) -> str:
@@ -38,7 +40,9 @@ async def change(scripts: Scripts, campaign_id: str, changes: Changes, action: b
     """
     values = fields_of(changes)
     if not values:
-        raise UnusableInput("nothing to change: name a rate, start, expiry or priority")
+        raise UnusableInput("nothing to change: name a rate, quiet hours, start, expiry or priority")
+    if "quiet_hours" in values:
+        await _zoned(scripts, campaign_id, values)
     terms = packed(values, all_of_them=True)
     priority = values.get("priority", "")[:1]
     told = orjson.dumps(values)
@@ -50,10 +54,35 @@ async def change(scripts: Scripts, campaign_id: str, changes: Changes, action: b
     return values
 
 
+async def _zoned(scripts: Scripts, campaign_id: str, values: dict[str, Any]) -> None:
+    """The windows come first, so that nothing goes by hours that nobody has reckoned; of one that was pushed without, its zones too."""
+    client, keys = scripts.client, scripts.keys
+    meta = await client.hget(keys.campaign(campaign_id), "meta")
+    quiet = values["quiet_hours"]
+    if not quiet and await client.hget(keys.of("hours", campaign_id), "zones") is None:
+        del values["quiet_hours"]  # there were none
+        return
+    if meta is None:
+        return
+    groups, of_chunks = await hours.zones(client, keys, Campaign.from_json(meta))
+    if quiet:
+        seconds, _ = await client.time()
+        hours.check_open(quiet, groups, int(seconds))
+    if of_chunks:
+        values |= {"zones": groups, "chunk_zones": of_chunks}
+    await hours.reckon(scripts, campaign_id, quiet, groups, of_chunks)
+
+
 def current(campaign: Campaign, fields: Mapping[bytes, bytes]) -> Campaign:
     """A campaign with its terms as they are now; `fields` are those of its hash in Redis."""
     now: dict[str, Any] = {"priority": _PRIORITIES[fields[b"pr"]], "expires_us": int(fields[b"x"])}
     if b"po" in fields or campaign.has_terms:
-        now |= {name: int(fields.get(b"t" + letter.encode(), 0)) for name, letter in _LETTERS.items()}
+        now |= {name: _value(name, fields.get(b"t" + letter.encode())) for name, letter in _LETTERS.items()}
     same = all(getattr(campaign, name) == value for name, value in now.items())
     return campaign if same else replace(campaign, **now)
+
+
+def _value(name: str, text: bytes | None) -> int | str:
+    if name != "quiet_hours":
+        return int(text or 0)
+    return "" if text in (None, hours.NONE.encode()) else text.decode()

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 import orjson
@@ -41,6 +41,10 @@ class CampaignView:
     possibly_twice: int = 0
     possibly_lost: int = 0
     repeating: int = 0
+    terms: str = ""
+    """The letters of the terms that it has, as lua/terms.lua has them."""
+    asleep_us: int = 0
+    """When it wakes, if it waits by its terms and this was asked for."""
 
     @property
     def in_flight(self) -> int:
@@ -113,6 +117,7 @@ def campaign_view(fields: dict[bytes, bytes], sealed_us: int, known: Campaign | 
         possibly_twice=_number(fields, "pt"),
         possibly_lost=_number(fields, "gu"),
         repeating=_number(fields, "rf"),
+        terms=fields.get(b"po", b"").decode(),
     )
 
 
@@ -121,7 +126,8 @@ async def campaign(client: Redis, keys: Keys, campaign_id: str) -> CampaignView 
     if not fields:
         return None
     sealed = await client.zscore(keys.campaigns, campaign_id)
-    return campaign_view(fields, int(sealed or 0))
+    asleep = await client.zscore(keys.of("asleep"), campaign_id) if b"po" in fields else None
+    return replace(campaign_view(fields, int(sealed or 0)), asleep_us=int(asleep or 0))
 
 
 async def campaigns(client: Redis, keys: Keys, *, live: bool = False) -> list[CampaignView]:

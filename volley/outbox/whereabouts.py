@@ -99,6 +99,12 @@ async def _standstill(outbox: Outbox) -> list[str]:
 
 async def _unplanned(outbox: Outbox, message: Waiting) -> Wait | None:
     before = message.place.chunk - message.number("next")
+    parked = await outbox.redis.execute_command(
+        "ZSCORE", outbox.keys.of("parked", message.place.campaign), message.place.chunk
+    )
+    if parked is not None:
+        why = f"it is night for its recipient (quiet hours {message.field('tq')}): it is planned when they end"
+        return Wait(STATUS[State.READY], why)
     if before < 0:
         return None
     why = f"it is not planned yet: chunks of its campaign before its own: {before}"
@@ -117,6 +123,10 @@ async def _later(outbox: Outbox, message: Waiting) -> Wait | None:
         for member, due_us in found:
             if member.startswith(wanted):
                 attempt = REF.unpack(member[16:])[3]
+                hours = message.field("tq") and not attempt
+                if hours:
+                    why = f"it is night for its recipient (quiet hours {message.field('tq')}): it goes on at {moment(int(due_us))}"
+                    return Wait(STATUS[State.READY], why, int(due_us))
                 before = f"attempt {attempt} did not send it" if attempt else "it was given back before it was tried"
                 why = f"{before}; it is tried again at {moment(int(due_us))}"
                 return Wait(STATUS[State.READY], why, int(due_us))

@@ -11,9 +11,10 @@ from tests.redis.machine.pooling import Pooling
 from tests.redis.machine.pushing import POLICIES, SIZES, Pushing
 from tests.redis.machine.sending import Sending
 from tests.redis.machine.stage import SENDERS, WORKERS, act, acts, pick
+from tests.redis.machine.terms import Terms
 
 
-class Acts(Pushing, Sending, People, Pooling):
+class Acts(Pushing, Sending, People, Pooling, Terms):
     """Some campaigns to the same few people through the same few senders, on a server that may stop at any moment."""
 
     @act(2, kept=st.floats(0, 1))
@@ -80,6 +81,8 @@ class LifeToItsEnd(Life):
         self.mend()
         for n, campaign in enumerate(self.campaigns):
             self.control(n, "resume")
+        self.lift_terms()
+        for n, campaign in enumerate(self.campaigns):
             for _ in range(campaign.chunks):
                 self.plan(n)
         for _ in range(30):

@@ -53,6 +53,6 @@ class Pushing(Stage):
     @act(2, n=pick)
     def plan(self, n: int) -> None:
         if campaign := self.one(n):
-            at = int(self.do(self.client.hget(self.rig.keys.campaign(campaign.id), "next")))
-            if at < campaign.chunks:
+            at = self.do(self.rig.outbox.dispatch.following(campaign.id))
+            if at >= 0:
                 self.do(self.rig.plan(campaign, at, self.sizes[campaign.id][at]))

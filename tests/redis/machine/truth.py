@@ -46,6 +46,8 @@ class Truth:
         """Repeated although the carrier may take that for another message."""
         self.stopped: set[str] = set()
         self.opted_out: set[int] = set()
+        self.later: set[str] = set()
+        self.nights: set[str] = set()
 
     def accept(self, grant: Grant) -> None:
         """The carrier has this POST. The same key once more is answered as the first time, where keys are honoured."""
@@ -63,6 +65,8 @@ class Truth:
             else:
                 assert place not in self.held, "granted while it may be on its way"
             assert grant.campaign not in self.stopped, "granted after its campaign was stopped"
+            assert grant.campaign not in self.later or aloft.repeats, "granted before its start"
+            assert grant.campaign not in self.nights, "granted in the night"
             assert grant.to not in self.opted_out, "granted after its person had opted out"
             self.granted.add((place, grant.generation))
             if aloft.synced:

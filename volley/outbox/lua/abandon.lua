@@ -11,5 +11,7 @@ while call('DEL', K.states .. cid .. ':' .. k) == 1 do
   call('DEL', K.chunk .. cid .. ':' .. k)
   k = k + 1
 end
+call('DEL', K.hours .. cid)
+call('ZREM', K.reckon, cid)
 call('ZREM', K.open, cid)
 return k

@@ -9,6 +9,10 @@ local out = {} -- those of them that want no planning meanwhile
 local function waits_until(c, limit)
   local terms = terms_of(c)
   if terms.start and terms.start > now then return terms.start, true end
+  if c.quiet then
+    local is_open, at = day_of(c, now)
+    if not is_open then return at, true end
+  end
   if terms.cap and too_far(terms.cap.tat, limit) then return terms.cap.tat, false end
 end
 
@@ -45,17 +49,29 @@ local function rouse(c, at, horizon)
       call('SREM', K.lanes .. c.id, owners[i])
     end
   end
+  local opens = c.quiet and tonumber(call('HGET', K.hours .. c.id, '>') or nil)
   if #owners == many then
     local again = int(now + AGAIN_US)
     call('HSET', K.campaign .. c.id, 'wk', 2 * many .. ' ' .. again)
     call('ZADD', K.asleep, again, c.id)
+  elseif opens and opens > now then
+    call('ZADD', K.asleep, int(opens), c.id)
   else
     call('ZREM', K.asleep, c.id)
   end
-  if c.nx < c.ch and not call('ZSCORE', K.unplanned, c.id) then
+  if (c.nx < c.ch or opens and opens <= now) and not call('ZSCORE', K.unplanned, c.id) then
     call('ZADD', K.unplanned, planned_at(c.pr, now), c.id)
     call('ZADD', K.due, int(now), 'plan:' .. c.id)
   end
+  if opens and opens <= now then call('HDEL', K.hours .. c.id, '>') end
+end
+
+-- A message that is met in a lane while its chunk's window is closed rests until that opens.
+local function laid_by(c, ref)
+  local is_open, at = chunk_open(c, place_in(ref), now)
+  if is_open then return false end
+  call('ZADD', K.later, int(at), c.id .. ref)
+  return true
 end
 
 local function wake(horizon)

@@ -3,7 +3,7 @@
 -- Returns: {now µs, newest entry of the ledger stream ('': none), the campaign's fields (none: it is not there),
 --           states of these chunks, 500 a table (nil: retired), and unless there are more of them than may be read:
 --           {lane owner, its refs, lane owner, …}, what of it rests in later, {token, flight, token, …},
---           chunk I4 and offset I2 of each unknown message that has no doubt}
+--           chunk I4 and offset I2 of each unknown message that has no doubt, chunks that are parked}
 --!flags no-writes
 local cid, from, to, most = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local newest = call('XREVRANGE', K.ledger, '+', '-', 'COUNT', 1)[1]
@@ -47,4 +47,5 @@ for k = from, to - 1 do
   end
 end
 answer[5], answer[6], answer[7], answer[8] = lanes, rests, flights, undoubted
+answer[9] = call('ZRANGE', K.parked .. cid, 0, -1)
 return answer

@@ -19,7 +19,7 @@ for i = 1, #old do
   local cid = old[i]
   if not call('ZSCORE', K.live, cid) and call('EXISTS', K.final .. cid) == 0 then
     drop_chunks(cid)
-    call('DEL', K.campaign .. cid, K.lanes .. cid)
+    call('DEL', K.campaign .. cid, K.lanes .. cid, K.hours .. cid, K.parked .. cid)
     call('ZREM', K.campaigns, cid)
     call('ZREM', K.asleep, cid)
     call('HDEL', K.rates, 'c' .. cid)

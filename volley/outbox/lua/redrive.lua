@@ -13,7 +13,7 @@ for at = 1, #refs, REF_SIZE do
   local of, off = place_in(ref)
   if of == k and state_of(chunk, off) == 'z' and move(chunk, off, '.') then
     tell(cid, k, off, '.', NOBODY, byte(ref, 8))
-    if k < c.nx then requeue(c, ref, k, today, pin_days, false) end -- else it is planned with its chunk
+    if k < c.nx and not call('ZSCORE', K.parked .. cid, k) then requeue(c, ref, k, today, pin_days, false) end -- else it is planned with its chunk
     moved = moved + 1
   end
 end
@@ -22,6 +22,7 @@ call('HDEL', K.final .. cid, k)
 call('HDEL', K.poison, cid .. ':' .. k)
 call('ZADD', K.live, 'NX', int(tonumber(call('ZSCORE', K.campaigns, cid) or now)), cid)
 if c.x > 0 then call('ZADD', K.expiring, int(c.x), cid) end
+if c.po then call('ZADD', K.reckon, 'NX', int(now), cid) end
 save_told('redrive', now)
 acted(ARGV[6])
 save_chunks()

@@ -40,6 +40,7 @@ end
 local function may_go(c, ref, since)
   return c.st == 'r' and (c.x == 0 or now < c.x) and (honoured or c.ou == 'r') and now - since < KEY_LIFE_US
     and call('SISMEMBER', K.optout .. c.p, int(unpack_('>I8', ref, 11))) == 0
+    and not (c.po and terms_of(c) and c.quiet and not chunk_open(c, place_in(ref), now))
 end
 
 local function buckets_for(c, s)

@@ -24,6 +24,7 @@ for i = 2, #ARGV do
   if tonumber(n[1] or 0) == 0 and tonumber(n[2] or 0) == 0 and tonumber(n[3] or 0) == tonumber(n[4] or 0) then
     call('ZREM', K.live, cid)
     call('ZREM', K.expiring, cid)
+    call('ZREM', K.reckon, cid)
     call('DEL', K.lanes .. cid)
   end
 end

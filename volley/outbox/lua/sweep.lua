@@ -16,7 +16,7 @@ local function drop_lanes()
     call('ZREM', K.ready .. c.pr .. ':' .. owners[i], cid)
     unmark(c.pr, owners[i])
   end
-  call('DEL', K.lanes .. cid)
+  call('DEL', K.lanes .. cid, K.parked .. cid)
   call('HSET', key, 'ln', 0)
 end
 
@@ -26,6 +26,7 @@ if c.st == 'r' or c.st == 'p' then
   call('ZREM', K.unplanned, cid)
   call('ZREM', K.expiring, cid)
   call('ZREM', K.asleep, cid)
+  call('ZREM', K.reckon, cid)
   call('ZREM', K.due, 'plan:' .. cid)
   call('ZADD', K.due, int(now), 'sweep:' .. cid)
   call('XADD', K.ledger, '*', 'v', '1', 'k', 'campaign', 'c', cid, 's', to == 'c' and 'cancelled' or 'expired', 't', int(now))

@@ -133,7 +133,10 @@ local function serve(s, line, i, limit, stop, alone)
     if too_far(moment, limit) or skips > 4 * want then return done end
     lane.at = lane.at + 1
     c.dln = c.dln - 1
-    if grant(c, s, lane.refs[lane.at - lane.from], moment) then
+    local ref = lane.refs[lane.at - lane.from]
+    if c.quiet and laid_by(c, ref) then
+      skips = skips + 1
+    elseif grant(c, s, ref, moment) then
       if not alone or s.tat > stop or granted == want then return true end
       done = true
     else
@@ -286,7 +289,8 @@ end
 -- which campaigns want their next chunk planned
 local hungry, asked = {}, {}
 local function ask(c)
-  if c and not asked[c.id] and not out[c.id] and c.nx < c.ch and c.st == 'r' then
+  local parked = c and c.quiet and c.nx == c.ch and call('ZSCORE', K.unplanned, c.id)
+  if c and not asked[c.id] and not out[c.id] and (c.nx < c.ch or parked) and c.st == 'r' then
     asked[c.id] = true
     hungry[#hungry + 1] = c.id
   end

@@ -1,6 +1,6 @@
 -- What scripts stand on that write a campaign's own terms: how fast it goes, and from when on. Each is a letter, a field t<letter>,
 -- and `po` names those that there are, so that take reads no more of a campaign that has none.
---   r cap, parts per 1,000 s: a bucket c<campaign> as all others · t start µs
+--   r cap, parts per 1,000 s: a bucket c<campaign> as all others · t start µs · q quiet hours (their windows: hours.lua)
 
 -- A cap changes from now on: what was charged at the slower rate is not waited for longer than the faster one asks.
 local function set_cap(cid, milli, now)
@@ -24,7 +24,7 @@ local function set_terms(cid, text, now)
     if letter == 'r' then set_cap(cid, value, now) end
     if value == '' then call('HDEL', key, 't' .. letter) else call('HSET', key, 't' .. letter, value) end
   end
-  local held = call('HMGET', key, 'tr', 'tt')
-  local po = (held[1] and 'r' or '') .. (held[2] and 't' or '')
+  local held = call('HMGET', key, 'tr', 'tt', 'tq')
+  local po = (held[1] and 'r' or '') .. (held[2] and 't' or '') .. (held[3] and 'q' or '')
   if po == '' then call('HDEL', key, 'po') else call('HSET', key, 'po', po) end
 end

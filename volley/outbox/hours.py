@@ -1,0 +1,108 @@
+"""Quiet hours in Redis: the windows of a campaign's groups of time zones, reckoned for some days, and anew every few hours.
+
+So a worker with newer tables of time zones puts right what an older one reckoned, and no window outlives its rule.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import orjson
+
+from volley.campaign import Campaign
+from volley.errors import UnusableInput
+from volley.hours import DAY_S, QuietHours, Window, parse, sendable, union
+from volley.outbox.chunks import decode
+from volley.outbox.client import Redis
+from volley.outbox.keys import Keys
+from volley.outbox.scripts import Scripts
+from volley.zones import zones_of
+
+HORIZON_S: Final = 4 * DAY_S
+EVERY_S: Final = 6 * 3600
+NONE: Final = "-"
+"""In place of hours that were lifted: everything is open, and what was parked for them is planned."""
+_ALWAYS: Final = (0, 1 << 40)
+_PAGE = 50
+
+
+def joined(names: Iterable[str]) -> str:
+    """A group of zones, as it is kept: in order, a comma between."""
+    return ",".join(sorted(names))
+
+
+async def reckon(
+    scripts: Scripts, campaign_id: str, quiet: str, zones: Sequence[str], groups: Sequence[int] = ()
+) -> None:
+    """Writes the windows of each group of zones; with `groups`, of which group each chunk is. Redis errors pass through."""
+    seconds, _ = await scripts.client.time()
+    now_s = int(seconds)
+    hours = None if quiet in ("", NONE) else parse(quiet)
+    found = [_windows(hours, group, now_s) for group in zones]
+    again_us = (now_s + EVERY_S) * 1_000_000
+    of = b"".join(group.to_bytes(2, "big") for group in groups)
+    texts = [_text(union(found)), *map(_text, found)]
+    await scripts.client.hset(scripts.keys.of("hours", campaign_id), mapping={"zones": orjson.dumps(list(zones))})
+    await scripts.durable("reckon", campaign_id, again_us, of, *texts)
+
+
+async def before_seal(scripts: Scripts, campaign: Campaign) -> None:
+    """Nothing goes by hours that nobody has reckoned: a campaign's windows are there before it is."""
+    if campaign.zones:
+        await reckon(scripts, campaign.id, campaign.quiet_hours, campaign.zones, campaign.chunk_zones)
+
+
+def _windows(hours: QuietHours | None, group: str, now_s: int) -> list[Window]:
+    return [_ALWAYS] if hours is None else sendable(hours, group.split(","), now_s - DAY_S, now_s + HORIZON_S)
+
+
+def _text(found: Iterable[Window]) -> str:
+    return " ".join(f"{begins}-{ends}" for begins, ends in found)
+
+
+async def again(scripts: Scripts, campaign_id: str) -> None:
+    """What the sweeper does when the windows of a campaign are due."""
+    client, keys = scripts.client, scripts.keys
+    quiet = await client.hget(keys.campaign(campaign_id), "tq")
+    zones = await client.hget(keys.of("hours", campaign_id), "zones")
+    if quiet is None or zones is None:
+        await client.zrem(keys.of("reckon"), campaign_id)
+    else:
+        await reckon(scripts, campaign_id, quiet.decode(), orjson.loads(zones))
+
+
+async def zones(client: Redis, keys: Keys, campaign: Campaign) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """The groups of a campaign and of which each chunk is: as they were cut at intake, or else all zones of each chunk's people.
+
+    Raises UnusableInput where somebody's zone is not known.
+    """
+    held = await client.hget(keys.of("hours", campaign.id), "zones")
+    if held is not None:
+        return tuple(orjson.loads(held)), ()
+    groups: dict[str, int] = {}
+    of: list[int] = []
+    for at in range(0, campaign.chunks, _PAGE):
+        blobs = await client.mget([keys.chunk(campaign.id, k) for k in range(at, min(at + _PAGE, campaign.chunks))])
+        for blob in blobs:
+            group = _zones_in(blob) if blob else ""
+            of.append(groups.setdefault(group, len(groups)))
+    return tuple(groups), tuple(of)
+
+
+def _zones_in(blob: bytes) -> str:
+    try:
+        return joined({name for number in decode(blob).to for name in zones_of(number)})
+    except ValueError as error:
+        raise UnusableInput(
+            f"a recipient of this campaign has no known time zone ({error}): push those who are left anew, with --quiet-hours"
+        ) from None
+
+
+def check_open(quiet: str, groups: Iterable[str], now_s: int) -> None:
+    """Raises UnusableInput where people who are in one chunk could never get anything."""
+    hours = parse(quiet)
+    for group in groups:
+        if group and not _windows(hours, group, now_s):
+            raise UnusableInput(
+                "this campaign was pushed without quiet hours, and its chunks hold people of time zones that are never outside them"
+                " together: choose shorter hours, or cancel it and push those who are left anew, with --quiet-hours"
+            )
