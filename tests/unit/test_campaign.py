@@ -10,9 +10,15 @@ from volley.errors import VolleyError
 
 FULL = Campaign(
     "0123456789abcdef", "p", "Hi {name}", ("name",), sender="ACME", tags=("a",), fallback="+12015550100",
-    media=("https://example.com/a.png",), subject="S", send_at_us=1, on_unknown="retry",
+    media=("https://example.com/a.png",), subject="S", send_at_us=1, on_unknown="retry", rate_milli=1, start_us=2,
+    quiet_hours="21:00-08:00", zones=("Europe/Berlin",), chunk_zones=(0,),
 )  # fmt: skip
 LATER = (
+    "rate_milli",
+    "start_us",
+    "quiet_hours",
+    "zones",
+    "chunk_zones",
     "on_unknown",
     "tags",
     "fallback",
@@ -48,6 +54,6 @@ def test_a_campaign_that_asks_for_nothing_new_is_read_by_releases_that_know_noth
 
 
 def test_what_a_newer_release_asks_of_a_campaign_is_refused_by_name() -> None:
-    newer = orjson.dumps(orjson.loads(FULL.to_json()) | {"quiet_hours": "22-8"})
-    with pytest.raises(VolleyError, match=r"newer release \(quiet_hours\): update Volley"):
+    newer = orjson.dumps(orjson.loads(FULL.to_json()) | {"moon": "full"})
+    with pytest.raises(VolleyError, match=r"newer release \(moon\): update Volley"):
         Campaign.from_json(newer)

@@ -27,6 +27,7 @@ from volley.ledger.reader import Reader
 from volley.ledger.recorder import Recorder
 from volley.outbox.outbox import Outbox
 from volley.profile import ProfileFacts
+from volley.pulse import Pulse
 from volley.sandbox.config import API_KEY, PROFILE_ID, ProfileSpec, ReceiptSpec, SandboxConfig
 from volley.sandbox.server import Sandbox
 from volley.sender import Sender, SenderType, carrier_pool, sender_type
@@ -136,7 +137,8 @@ class Scene:
     async def working(self) -> AsyncIterator[None]:
         """A worker runs; it ends in order."""
         async with AsyncExitStack() as stack:
-            worker = await _build(self.settings, stack)
+            pulse = await stack.enter_async_context(Pulse("worker"))
+            worker = await _build(self.settings, stack, pulse)
             task = asyncio.create_task(worker.run())
             yield
             worker.stop()

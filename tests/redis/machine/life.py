@@ -79,7 +79,7 @@ class LifeToItsEnd(Life):
 
     def finish(self) -> None:
         self.mend()
-        for n, campaign in enumerate(self.campaigns):
+        for n, _ in enumerate(self.campaigns):
             self.control(n, "resume")
         self.lift_terms()
         for n, campaign in enumerate(self.campaigns):
