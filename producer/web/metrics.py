@@ -1,18 +1,22 @@
-"""`GET /metrics` of `volley serve`, for Prometheus. No label names a campaign, a sender or a person: their number has no bound."""
+"""`GET /metrics` of `volley serve`, for Prometheus: the snapshot that everybody else sees too, and what this process counts itself."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.aiohttp import make_aiohttp_handler
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
-from redis.exceptions import RedisError
 
 from producer.audit.watch import Watch
+from producer.sight import gauges
+from producer.sight.facts import Facts
+from producer.sight.gauges import counter, counters, gauge
 from producer.sight.sight import Sight
 from producer.web.tally import Tally
+from volley import __version__
+from volley.errors import TryAgainLater
 from volley.ledger.recorder import Recorder
 
 
@@ -27,46 +31,41 @@ class Sources:
 
 
 class Metrics(Collector):
-    """All of it, read when it is asked for."""
+    """All of it, read when it is asked for. What only Redis knows is left out while Redis is away."""
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
-        self._lag_s: float | None = None
-        self._registry = CollectorRegistry()
-        self._registry.register(self)
+        self._facts: Facts | None = None
+        registry = CollectorRegistry()
+        registry.register(self)
+        ProcessCollector(registry=registry)
+        self._expose = make_aiohttp_handler(registry)
 
-    async def answer(self, _request: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.Response:
         try:
-            self._lag_s = await self._sources.recorder.lag_seconds()
-        except RedisError:
-            self._lag_s = None  # a value that nobody knows is left out
-        return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+            self._facts = await self._sources.sight.facts()
+        except TryAgainLater:
+            self._facts = None
+        response = await self._expose(request)
+        assert isinstance(response, web.Response)
+        return response
 
     def collect(self) -> Iterator[Metric]:
-        watch, tally = self._sources.watch, self._sources.tally
-        yield _gauge("conservation_breaches", "What the audit has found broken and is still so.", len(watch.broken))
-        yield _gauge("conservation_campaigns", "Campaigns whose sums the audit's last round looked at.", watch.checked)
-        yield _counter("conservation_rounds", "Rounds of the audit.", watch.rounds)
-        yield _gauge("unknown_messages", "Messages of which nobody knows whether the carrier has them.", watch.unknown)
-        if self._lag_s is not None:
-            yield _gauge("ledger_lag_seconds", "Age of the oldest entry that is not in the ledger yet.", self._lag_s)
+        watch, tally, facts = self._sources.watch, self._sources.tally, self._facts
+        yield gauges.gauges("build_info", "The release that answers here.", ("version",), [((__version__,), 1.0)])
+        yield gauge("redis_up", "1 where Redis answers.", facts is not None)
+        yield gauge("conservation_breaches", "What the audit has found broken and is still so.", len(watch.broken))
+        yield gauge("conservation_campaigns", "Campaigns whose sums the audit's last round looked at.", watch.checked)
+        yield counter("conservation_rounds", "Rounds of the audit.", watch.rounds)
+        unknown = watch.unknown if facts is None else facts.total.unknown
+        yield gauge("unknown_messages", "Messages of which nobody knows whether the carrier has them.", unknown)
         for name, value in asdict(self._sources.recorder.counts).items():
-            yield _counter(f"recorder_{name}", f"The recorder's {name.replace('_', ' ')}.", value)
-        yield _labelled("webhooks", "What webhooks came to.", "what", tally.counts)
-        yield _labelled("webhooks_unused", "Webhook events that nothing uses.", "type", tally.types)
+            yield counter(f"recorder_{name}", f"The recorder's {name.replace('_', ' ')}.", value)
+        yield counters("webhooks", "What webhooks came to.", ("what",), _sorted(tally.counts))
+        yield counters("webhooks_unused", "Webhook events that nothing uses.", ("type",), _sorted(tally.types))
+        if facts is not None:
+            yield from gauges.metrics(facts, self._sources.sight.totals)
 
 
-def _gauge(name: str, says: str, value: float) -> Metric:
-    return GaugeMetricFamily(f"volley_{name}", says, value=value)
-
-
-def _counter(name: str, says: str, value: float) -> Metric:
-    return CounterMetricFamily(f"volley_{name}", says, value=value)
-
-
-def _labelled(name: str, says: str, label: str, counts: Mapping[str, int]) -> Metric:
-    family = CounterMetricFamily(f"volley_{name}", says, labels=[label])
-    pairs: Iterable[tuple[str, int]] = sorted(counts.items())
-    for value, count in pairs:
-        family.add_metric([value], count)
-    return family
+def _sorted(counts: dict[str, int]) -> gauges.Samples:
+    return (((name,), count) for name, count in sorted(counts.items()))
