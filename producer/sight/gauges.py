@@ -11,13 +11,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from producer.sight.facts import Facts, PoolFacts, QueueFacts, Waits, WorkerFacts
 from producer.sight.portrait import shortened
 from producer.sight.totals import Totals
+from volley.outbox.rests import KINDS
 from volley.state import STATUS
 
 MOST_PROFILES = 50
 OTHERS = "others"
 _STATES = ("active", "kept", "resting", "inactive")
-_TAKING = ("yes", "idle", "quiet", "stopping", "behind", "ledger", "hold", "circuit")
-_RESTS = ("account", "mms", "profile", "group", "sender")
+_TAKING = ("yes", "idle", "quiet", "stopping", "behind", "ledger", "hold", "circuit", "stopped")
 
 Samples = Iterable[tuple[Sequence[str], float]]
 
@@ -164,7 +164,7 @@ def _carrier(facts: Facts) -> Iterator[Metric]:
     rests = Counter(rest.what for rest in facts.rests)
     rests["sender"] += facts.rests_more  # senders are told last
     yield gauges(
-        "rests", "What is granted nothing for a while.", ("what",), (((name,), rests[name]) for name in _RESTS)
+        "rests", "What is granted nothing for a while.", ("what",), (((name,), rests[name]) for name in KINDS.values())
     )
     yield counters(
         "carrier_attempts",

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from producer.sight import fleet, pools, portrait
 from producer.sight.documents import moment
-from producer.sight.facts import Facts, PoolFacts, QueueFacts, SenderFacts, SpendFacts
+from producer.sight.facts import Facts, Point, PoolFacts, SenderFacts, SpendFacts
 from producer.sight.history import EVERY_S, History, point
 from producer.sight.looking import Seen, look
 from producer.sight.pools import Pool, Pools, Used
@@ -77,6 +77,13 @@ class Sight:
                 self._at = monotonic()
                 self._took_s = self._at - began
         return self._facts
+
+    async def hours(self) -> Sequence[Point]:
+        """How it stood over the last hours, the oldest first. Raises TryAgainLater where Redis is away and nothing is known."""
+        if not self.history.points():
+            with reaching():
+                await self.history.read()
+        return self.history.points()
 
     async def run(self) -> None:
         """Keeps the history until cancelled."""
@@ -169,7 +176,9 @@ class Sight:
         self._over |= {name: views[name] for name in ended if name in views}
         self.totals.add(views.values(), seen.now_us)
         live = [(views[name], looked[name]) for name in seen.live if name in views]
-        return [Standing(view, waits(view, depth, resting.get(view.campaign.id, 0))) for view, depth in live]
+        return [
+            Standing(view, waits(view, depth, resting.get(view.campaign.id, 0), seen.now_us)) for view, depth in live
+        ]
 
     async def _recent(self) -> list[str]:
         """The newest campaigns, now and then; what is neither among them nor live is forgotten here."""
@@ -238,8 +247,3 @@ class Sight:
             SpendFacts(currency, self.totals.per_minute(currency), amount(micros), micros)
             for currency, micros in sorted(spent.items())
         ]
-
-
-def queues_of(facts: Facts, most: int) -> list[QueueFacts]:
-    """Queues under a bounded number of names."""
-    return portrait.shortened(facts.queues, most)

@@ -5,7 +5,7 @@ from volley.outbox.depths import Depth
 from volley.outbox.views import CampaignView
 
 
-def waits(view: CampaignView, depth: Depth, retries: int) -> Waits:
+def waits(view: CampaignView, depth: Depth, retries: int, now_us: int) -> Waits:
     """Adds up to what is ready of it."""
     ready = view.waiting
     if not ready:
@@ -14,6 +14,8 @@ def waits(view: CampaignView, depth: Depth, retries: int) -> Waits:
         return Waits(paused=ready)
     if view.state in ("cancelled", "expired"):
         return Waits(ending=ready)
+    if view.campaign.start_us > now_us:
+        return Waits(window=ready)
     unserved = min(ready, max(0, depth.nobody))
     retry = min(ready - unserved, retries)
     left = ready - unserved - retry
@@ -23,4 +25,4 @@ def waits(view: CampaignView, depth: Depth, retries: int) -> Waits:
 
 def oldest_due_us(view: CampaignView, waits: Waits) -> int:
     """Since when the oldest of what is due of a campaign has been so; 0 where nothing is."""
-    return view.sealed_us if waits.due else 0
+    return max(view.sealed_us, view.campaign.start_us) if waits.due else 0

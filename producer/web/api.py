@@ -12,6 +12,7 @@ from producer.access import register
 from producer.access.keys import ApiKey
 from producer.access.pace import Pace
 from producer.access.ring import KeyRing
+from producer.sight.sight import Sight
 from producer.web.body import Bodies
 from producer.web.checks import Doorkeeper, read_body, read_query
 from producer.web.desk import Desk, open_desk
@@ -38,6 +39,11 @@ class Api:
         self._test = test
         self._doorkeeper = doorkeeper
         self._bodies = Bodies()
+
+    @property
+    def sight(self) -> Sight:
+        """What is watched of the live account."""
+        return self._live.sight
 
     def add_to(self, app: web.Application, table: Sequence[Route] = TABLE) -> None:
         app.middlewares.append(problems)

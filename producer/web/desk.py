@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from producer.access.keys import ApiKey
 from producer.records import ledger
+from producer.sight.sight import Sight
 from volley.campaign import Campaign
 from volley.errors import TryAgainLater, UnusableInput
 from volley.ledger.reader import Reader
@@ -51,6 +52,7 @@ class Desk:
     outbox: Outbox
     engine: AsyncEngine
     queue: Queue | None
+    sight: Sight
     queues: Queues = field(default_factory=Queues)
 
     @property
@@ -89,7 +91,7 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
     queue = _queue(settings, outbox)
     try:
         async with ledger(settings) as engine:
-            yield Desk(settings, outbox, engine, queue)
+            yield Desk(settings, outbox, engine, queue, Sight(outbox, settings.account))
     finally:
         if queue is not None:
             await queue.close()

@@ -16,7 +16,6 @@ from producer.audit.watch import Watch
 from producer.bill.closing import keep_closing
 from producer.bill.resolving import keep_resolving
 from producer.records import ledger
-from producer.sight.sight import Sight
 from producer.sight.telling import tell
 from producer.signals import run_until, stop_event
 from producer.web.api import open_api
@@ -60,13 +59,13 @@ async def serve(settings: Settings) -> None:
         tasks = [asyncio.create_task(work.run()) for work in (tally, intake.texts, intake.receipts)]
         stack.push_async_callback(_flush, tasks)
         watch = Watch(outbox, engine, socket.gethostname(), retention_days=settings.retention_days)
-        sight = Sight(outbox, settings.account)
-        chores = (sight.run(), *_chores(settings, outbox, engine, watch, pulse))
+        api = await stack.enter_async_context(open_api(settings))
+        chores = (api.sight.run(), *_chores(settings, outbox, engine, watch, pulse))
         stack.push_async_callback(_flush, [asyncio.create_task(chore) for chore in chores])
         facts = partial(_facts, tally, recorder, watch)
-        metrics = Metrics(Sources(watch, recorder, tally, sight))
+        metrics = Metrics(Sources(watch, recorder, tally, api.sight))
         app = application(_webhooks(settings, intake, tally), outbox.redis.ping, facts, metrics.answer)
-        (await stack.enter_async_context(open_api(settings))).add_to(app)
+        api.add_to(app)
         await _listen(settings, app, tally, stack)
         pulse.ready()
         await run_until(stop, asyncio.create_task(_first_to_end(recording, *tasks)))

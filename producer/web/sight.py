@@ -1,0 +1,49 @@
+"""What there is to watch, over HTTP: the snapshot that page, metrics and terminal show too, and how it stood over the last hours."""
+
+from aiohttp import web
+from pydantic import BaseModel, RootModel
+
+from producer.sight.facts import Facts, Point
+from producer.web.routes import Call, Route, answer
+
+
+class Snapshot(RootModel[Facts]):
+    """All that is watched, at most a second old."""
+
+
+class History(BaseModel):
+    """A point each half minute of the last eight hours, the oldest first."""
+
+    points: list[Point]
+
+
+async def snapshot(call: Call) -> web.Response:
+    return answer(await call.desk.sight.facts())
+
+
+async def history(call: Call) -> web.Response:
+    return answer({"points": await call.desk.sight.hours()})
+
+
+ROUTES = (
+    Route(
+        "GET",
+        "/v1/facts",
+        "show_facts",
+        "What waits and for what, what goes, who works, what it costs",
+        "watching",
+        "read",
+        snapshot,
+        {200: Snapshot},
+    ),
+    Route(
+        "GET",
+        "/v1/facts/history",
+        "show_history",
+        "How it stood over the last hours",
+        "watching",
+        "read",
+        history,
+        {200: History},
+    ),
+)
