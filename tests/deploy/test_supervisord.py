@@ -1,70 +1,17 @@
 """Volley under a real supervisord: started by our file, restarted under load, killed; nobody twice, nothing lost."""
 
-import asyncio
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator
 
 import psutil
 import pytest
 
 from tests.chaos.processes import Process
-from tests.chaos.stage import Stage, stage
-from tests.deploy.files import DEPLOY, HOME, LOGS, path_with_volley
+from tests.chaos.stage import stage
+from tests.deploy.supervised import WORKERS, Supervised
 
-OWN = """
-[unix_http_server]
-file = {folder}/supervisor.sock
-[supervisord]
-nodaemon = true
-logfile = {folder}/supervisord.log
-pidfile = {folder}/supervisord.pid
-[rpcinterface:supervisor]
-supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
-[supervisorctl]
-serverurl = unix://{folder}/supervisor.sock
-[include]
-files = {folder}/volley.conf
-"""
 PEOPLE = 6000
-WORKERS = ("volley-worker:volley-worker_00", "volley-worker:volley-worker_01")
-
-
-class Supervised:
-    """A stage on which supervisord has started serve and two workers."""
-
-    def __init__(self, play: Stage) -> None:
-        self.play = play
-        self._conf = play.folder / "supervisord.conf"
-
-    async def begin(self) -> None:
-        folder = self.play.folder
-        (folder / "log").mkdir()
-        shipped = (DEPLOY / "supervisord" / "volley.conf").read_text("utf-8")
-        (folder / "volley.conf").write_text(
-            shipped.replace(HOME, str(folder / "home")).replace(LOGS, str(folder / "log"))
-        )
-        self._conf.write_text(OWN.format(folder=folder))
-        words = ("supervisor.supervisord", "-c", str(self._conf))
-        self.play.serving = self.play.start("supervisord", *words, PATH=path_with_volley())
-        await self.play.serving.begin()
-        await self.play.until(self._all_work, "serve and two workers", 60)
-
-    async def _all_work(self) -> bool:
-        return len(await self.play.outbox.workers()) == 2 and "RUNNING" in await self.ctl("status", "volley-serve")
-
-    async def ctl(self, *words: str) -> str:
-        """What supervisorctl says."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "supervisor.supervisorctl", "-c", str(self._conf), *words, stdout=asyncio.subprocess.PIPE
-        )  # fmt: skip
-        said, _ = await process.communicate()
-        return said.decode().strip()
-
-    async def pid(self, name: str) -> int:
-        said = await self.ctl("pid", name)
-        return int(said) if said.isdecimal() else 0
 
 
 @pytest.fixture
