@@ -30,7 +30,7 @@ from volley.outbox.chunks import encode
 from volley.outbox.outbox import Outbox
 from volley.prices import Prices
 from volley.settings import Settings
-from volley.terms import moment_us, rate_milli
+from volley.terms import budget_micros, moment_us, rate_milli, share_ppm
 
 __all__ = ["PushRequest", "PushResult", "push"]
 
@@ -60,9 +60,9 @@ async def push(
     rejects = Rejects(None if request.dry_run else request.rejects_path, source.titles)
     expires_us = expiry_us(request, settings)
     zones = zoning(request, settings, expires_us)
-    rows = Rows(source, request, settings, rejects, cast, zones)
+    estimate = Estimate(Prices.load(settings.prices), cast.serving, cast.serves)
+    rows = Rows(source, request, settings, rejects, cast, zones, estimate if request.budget is not None else None)
     try:
-        estimate = Estimate(Prices.load(settings.prices), cast.serving, cast.serves)
         intake = Intake(outbox, settings, cast, rows, estimate, expires_us, zones)
         if request.dry_run:
             return await intake.forecast(Forecast(request, settings, cast))
@@ -162,6 +162,12 @@ class Intake:
                 f"the estimated cost is above the profile's daily spend limit of {limit}: once that is reached the carrier"
                 " refuses, and the rest waits for the next day (UTC)"
             )
+        budget = budget_micros(self.request.budget)
+        if budget and totals.micros > budget:
+            self.notes.append(
+                f"the estimated cost is above its budget of {amount(budget)} {self.estimate.currency}: it stops when that is spent"
+                " (volley campaigns set --budget raises it)"
+            )
         if self.request.send_at is not None and totals.accepted:
             weights = await self.outbox.weights(self.request.profile)
             note = in_time(totals.parts, rate_of(self.cast, self.settings, self.cast.paced, weights), self.expires_us)
@@ -176,7 +182,9 @@ class Intake:
             return await self._as_sealed(held[0]) if held is not None and same else self._result()
         key_ttl_s = GIVEN_KEY_LIFE_S if self.request.idempotency_key else OWN_KEY_LIFE_S
         refused = sorted(self.cast.refused)
-        sealed = await self.outbox.seal(campaign, key_ttl_s=key_ttl_s, refused=refused if campaign.fallback else ())
+        sealed = await self.outbox.seal(
+            campaign, key_ttl_s=key_ttl_s, refused=refused if campaign.fallback else (), prices=self.estimate.known
+        )
         if sealed.existing:
             return await self._as_sealed(sealed.campaign_id)
         if arm is not None:
@@ -240,6 +248,9 @@ class Intake:
             on_unknown=request.on_unknown,
             rate_milli=rate_milli(request.rate),
             start_us=moment_us(request.start, "the moment of the start"),
+            budget_micros=budget_micros(self.request.budget),
+            pause_on_failures_ppm=share_ppm(self.request.pause_on_failures),
+            pause_on_opt_outs_ppm=share_ppm(self.request.pause_on_opt_outs),
             **self._hours(),
         )
 

@@ -38,6 +38,7 @@ class Campaign:
     Its terms, which may change while it runs (the outbox tells what they are now): `rate_milli` parts per 1,000 s (0: no cap of
     its own), `start_us` (nothing is sent before), `expires_us`, `priority`, and `quiet_hours` (`21:00-08:00`) on the clocks of `zones`: of
     each group of people the time zones in which they may be, a comma between; `chunk_zones` has the group of each chunk.
+    `budget_micros` ends it for now; limits are parts per million of what was tried (0: none).
     """
 
     id: str
@@ -75,11 +76,15 @@ class Campaign:
     quiet_hours: str = ""
     zones: tuple[str, ...] = ()
     chunk_zones: tuple[int, ...] = ()
+    budget_micros: int = 0
+    pause_on_failures_ppm: int = 0
+    pause_on_opt_outs_ppm: int = 0
 
     @property
     def has_terms(self) -> bool:
         """Whether it waits by terms of its own, beside expiry and priority."""
-        return bool(self.rate_milli or self.start_us or self.quiet_hours)
+        limits = self.pause_on_failures_ppm or self.pause_on_opt_outs_ppm
+        return bool(self.rate_milli or self.start_us or self.quiet_hours or self.budget_micros or limits)
 
     def to_json(self) -> bytes:
         """Without what says only what the releases that do not know it do anyway: they can read the campaign then."""
@@ -98,4 +103,14 @@ class Campaign:
         return cls(**fields)
 
 
-_IMPLIED = {"on_unknown": "hold", "rate_milli": 0, "start_us": 0, "quiet_hours": "", "zones": (), "chunk_zones": ()}
+_IMPLIED = {
+    "on_unknown": "hold",
+    "rate_milli": 0,
+    "start_us": 0,
+    "quiet_hours": "",
+    "zones": (),
+    "chunk_zones": (),
+    "budget_micros": 0,
+    "pause_on_failures_ppm": 0,
+    "pause_on_opt_outs_ppm": 0,
+}

@@ -11,16 +11,19 @@ from typing import Any, Final, TypedDict, get_args
 from volley.campaign import Priority
 from volley.errors import UnusableInput
 from volley.hours import parse
+from volley.money import micros
 
 LEAST_RATE: Final = Decimal("0.001")
 MOST_RATE: Final = Decimal(1_000_000)
+MOST_BUDGET: Final = Decimal(1_000_000_000)
 
 
 class Changes(TypedDict, total=False):
     """What is asked of a campaign. What is not named stays as it is; None lifts what there was.
 
     `rate`: parts per second. `start` and `expires`, with a time zone: nothing is sent before, or after.
-    `quiet_hours`: `21:00-08:00`, on the recipients' own clocks.
+    `quiet_hours`: `21:00-08:00`, on the recipients' own clocks. `budget`: in the campaign's currency, the next message that would
+    exceed it is not sent. The last two are shares of what was tried (0.05): from there on the campaign pauses itself.
     """
 
     rate: Decimal | None
@@ -28,6 +31,9 @@ class Changes(TypedDict, total=False):
     expires: datetime | None
     priority: Priority
     quiet_hours: str | None
+    budget: Decimal | None
+    pause_on_failures: Decimal | None
+    pause_on_opt_outs: Decimal | None
 
 
 def rate_milli(rate: Decimal | None) -> int:
@@ -56,6 +62,24 @@ def _priority(priority: Priority) -> Priority:
     return priority
 
 
+def budget_micros(budget: Decimal | None) -> int:
+    """0 for none. Raises UnusableInput."""
+    if budget is None:
+        return 0
+    if not budget.is_finite() or not 0 < budget <= MOST_BUDGET:
+        raise UnusableInput(f"budget {budget}: use more than 0, at most {MOST_BUDGET}; to stop a campaign, pause it")
+    return max(1, micros(budget))
+
+
+def share_ppm(share: Decimal | None) -> int:
+    """Parts per million; 0 for no limit. Raises UnusableInput."""
+    if share is None:
+        return 0
+    if not share.is_finite() or not Decimal("0.0001") <= share <= 1:
+        raise UnusableInput(f"a limit of {share}: use a share of what was tried, from 0.0001 to 1, as in 0.05 for 5 %")
+    return int(share * 1_000_000)
+
+
 def hours(given: str | None) -> str:
     """'' for none. Raises UnusableInput."""
     if given is not None:
@@ -69,6 +93,9 @@ _FIELDS: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
     "expires": ("expires_us", lambda moment: moment_us(moment, "the moment of expiry")),
     "priority": ("priority", _priority),
     "quiet_hours": ("quiet_hours", hours),
+    "budget": ("budget_micros", budget_micros),
+    "pause_on_failures": ("pause_on_failures_ppm", share_ppm),
+    "pause_on_opt_outs": ("pause_on_opt_outs_ppm", share_ppm),
 }
 
 

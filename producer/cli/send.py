@@ -28,6 +28,13 @@ StartOption = Annotated[str | None, typer.Option(metavar="MOMENT", help="Nothing
 QuietHoursOption = Annotated[
     str | None, typer.Option(metavar="HH:MM-HH:MM", help="Nothing is sent then, by the recipients' own clocks.")
 ]
+BudgetOption = Annotated[
+    str | None, typer.Option(metavar="N", help="Money, after which it stops with the next message.")
+]
+FailuresOption = Annotated[str | None, typer.Option(metavar="SHARE", help="It pauses itself when so many fail (0.1).")]
+OptOutsOption = Annotated[
+    str | None, typer.Option(metavar="SHARE", help="It pauses itself when so many say STOP (0.02).")
+]
 Rejects = Annotated[Path | None, typer.Option(help="Where rejected rows go [people.rejected.csv beside people.csv].")]
 
 
@@ -57,6 +64,9 @@ def send(
     rate: RateOption = None,
     start: StartOption = None,
     quiet_hours: QuietHoursOption = None,
+    budget: BudgetOption = None,
+    pause_on_failures: FailuresOption = None,
+    pause_on_opt_outs: OptOutsOption = None,
     rejects: Rejects = None,
     on_unknown: OnUnknownOption = "hold",
     idempotency_key: Annotated[str | None, typer.Option(help="The same key again is the same campaign.")] = None,
@@ -71,8 +81,7 @@ def send(
     from producer.cli import push, pushed
     from producer.push.request import PushRequest
 
-    request = PushRequest(**asked)
-    pushed.tell(push.Push(file, request, asks=not yes, waits=wait).run(), as_json=as_json)
+    pushed.tell(push.Push(file, PushRequest(**asked), asks=not yes, waits=wait).run(), as_json=as_json)
 
 
 _AS_GIVEN = (
@@ -81,7 +90,7 @@ _AS_GIVEN = (
     "quiet_hours",
 )
 _MOMENTS = ("expires", "send_at", "start")
-_NUMBERS = ("rate",)
+_NUMBERS = ("rate", "budget", "pause_on_failures", "pause_on_opt_outs")
 
 
 def _asked(given: dict[str, Any]) -> dict[str, Any]:

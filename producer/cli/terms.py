@@ -43,6 +43,11 @@ def set_terms(
     quiet_hours: Annotated[
         Given, typer.Option(metavar="HH:MM-HH:MM|none", help="On the recipients' own clocks.")
     ] = None,
+    budget: Annotated[Given, typer.Option(metavar="N|none", help="Money, after which it stops.")] = None,
+    pause_on_failures: Annotated[Given, typer.Option(metavar="SHARE|none", help="It pauses itself then (0.1).")] = None,
+    pause_on_opt_outs: Annotated[
+        Given, typer.Option(metavar="SHARE|none", help="It pauses itself then (0.02).")
+    ] = None,
     expires: Annotated[Given, typer.Option(metavar="MOMENT|none", help="Nothing is sent after this.")] = None,
     priority: Annotated[Given, typer.Option(metavar="urgent|bulk", help="urgent goes before bulk.")] = None,
     as_json: Json = False,
@@ -51,7 +56,7 @@ def set_terms(
     from producer.cli.desk import Desk, arm, at_desk
     from producer.sight.overview import one_campaign
 
-    given = {"rate": rate, "start": start, "quiet_hours": quiet_hours, "expires": expires, "priority": priority}
+    given = {name: text for name, text in locals().items() if name in _READ}
     changes: dict[str, Any] = {
         name: _READ[name](option(name), text) for name, text in given.items() if text is not None
     }
@@ -76,4 +81,13 @@ def _word(_option: str, given: Given) -> Given:
     return None if given == NONE else given
 
 
-_READ = {"rate": number, "start": moment, "quiet_hours": _word, "expires": moment, "priority": _word}
+_READ = {
+    "rate": number,
+    "start": moment,
+    "quiet_hours": _word,
+    "budget": number,
+    "pause_on_failures": number,
+    "pause_on_opt_outs": number,
+    "expires": moment,
+    "priority": _word,
+}

@@ -26,6 +26,11 @@ class Estimate:
         self._texts: dict[str, int] = {}
         self._mms: dict[str, int] = {}
 
+    @property
+    def known(self) -> dict[str, int]:
+        """By country, of all that were asked for: the price of a part, where MMS go that of one."""
+        return {home: price for home, price in (self._texts | self._mms).items() if price != UNKNOWN}
+
     def per_part(self, number: int) -> int:
         """Of a text."""
         home = country(number)

@@ -6,6 +6,7 @@ import phonenumbers
 from phonenumbers import PhoneNumberType
 
 from producer.push.cast import Cast
+from producer.push.estimate import UNKNOWN, Estimate
 from producer.push.rules import MMS_COUNTRIES
 from volley.errors import RowError
 from volley.numbers import country, parse
@@ -37,6 +38,21 @@ def reader(cast: Cast | None) -> Read:
         return number
 
     return read
+
+
+def priced(read: Read, estimate: Estimate, *, mms: bool) -> Read:
+    """The same, which also refuses a number whose price nobody knows: a budget can be kept only where all are."""
+
+    def read_priced(raw: str, region: str | None) -> int:
+        number = read(raw, region)
+        by_mms = mms and country(number) in MMS_COUNTRIES
+        if (estimate.per_mms(number) if by_mms else estimate.per_part(number)) == UNKNOWN:
+            raise RowError(
+                "its price is not known, and the push has a budget: add it to the prices, or leave the budget out"
+            )
+        return number
+
+    return read_priced
 
 
 def _mobile(number: int) -> bool:

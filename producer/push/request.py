@@ -9,7 +9,7 @@ from typing import Any, Literal, Self, get_args
 
 from phonenumbers import SUPPORTED_REGIONS
 
-from producer.push.rules import check_hours, check_media, check_send_at, check_sender, check_terms
+from producer.push.rules import check_hours, check_limits, check_media, check_send_at, check_sender, check_terms
 from volley.campaign import Campaign, Encoding, OnUnknown, Priority
 from volley.carrier.alphanumeric import is_alphanumeric
 from volley.errors import UnusableInput
@@ -35,6 +35,8 @@ class PushRequest:
     where it is not known to heed the key (retry: never lost), or are closed after a time (give-up: never twice).
     `rate` (parts per second) caps this campaign; nothing of it is sent before `start` (with a time zone).
     `quiet_hours` (`21:00-08:00`) are those of the recipients' own clocks; None: the account's, `none`: none.
+    `budget` is in the currency of the prices: the next message that would exceed it is not sent. `pause_on_failures` and
+    `pause_on_opt_outs` are shares of what was tried, at which the campaign pauses itself.
     `rejects_path` is where rejected rows are written, if there are any; None drops them after counting.
 
     Raises:
@@ -67,6 +69,9 @@ class PushRequest:
     rate: Decimal | None = None
     start: datetime | None = None
     quiet_hours: str | None = None
+    budget: Decimal | None = None
+    pause_on_failures: Decimal | None = None
+    pause_on_opt_outs: Decimal | None = None
 
     def __post_init__(self) -> None:
         if not self.profile.strip():
@@ -91,6 +96,7 @@ class PushRequest:
             check_send_at(self.send_at)
         check_terms(self.rate, self.start, self.send_at, self.expires)
         check_hours(self.quiet_hours)
+        check_limits(self.budget, self.pause_on_failures, self.pause_on_opt_outs)
 
     def _check_sender(self) -> None:
         if self.carrier_pool and self.sender is not None:

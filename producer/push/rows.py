@@ -12,7 +12,8 @@ from hashlib import blake2b
 import msgpack
 
 from producer.push.cast import Cast
-from producer.push.gate import Split, reader
+from producer.push.estimate import Estimate
+from producer.push.gate import Split, priced, reader
 from producer.push.rejects import Rejects
 from producer.push.request import EXAMPLES, PushRequest, Rejected
 from producer.push.sources import Row, Source
@@ -66,6 +67,7 @@ class Rows:
         rejects: Rejects,
         cast: Cast | None = None,
         zoning: Zoning | None = None,
+        estimate: Estimate | None = None,
     ) -> None:
         self.template = literal(request.text) if request.text is not None else request.template or ""
         compiled = compile_template(self.template) if self.template or not request.media else Template(("",), ())
@@ -82,7 +84,7 @@ class Rows:
         self._split = (
             Split(request.media, self._count, by_text=cast is not None and cast.by_text) if request.media else None
         )
-        self._read = reader(cast)
+        self._read = reader(cast) if estimate is None else priced(reader(cast), estimate, mms=bool(request.media))
         if not compiled.names and not request.media:
             self._count = _constant(compiled.render({}), self._count)
         self._zoning, self._zone = zoning, places.index("zone") if zoning and "zone" in places else None

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from volley.carrier.alphanumeric import is_alphanumeric, keeps_rules
 from volley.errors import UnusableInput
 from volley.hours import parse as parse_hours
-from volley.terms import moment_us, rate_milli
+from volley.terms import budget_micros, moment_us, rate_milli, share_ppm
 
 MAX_MEDIA = 10
 MAX_URL = 2000
@@ -63,6 +63,13 @@ def check_terms(
         )
     if begins and ends and begins >= ends:
         raise UnusableInput("it expires before it starts: give a later moment of expiry, or an earlier start")
+
+
+def check_limits(budget: Decimal | None, *shares: Decimal | None) -> None:
+    """Raises UnusableInput for what is out of range."""
+    budget_micros(budget)
+    for share in shares:
+        share_ppm(share)
 
 
 def check_hours(quiet_hours: str | None) -> None:

@@ -13,7 +13,7 @@ from volley.errors import UnusableInput
 from volley.ledger import restoration
 from volley.ledger.paging import pages
 from volley.ledger.restoration import Known, Lost, PutBack, put_back
-from volley.outbox import hours, pushes
+from volley.outbox import budget, hours, pushes
 from volley.outbox.chunks import Chunk, decode
 from volley.outbox.doubts import DOUBT
 from volley.outbox.events import NOBODY
@@ -52,6 +52,8 @@ class _Parts:
     following: int
     held: list[int] = field(default_factory=list)
     others: Counter[str] = field(default_factory=Counter)
+    prices: dict[str, int] = field(default_factory=dict)
+    charged: int = 0
 
 
 class Rebuilding:
@@ -124,6 +126,8 @@ class Rebuilding:
         chunk, index = decode(blob), name[1]
         back = put_back(known, len(chunk), doubtful=doubtful)
         counted = Counter(back.states)
+        parts.prices |= budget.prices_in(chunk)
+        parts.charged += budget.charged(chunk, back.states)
         rebuilt.ready += counted[State.READY]
         rebuilt.unknown += counted[State.UNKNOWN]
         rebuilt.marked += len(back.marked)
@@ -168,7 +172,9 @@ class Rebuilding:
                 others,
                 lost.campaign.created_us,
                 *sent,
-                *arguments,
+                *arguments[:-1],
+                budget.packed(parts.prices),
+                parts.charged,
             )
         if answer != b"rebuilt":
             rebuilt.why = f"Redis would not have it ({answer.decode()}): run volley rebuild again"

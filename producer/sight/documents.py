@@ -52,6 +52,8 @@ def campaign(view: CampaignView, profile: ProfileView, recorded: Recorded | None
         "possibly_twice": view.possibly_twice,
         "possibly_lost": view.possibly_lost,
         "waits_for": waits_for(view, profile.now_us),
+        "paused_why": view.paused_why or None,
+        "budget_left": None if view.budget_left_micros is None else money(view.budget_left_micros, facts.currency),
     }
 
 
@@ -84,6 +86,8 @@ def past_campaign(facts: Campaign, report: Document) -> Document:
         "possibly_twice": report["possibly_twice"],
         "possibly_lost": report["statuses"].get("unknown", 0),
         "waits_for": None,
+        "paused_why": None,
+        "budget_left": None,
     }
 
 
@@ -97,6 +101,9 @@ def _facts(facts: Campaign, state: str) -> Document:
         "expires": moment(facts.expires_us),
         "send_at": moment(facts.send_at_us),
         "start": moment(facts.start_us),
+        "budget": money(facts.budget_micros, facts.currency) if facts.budget_micros else None,
+        "pause_on_failures": facts.pause_on_failures_ppm / 1_000_000 or None,
+        "pause_on_opt_outs": facts.pause_on_opt_outs_ppm / 1_000_000 or None,
         "quiet_hours": facts.quiet_hours or None,
         "rate_cap": facts.rate_milli / 1000 if facts.rate_milli else None,
         "from": facts.sender,

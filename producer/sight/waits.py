@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from volley.money import amount
 from volley.outbox.views import CampaignView
 
 _LONG_US = 2_000_000
@@ -14,6 +15,8 @@ def waits_for(view: CampaignView, now_us: int) -> str | None:
         return None
     if view.campaign.start_us > now_us:
         return f"its start at {_clock(view.campaign.start_us)}"
+    if view.stopped_by_budget:
+        return f"more budget ({amount(view.budget_left_micros or 0)} {view.campaign.currency} is left): volley campaigns set --budget"
     if view.campaign.quiet_hours and view.asleep_us > now_us + _LONG_US:
         return f"the end of its recipients' quiet hours ({view.campaign.quiet_hours}); it looks again at {_clock(view.asleep_us)}"
     return None

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from producer.audit.watch import Watch
 from producer.bill.closing import keep_closing
+from producer.bill.keeping import Keeping
 from producer.bill.resolving import keep_resolving
 from producer.records import ledger
 from producer.sight.telling import tell
@@ -80,6 +81,7 @@ def _chores(
     return (
         keep_closing(outbox, engine, settings.unconfirmed_hours),
         keep_resolving(settings, outbox, engine),
+        Keeping(outbox, engine).run(),
         watch.run(),
         tell(pulse, outbox),
     )

@@ -237,6 +237,8 @@ class Rig:
                 continue
             if await self.redis.zscore(self.keys.of("asleep"), campaign) is not None:
                 continue  # it is woken into its lines
+            if b"bz" in fields:
+                continue  # its budget is spent
             which, profile = fields[b"pr"].decode(), fields[b"p"].decode()
             assert await self.redis.zscore(self.keys.of("ready", which, owner), campaign) is not None, (
                 "lane out of line"

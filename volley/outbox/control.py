@@ -8,9 +8,9 @@ from volley.state import MOVES_ARG
 _SWEEP_CHUNKS = 20
 
 
-async def control(scripts: Scripts, campaign_id: str, new: str, action: bytes) -> int:
+async def control(scripts: Scripts, campaign_id: str, new: str, action: bytes, why: str = "") -> int:
     """Pauses (p) or resumes (r), and records the action where that changed something. How many messages are in flight."""
-    state, flying = await scripts.durable("control", campaign_id, new, action)
+    state, flying = await scripts.durable("control", campaign_id, new, action, why)
     _check_known(state, campaign_id)
     if state.decode() != new:
         raise UnusableInput(f"campaign {campaign_id} is {STATES[state.decode()]} and stays so")

@@ -6,25 +6,13 @@ from decimal import Decimal
 from typing import Any, Self, Unpack
 
 from volley.campaign import Campaign
-from volley.outbox import (
-    actions,
-    control,
-    optouts,
-    pushes,
-    rests,
-    roster,
-    router,
-    terms,
-    throughput,
-    views,
-    workers,
-)
+from volley.outbox import actions, control, optouts, pushes, rests, roster, router, terms, throughput, views, workers
 from volley.outbox.chores import Chores
 from volley.outbox.client import Redis
 from volley.outbox.dispatch import Dispatch
 from volley.outbox.events import ReceiptRecord, pack
 from volley.outbox.keys import Keys
-from volley.outbox.pushes import Sealed
+from volley.outbox.pushes import Places, Sealed
 from volley.outbox.receipts import positions
 from volley.outbox.rests import RestView
 from volley.outbox.router import Router
@@ -95,10 +83,17 @@ class Outbox:
             answer = await self.scripts.run("admit", campaign_id, index, blob, count, *bounds)
         pushes.check(*answer)
 
-    async def seal(self, campaign: Campaign, *, key_ttl_s: int, refused: Sequence[str] = ()) -> Sealed:
+    async def seal(
+        self,
+        campaign: Campaign,
+        *,
+        key_ttl_s: int,
+        refused: Sequence[str] = (),
+        prices: Mapping[str, int] | None = None,
+    ) -> Sealed:
         """Makes the push a campaign, at once and whole, and waits until that is on the disk.
 
-        `refused`: ISO countries to which its fallback sends, and not its sender.
+        `refused`: ISO countries to which its fallback sends, and not its sender. `prices`: micro-units of a part by country.
 
         Raises:
             RefusedByPolicy: the idempotency key belongs to a push with another content.
@@ -107,7 +102,9 @@ class Outbox:
         """
         with reaching():
             action = self.action("push", campaign.id, accepted=campaign.accepted, profile=campaign.profile)
-            return await pushes.seal(self.scripts, campaign, key_ttl_s, refused, action, self.high_water)
+            return await pushes.seal(
+                self.scripts, campaign, key_ttl_s, Places(refused, prices or {}), action, self.high_water
+            )
 
     async def abandon(self, campaign_id: str) -> None:
         """Drops what an unsealed push has stored; a sealed campaign is left alone."""
@@ -183,10 +180,13 @@ class Outbox:
         with reaching():
             return await rests.rests(self.redis, self.keys)
 
-    async def pause(self, campaign_id: str) -> int:
-        """Nothing more of it is granted once this returns. How many messages are still in flight."""
+    async def pause(self, campaign_id: str, why: str = "") -> int:
+        """Nothing more of it is granted once this returns. How many messages are still in flight. `why`: if it does so by itself."""
         with reaching():
-            return await control.control(self.scripts, campaign_id, "p", self.action("pause", campaign_id))
+            detail = {"why": why} if why else {}
+            return await control.control(
+                self.scripts, campaign_id, "p", self.action("pause", campaign_id, **detail), why
+            )
 
     async def resume(self, campaign_id: str) -> int:
         with reaching():

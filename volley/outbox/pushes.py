@@ -1,17 +1,24 @@
 """A push on its way to being a campaign: the arguments of lua/seal.lua, or why it cannot become one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import orjson
 
 from volley.campaign import Campaign
 from volley.errors import RefusedByPolicy, TryAgainLater, UnusableInput
-from volley.outbox import hours, terms
+from volley.outbox import budget, hours, terms
 from volley.outbox.client import Redis
 from volley.outbox.keys import Keys, sender_field
 from volley.outbox.scripts import Scripts
 from volley.prefixes import by_prefix
+
+
+class Places(NamedTuple):
+    """What a push is told by country (ISO alpha-2): to which of them its fallback sends and not its sender, and the price of a part."""
+
+    refused: Sequence[str] = ()
+    prices: Mapping[str, int] = {}
 
 
 class Sealed(NamedTuple):
@@ -22,10 +29,11 @@ class Sealed(NamedTuple):
 
 
 async def seal(
-    scripts: Scripts, campaign: Campaign, key_ttl_s: int, refused: Sequence[str], action: bytes, high_water: int
+    scripts: Scripts, campaign: Campaign, key_ttl_s: int, places: Places, action: bytes, high_water: int
 ) -> Sealed:
     """The push becomes a campaign, or its chunks go. Raises as Outbox.seal does."""
-    arguments = await sealing(scripts.client, scripts.keys, campaign, key_ttl_s, refused)
+    prices = budget.packed(places.prices)
+    arguments = await sealing(scripts.client, scripts.keys, campaign, key_ttl_s, places.refused, prices)
     await hours.before_seal(scripts, campaign)
     answer, name = await scripts.durable("seal", *arguments, action, high_water)
     check(answer, name)
@@ -65,7 +73,7 @@ def check(answer: bytes, percent: bytes | int = 0) -> None:
 
 
 async def sealing(
-    client: Redis, keys: Keys, campaign: Campaign, key_ttl_s: int, refused: Sequence[str]
+    client: Redis, keys: Keys, campaign: Campaign, key_ttl_s: int, refused: Sequence[str], prices: str = ""
 ) -> tuple[str | bytes | int, ...]:
     """Raises UnusableInput where its profile, its sender or its fallback is not known."""
     profile_index = await client.hget(keys.of("profile"), campaign.profile)
@@ -88,6 +96,7 @@ async def sealing(
         "1" if campaign.media else "",
         campaign.on_unknown[0],
         terms.of_campaign(campaign),
+        prices,
     )
 
 

@@ -16,8 +16,10 @@ BARRIER_MS: Final = 200
 _FLAGS = "--!flags "
 _SHARED = ("lib", "lanes")
 _STANDS_ON: Final = {
-    "take": ("turns", "hours", "asleep", "lines"),
+    "take": ("turns", "hours", "budget", "asleep", "lines"),
     "repeat": ("turns", "hours"),
+    "settle": ("budget",),
+    "reassert": ("budget",),
     "following": ("hours",),
     "reap": ("poison",),
     "forget": ("poison",),

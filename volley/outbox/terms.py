@@ -8,14 +8,21 @@ import orjson
 
 from volley.campaign import Campaign, Priority
 from volley.errors import UnusableInput
-from volley.outbox import hours
+from volley.outbox import budget, hours
 from volley.outbox.scripts import Scripts
 from volley.terms import Changes, fields_of
 
-_LETTERS: Final[Mapping[str, str]] = {"rate_milli": "r", "start_us": "t", "quiet_hours": "q"}
+_LETTERS: Final[Mapping[str, str]] = {
+    "rate_milli": "r",
+    "start_us": "t",
+    "quiet_hours": "q",
+    "budget_micros": "b",
+    "pause_on_failures_ppm": "f",
+    "pause_on_opt_outs_ppm": "o",
+}
 """Fields of a Campaign and their letters in lua/terms.lua; a value of 0 or '' is none."""
 _LIFTED: Final = {"q": hours.NONE}
-FIELDS: Final = ("pr", "x", "po", *("t" + letter for letter in _LETTERS.values()))
+FIELDS: Final = ("pr", "x", "po", "py", "ab", "bc", "bd", "bz", *("t" + letter for letter in _LETTERS.values()))
 """What of a campaign's hash `current` looks at."""
 _PRIORITIES: Final[Mapping[bytes, Priority]] = {b"u": "urgent", b"b": "bulk"}
 _OVER: Final[Mapping[bytes, str]] = {b"c": "cancelled", b"e": "expired"}
@@ -40,9 +47,11 @@ async def change(scripts: Scripts, campaign_id: str, changes: Changes, action: b
     """
     values = fields_of(changes)
     if not values:
-        raise UnusableInput("nothing to change: name a rate, quiet hours, start, expiry or priority")
+        raise UnusableInput("nothing to change: name a rate, start, quiet hours, budget, limit, expiry or priority")
     if "quiet_hours" in values:
         await _zoned(scripts, campaign_id, values)
+    if values.get("budget_micros"):
+        await _priced(scripts, campaign_id)
     terms = packed(values, all_of_them=True)
     priority = values.get("priority", "")[:1]
     told = orjson.dumps(values)
@@ -51,7 +60,23 @@ async def change(scripts: Scripts, campaign_id: str, changes: Changes, action: b
         raise UnusableInput(f"no campaign {campaign_id[:40]!r}: see volley campaigns")
     if state in _OVER:
         raise UnusableInput(f"campaign {campaign_id} is {_OVER[state]} and stays so")
+    if values.get("budget_micros"):
+        await _begin_budget(scripts, campaign_id)
     return values
+
+
+async def _priced(scripts: Scripts, campaign_id: str) -> None:
+    meta = await scripts.client.hget(scripts.keys.campaign(campaign_id), "meta")
+    if meta is not None:
+        prices = await scripts.client.hget(scripts.keys.campaign(campaign_id), "pp")
+        budget.check_priced(Campaign.from_json(meta), prices)
+
+
+async def _begin_budget(scripts: Scripts, campaign_id: str) -> None:
+    """Where it is the campaign's first one: it stands still until what it has spent is known."""
+    fields = await scripts.client.hgetall(scripts.keys.campaign(campaign_id))
+    if b"bn" in fields:
+        await budget.begin(scripts, Campaign.from_json(fields[b"meta"]))
 
 
 async def _zoned(scripts: Scripts, campaign_id: str, values: dict[str, Any]) -> None:

@@ -43,6 +43,11 @@ class CampaignView:
     repeating: int = 0
     terms: str = ""
     """The letters of the terms that it has, as lua/terms.lua has them."""
+    paused_why: str = ""
+    """If it paused itself."""
+    judged_from: str = ""
+    budget_left_micros: int | None = None
+    stopped_by_budget: bool = False
     asleep_us: int = 0
     """When it wakes, if it waits by its terms and this was asked for."""
 
@@ -118,6 +123,12 @@ def campaign_view(fields: dict[bytes, bytes], sealed_us: int, known: Campaign | 
         possibly_lost=_number(fields, "gu"),
         repeating=_number(fields, "rf"),
         terms=fields.get(b"po", b"").decode(),
+        stopped_by_budget=b"bz" in fields,
+        paused_why=fields.get(b"py", b"").decode(),
+        judged_from=fields.get(b"ab", b"").decode(),
+        budget_left_micros=_number(fields, "tb") - _number(fields, "bc") - _number(fields, "bd")
+        if b"tb" in fields
+        else None,
     )
 
 

@@ -1,5 +1,7 @@
 """A campaign's own terms as people give them: with the push, and while it runs."""
 
+from decimal import Decimal
+
 from tests.flow.cli.conftest import World, wait_until
 from tests.flow.cli.test_cli import people, push
 
@@ -17,6 +19,19 @@ def test_a_push_that_starts_later_says_what_it_waits_for_and_goes_when_the_start
     wait_until(lambda: town.json("campaigns", "show", name)["state"] == "finished")
 
 
+def test_a_budget_stops_it_and_a_greater_one_lets_it_go_on(town: World, profile: str) -> None:
+    dry = town.json("send", "-", "--profile", profile, "--text", "x", "--dry-run", stdin=people(2100, 10))
+    price = Decimal(dry["estimated_cost"]["amount"]) / 10  # type: ignore[index]
+    pushed = push(town, profile, people(2100, 10), "--budget", str(price * 4), "--pause-on-failures", "0.5")
+    name = str(pushed["campaign_id"])
+    wait_until(lambda: (town.json("campaigns", "show", name)["waits_for"] or "").startswith("more budget"))
+    shown = town.json("campaigns", "show", name)
+    assert shown["counts"]["ready"] >= 6  # type: ignore[index]
+    assert (shown["state"], shown["pause_on_failures"]) == ("ready", 0.5)
+    town.json("campaigns", "set", name, "--budget", "none", "--pause-on-failures", "none")
+    wait_until(lambda: town.json("campaigns", "show", name)["state"] == "finished")
+
+
 def test_terms_that_cannot_be_are_refused_in_one_line(town: World, profile: str) -> None:
     (town.folder / "list.csv").write_text(people(2010, 1))
     send = ("send", "list.csv", "--profile", profile, "--text", "x", "--yes")
@@ -25,6 +40,9 @@ def test_terms_that_cannot_be_are_refused_in_one_line(town: World, profile: str)
         ((*send, "--rate", "0"), "pause it"),
         ((*send, "--start", "2100-01-01T00:00:00"), "needs a time zone"),
         ((*send, "--start", "2100-01-02T00:00Z", "--expires", "2100-01-01T00:00Z"), "expires before it starts"),
+        ((*send, "--budget", "0"), "more than 0"),
+        ((*send, "--pause-on-failures", "5"), "0.05 for 5 %"),
+        ((*send, "--quiet-hours", "night"), "21:00-08:00"),
         (("campaigns", "set", "0" * 16, "--rate", "1"), "no campaign"),
         (("campaigns", "set", "0" * 16), "nothing to change"),
     ):

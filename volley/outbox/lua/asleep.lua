@@ -9,6 +9,7 @@ local out = {} -- those of them that want no planning meanwhile
 local function waits_until(c, limit)
   local terms = terms_of(c)
   if terms.start and terms.start > now then return terms.start, true end
+  if c.budget and left_of(c) and c.broke then return math.huge, true end
   if c.quiet then
     local is_open, at = day_of(c, now)
     if not is_open then return at, true end
@@ -26,7 +27,7 @@ end
 
 local function save_sleeping()
   for cid, at in pairs(sleeping) do
-    call('ZADD', K.asleep, int(at), cid)
+    if at < math.huge then call('ZADD', K.asleep, int(at), cid) else call('ZREM', K.asleep, cid) end
     if out[cid] then call('ZREM', K.unplanned, cid) end
   end
 end
@@ -82,7 +83,19 @@ local function wake(horizon)
       call('ZREM', K.asleep, due[i])
     else
       local at = c.po and waits_until(c, now + horizon)
-      if at then call('ZADD', K.asleep, int(at), c.id) else rouse(c, due[i + 1], horizon) end
+      if at == math.huge then call('ZREM', K.asleep, c.id)
+      elseif at then call('ZADD', K.asleep, int(at), c.id)
+      else rouse(c, due[i + 1], horizon)
+      end
     end
   end
+end
+
+-- Whether the budget allows for the next message. Where it does not, the campaign stops with it, and says so once.
+local function affords(c, ref)
+  if estimate_of(c, ref) <= left_of(c) then return true end
+  c.broke = '1'
+  local key = K.campaign .. c.id
+  if call('HSETNX', key, 'bz', 1) == 1 and call('HSETNX', key, 'be', 1) == 1 then happened(c.id, 'budget_reached') end
+  return false
 end

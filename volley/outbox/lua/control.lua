@@ -1,5 +1,5 @@
 -- control: pause or resume. A paused campaign is granted nothing from this moment on; its lanes stay as they are.
--- ARGV: campaign, p (pause) | r (resume), the action to record, if it changes something ('' for none)
+-- ARGV: campaign, p (pause) | r (resume), the action to record, if it changes something ('' for none), why it pauses by itself ('')
 -- Returns: {state now or '' for an unknown campaign, messages in flight}
 --!flags allow-oom
 local cid, new = ARGV[1], ARGV[2]
@@ -12,6 +12,12 @@ if (new == 'p' and c.st == 'r') or (new == 'r' and c.st == 'p') then
   call('HSET', K.campaign .. cid, 'st', new)
   call('XADD', K.ledger, '*', 'v', '1', 'k', 'campaign', 'c', cid, 's', new == 'p' and 'paused' or 'resumed', 't', int(now))
   acted(ARGV[3])
+  if new == 'p' and ARGV[4] ~= '' then
+    call('HSET', K.campaign .. cid, 'py', ARGV[4], 'ab', '?') -- judged anew from when it is resumed
+    happened(cid, 'auto_paused', cjson.encode({ why = ARGV[4] }))
+  elseif new == 'r' then
+    call('HDEL', K.campaign .. cid, 'py')
+  end
   c.st = new
   if new == 'r' then
     local owners = call('SMEMBERS', K.lanes .. cid)

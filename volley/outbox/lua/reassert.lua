@@ -125,7 +125,10 @@ local function reassert(token, text, age, left)
     local c = camp_of(cid)
     charge(c, sender_of(int(idx)), now - age + unpack_('>I4', text, at + 23), parts)
     local asked, place = c and mark == '-' and sub(flight.mask, pos + 1, pos + 1), spot(cid, k, off)
-    if asked == 's' and claim(chunk_of(cid, k), off, place, attempt) then
+    local chunk = chunk_of(cid, k)
+    local before = chunk and state_of(chunk, off)
+    if asked == 's' and claim(chunk, off, place, attempt) then
+      if (before == '.' or before == 'z') and has_budget(c) then spend(c, sub(text, at + 5, at + 22), 1) end
       mark, claimed = 's', true
       pin(c, int(idx), sub(text, at + 5, at + 22))
       hold(place, token, pos, flight.mask_at)
@@ -149,5 +152,6 @@ end
 save_tats()
 save_told('redrive', now)
 save_chunks()
+save_budgets(now)
 save_camps()
 return { run, answer }

@@ -3,7 +3,8 @@
 -- ARGV: p paused | c cancelled | e expired, next chunk to plan, chunks in Redis (k k …), states of all other messages, as in
 --       'a=12 x=3', created µs, parts that the carrier took, what they cost in micro-units, first and last sent µs, then as seal:
 --       campaign, campaign JSON, idempotency key, content hash, key's life s, messages, chunks, weight, profile index,
---       priority, expiry µs, sender, fallback, MMS, what becomes of unknown messages, its own terms (terms.lua)
+--       priority, expiry µs, sender, fallback, MMS, what becomes of unknown messages, its own terms (terms.lua),
+--       the price of a part (budget.lua), and then what was charged of its budget
 -- Returns: 'rebuilt' | 'there' | 'sum' (the states do not add up to what was accepted: nothing was done)
 local st, nx, cid, now = ARGV[1], tonumber(ARGV[2]), ARGV[10], clock()
 local key = K.campaign .. cid
@@ -29,7 +30,8 @@ call('HSETNX', K.server, 'run', run_id())
 call('HSET', key, 'meta', ARGV[11], 'st', st, 'w', ARGV[17], 'p', ARGV[18], 'pr', ARGV[19], 'x', ARGV[20], 'ch', chunks,
      'next', nx, 'ln', 0, 'vf', 0, 'sd', ARGV[21], 'ou', ARGV[24], 'sp', ARGV[6], 'cm', ARGV[7])
 for state, count in pairs(n) do call('HSET', key, 'n' .. state, count) end
-set_terms(cid, ARGV[25], now)
+call('HSET', key, 'pp', ARGV[26], 'bc', ARGV[27])
+set_terms(cid, ARGV[25], now, true)
 if ARGV[22] ~= '' then call('HSET', key, 'fb', ARGV[22]) end
 if ARGV[23] ~= '' then call('HSET', key, 'mm', ARGV[23]) end
 if ARGV[8] ~= '0' then call('HSET', key, 'f', ARGV[8], 'l', ARGV[9]) end

@@ -2,7 +2,8 @@
 -- ARGV: campaign, campaign JSON, idempotency key ('' for none), content hash, key's life s, messages, chunks, weight,
 --       profile index, priority u|b, expiry µs (0: never), explicit sender's index ('' for the pool),
 --       its fallback ('' or 'index prefix=1 prefix=0 …': 1 where the fallback sends), '1' for MMS or '',
---       what becomes of unknown messages (h hold, r retry, g give up), its own terms (terms.lua), and last the action to record ('' for none) and the
+--       what becomes of unknown messages (h hold, r retry, g give up), its own terms (terms.lua), the
+--       price of a part (budget.lua), and last the action to record ('' for none) and the
 --       high water of the memory (percent)
 -- Returns: {'sealed', campaign} | {'existing', campaign} | {'conflict', campaign} | {'gone', ''} | {'full', percent}
 local cid, key, hash = ARGV[1], ARGV[3], ARGV[4]
@@ -31,7 +32,8 @@ if ARGV[13] ~= '' then call('HSET', K.campaign .. cid, 'fb', ARGV[13]) end
 if ARGV[14] ~= '' then call('HSET', K.campaign .. cid, 'mm', ARGV[14]) end
 call('ZADD', K.campaigns, int(now), cid)
 call('ZADD', K.live, int(now), cid)
-set_terms(cid, ARGV[16], now)
+if ARGV[17] ~= '' then call('HSET', K.campaign .. cid, 'pp', ARGV[17]) end
+set_terms(cid, ARGV[16], now, true)
 local start = tonumber(ARGV[16]:match('t=(%d+)') or 0)
 if start > now then
   call('ZADD', K.asleep, int(start), cid)

@@ -101,6 +101,7 @@ local function settle_one(flight, pos, new, flags, delay, parts, cost)
     return '-'
   end
   close(flight, pos)
+  if state ~= 'a' and state ~= '?' and has_budget(c) then spend(c, sub(flight.text, at + 5, at + 22), -1) end
   if state == 'a' then
     taken_by_carrier(c, weight, parts, cost)
   elseif state == '?' then
@@ -176,6 +177,7 @@ if payload ~= '' then
   entry = call('XADD', K.ledger, '*', 'v', '1', 'k', 'attempts', 'p', payload, 'm', mask)
 end
 save_chunks(entry)
+save_budgets(now)
 save_camps()
 for _, c in pairs(camps) do
   if c and c.cm then call('HINCRBY', K.campaign .. c.id, 'cm', c.cm) end

@@ -95,6 +95,7 @@ local function grant(c, s, ref, moment)
     if not s.loose and not pin(c, s, ref) then return false end
   end
   change(chunk, off, 's')
+  if c.budget then spend(c, ref, 1) end
   local earliest = moment - credit
   if account.cost > 0 then charge(account, earliest, parts) end
   if c.cap then charge(c.cap, earliest, parts) end
@@ -131,9 +132,13 @@ local function serve(s, line, i, limit, stop, alone)
   while lane.at - lane.from < lane.size do
     local moment = moment_of(s, c)
     if too_far(moment, limit) or skips > 4 * want then return done end
+    local ref = lane.refs[lane.at - lane.from + 1]
+    if c.budget and not affords(c, ref) then
+      leave(line, i)
+      return done or nil
+    end
     lane.at = lane.at + 1
     c.dln = c.dln - 1
-    local ref = lane.refs[lane.at - lane.from]
     if c.quiet and laid_by(c, ref) then
       skips = skips + 1
     elseif grant(c, s, ref, moment) then
@@ -318,6 +323,7 @@ if granted < want and account.tat <= now then
   end
 end
 save_sleeping()
+save_budgets(now)
 save_camps()
 
 local flight = ''

@@ -55,6 +55,7 @@ local function terms_of(c)
   local terms = c.terms
   if not terms then
     terms = { start = c.po:find('t', 1, true) and tonumber(call('HGET', K.campaign .. c.id, 'tt')) }
+    c.budget = c.po:find('b', 1, true)
     c.quiet = c.po:find('q', 1, true)
     if c.po:find('r', 1, true) then
       terms.cap = bucket_of('c' .. c.id)

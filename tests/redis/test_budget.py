@@ -1,0 +1,143 @@
+"""A budget stops the next message: what is granted is charged at its estimate, and what was not sent is given back."""
+
+import asyncio
+from decimal import Decimal
+
+import pytest
+
+from tests.redis.conftest import Rig, chunk_of, people
+from tests.redis.test_routes import british
+from volley.campaign import Campaign
+from volley.errors import UnusableInput
+from volley.outbox import limits
+from volley.outbox.chunks import Chunk
+
+PRICES = {"US": 4000}
+
+
+async def push(rig: Rig, n: int, micros: int, *, parts: int = 1) -> Campaign:
+    """Each part costs 4000 micro-units."""
+    chunk = Chunk(people(n), None, [], bytes([parts]) * n, bytes(n), [4000 * parts] * n)
+    campaign = await rig.open(chunk, budget_micros=micros, estimated_micros=4000 * parts * n)
+    await rig.outbox.seal(campaign, key_ttl_s=60, prices=PRICES)
+    await rig.plan(campaign, 0, chunk)
+    return campaign
+
+
+async def left(rig: Rig, campaign: Campaign) -> int | None:
+    view = await rig.outbox.campaign(campaign.id)
+    assert view is not None
+    return view.budget_left_micros
+
+
+async def granted(rig: Rig) -> int:
+    """All that may go now, the rate not being in the way."""
+    total = 0
+    for _ in range(20):
+        total += len((await rig.take()).grants)
+        await asyncio.sleep(0.005)
+    return total
+
+
+async def test_the_next_message_that_would_exceed_it_is_not_sent(rig: Rig) -> None:
+    await rig.pool(2)
+    campaign = await push(rig, 50, 4000 * 3 * 7 + 11_999, parts=3)
+    assert await granted(rig) == 7
+    assert await left(rig, campaign) == 11_999
+    assert await rig.counts(campaign) == {"ready": 43, "sending": 7}
+    told = [fields[b"e"] for _, fields in await rig.redis.xrange(rig.keys.ledger) if b"e" in fields]
+    assert told == [b"budget_reached"]
+    await rig.check(campaign)
+
+
+async def test_many_workers_at_once_do_not_exceed_it(rig: Rig) -> None:
+    await rig.pool(4, rate=10_000)
+    campaign = await push(rig, 400, 4000 * 100)
+    flights = await asyncio.gather(*(rig.take(30) for _ in range(12)))
+    assert sum(len(flight.grants) for flight in flights) <= 100
+    assert sum(len(flight.grants) for flight in flights) + await granted(rig) == 100
+    await rig.check(campaign)
+
+
+async def test_what_was_not_sent_is_given_back_and_the_next_one_goes(rig: Rig) -> None:
+    await rig.pool(2)
+    campaign = await push(rig, 50, 4000 * 10)
+    flights = await rig.take_all(10)
+    assert await granted(rig) == 0
+    assert await rig.settle(flights[0], "x", 0) == "x"
+    assert await left(rig, campaign) == 4000
+    assert await granted(rig) == 1
+    for flight in flights:
+        await rig.settle(flight, "?")
+    assert await granted(rig) == 0, "what may have been sent stays charged"
+    await rig.check(campaign)
+
+
+async def test_what_is_given_back_whole_is_charged_once(rig: Rig) -> None:
+    await rig.pool(2)
+    campaign = await push(rig, 5, 4000 * 5)
+    for _ in range(3):
+        flights = await rig.take_all(5)
+        for flight in flights:
+            await rig.outbox.dispatch.release(flight.token)
+        assert await left(rig, campaign) == 20_000
+    await rig.check(campaign)
+
+
+async def test_another_budget_holds_at_once(rig: Rig) -> None:
+    await rig.pool(2)
+    campaign = await push(rig, 50, 4000 * 10)
+    other = await rig.push(chunk_of(people(20, 500)))
+    assert await granted(rig) == 30, "others are not held up"
+    await rig.outbox.change(campaign.id, budget=Decimal("0.06"))
+    assert await granted(rig) == 5
+    await rig.outbox.change(campaign.id, budget=Decimal("0.01"))
+    assert await granted(rig) == 0
+    await rig.outbox.change(campaign.id, budget=None)
+    assert await granted(rig) == 35
+    await rig.check(campaign, other)
+
+
+async def test_a_first_budget_knows_what_was_spent_before(rig: Rig) -> None:
+    await rig.pool(2)
+    campaign = await push(rig, 50, 0)
+    flights = [await rig.take(20)]
+    for flight in flights:
+        await rig.settle(flight, "a", *range(0, len(flight.grants), 2))
+    await rig.settle(flights[0], "x", 1)
+    await rig.outbox.change(campaign.id, budget=Decimal("0.1"))
+    n = len(flights[0].grants) - 1
+    assert await left(rig, campaign) == 100_000 - n * 4000
+    assert await granted(rig) == 25 - n
+    await rig.check(campaign)
+
+
+async def test_the_carriers_own_price_counts_once_it_is_known(rig: Rig) -> None:
+    await rig.pool(2)
+    campaign = await push(rig, 50, 4000 * 10)
+    assert await granted(rig) == 10
+    await limits.cost_differs(rig.outbox, campaign.id, -9000)
+    assert await granted(rig) == 2
+    await limits.cost_differs(rig.outbox, campaign.id, 50_000)
+    assert await granted(rig) == 0
+    assert await left(rig, campaign) == 40_000 - 48_000 - 50_000
+
+
+async def test_each_country_has_its_price(rig: Rig) -> None:
+    await rig.pool(2)
+    chunk = Chunk([*people(5), *british(5)], None, [], bytes([1]) * 10, bytes(10), [4000] * 5 + [50_000] * 5)
+    campaign = await rig.open(chunk, budget_micros=5 * 4000 + 2 * 50_000 + 49_999)
+    await rig.outbox.seal(campaign, key_ttl_s=60, prices={"US": 4000, "GB": 50_000})
+    await rig.plan(campaign, 0, chunk)
+    assert await granted(rig) == 7
+    assert await left(rig, campaign) == 49_999
+
+
+async def test_a_campaign_whose_prices_are_not_known_gets_no_budget(rig: Rig) -> None:
+    await rig.pool(1)
+    old = await rig.push(chunk_of(people(2)))
+    unpriced = await rig.open(chunk_of(people(2)), unpriced=2)
+    await rig.outbox.seal(unpriced, key_ttl_s=60, prices=PRICES)
+    for campaign in (old, unpriced):
+        with pytest.raises(UnusableInput, match="can have no budget"):
+            await rig.outbox.change(campaign.id, budget=Decimal(1))
