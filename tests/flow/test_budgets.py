@@ -13,7 +13,7 @@ __all__ = ["outbox"]
 
 
 async def test_a_row_without_a_price_is_refused_only_where_there_is_a_budget(outbox: Outbox) -> None:
-    rows = listed("+12125550100,Ann", "+33612345678,Ben")
+    rows = listed("+12125550100,Ann", "+93701234567,Ben")
     bounded = await pushed(outbox, rows, budget=Decimal("0.001"))
     assert (bounded.accepted, bounded.rejected) == (1, 1)
     assert "its price is not known" in bounded.examples[0].reason
