@@ -12,7 +12,7 @@ CHAOS_AT_ONCE ?= 1
 .PHONY: help install demo test check format bench chaos clean
 
 help:
-	@echo "make demo    a campaign through a local carrier, from a file to a report (about a minute)"
+	@echo "make demo    a campaign through a local carrier, from a file to a report (about a minute; KEEP=1: it goes on, with its dashboard)"
 	@echo "make test    the tests, against a real Valkey of their own"
 	@echo "make check   formatting, lint, types, import rules, sizes"
 	@echo "make chaos   it is broken in every way we know, and the promises are checked (ONLY=\"1 2 5\" SEED=7 SCALE=short)"
@@ -28,7 +28,7 @@ $(READY): pyproject.toml
 	@touch $@
 
 demo: $(READY)
-	@$(BIN)/volley demo
+	@$(BIN)/volley demo $(if $(KEEP),--keep)
 
 test: $(READY)
 	@$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile

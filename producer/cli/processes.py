@@ -47,10 +47,11 @@ def sandbox(context: typer.Context) -> None:
 
 def demo(
     rows: Annotated[int | None, typer.Option(min=1, help="Only so many rows of the list, for a short one.")] = None,
-    keep: Annotated[Path | None, typer.Option(help="Keeps ledger, logs and settings in this folder.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Goes on at the end, with its dashboard, until Ctrl-C.")] = False,
+    folder: Annotated[Path | None, typer.Option(help="Keeps ledger, logs and settings in this folder.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """A campaign from file to report, against a local carrier: Valkey, sandbox, serve and a worker, each a process."""
     from producer.demo.story import run
 
-    raise typer.Exit(run(rows=rows, keep=keep, as_json=as_json))
+    raise typer.Exit(run(rows=rows, keep=keep, folder=folder, as_json=as_json))

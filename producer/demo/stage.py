@@ -5,7 +5,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,12 +44,25 @@ class Stage:
     settings: Settings
     arrivals: Path
     children: Supervisor
+    env: Mapping[str, str]
+
+    @property
+    def address(self) -> str:
+        """Where serve listens."""
+        return f"http://127.0.0.1:{self.settings.serve_port}"
+
+    def leave_settings(self) -> None:
+        """Other commands that run in the folder find them."""
+        ours = (f"{name}={value}\n" for name, value in self.env.items() if name.startswith(("VOLLEY_", "TELNYX_")))
+        path = self.folder / ".env"
+        path.touch(mode=0o600)
+        path.write_text("".join(ours), "utf-8")
 
 
 @contextlib.asynccontextmanager
-async def stage(keep: Path | None) -> AsyncIterator[Stage]:
+async def stage(kept: Path | None) -> AsyncIterator[Stage]:
     """Starts everything in order; stops it in reverse, whatever happens."""
-    with _folder(keep) as folder:
+    with _folder(kept) as folder:
         port = free_port()
         async with (
             EmbeddedValkey(folder / "valkey") as valkey,
@@ -61,17 +74,17 @@ async def stage(keep: Path | None) -> AsyncIterator[Stage]:
             for name in ("serve", "worker"):
                 log = folder / f"{name}.log"
                 await children.start(Child(name, volley_command(name), env, log, cwd=folder))
-            yield Stage(folder, load(env, folder), sandbox.log_path, children)
+            yield Stage(folder, load(env, folder), sandbox.log_path, children, env)
 
 
 @contextlib.contextmanager
-def _folder(keep: Path | None) -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="volley-demo-")) if keep is None else keep.absolute()
+def _folder(kept: Path | None) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="volley-demo-")) if kept is None else kept.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     try:
         yield folder
     finally:
-        if keep is None:
+        if kept is None:
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -4,9 +4,8 @@ import asyncio
 import contextlib
 import csv
 import io
-import signal
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -22,6 +21,7 @@ from producer.pool.sync import sync
 from producer.push.sources import open_source
 from producer.records import reading
 from volley.errors import TryAgainLater, UnusableInput, VolleyError
+from volley.signals import on_end
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 AGAIN = "{first_name|Hello}, thank you, your payment has arrived. Larkspur Energy. Reply STOP to opt out."
@@ -32,55 +32,84 @@ _RECEIPTS_S = 30.0
 _STUCK_S = 60.0
 
 
-def run(*, rows: int | None, keep: Path | None, as_json: bool) -> int:
-    """The whole demo; 0 if every promise was kept.
+def run(*, rows: int | None, keep: bool, folder: Path | None, as_json: bool) -> int:
+    """The whole demo; 0 if every promise was kept. With `keep` it goes on after its report until it is told to stop.
 
     Raises:
         UnusableInput: no examples here.
         VolleyError: a process ended, or nothing moves any more.
     """
     began = time.monotonic()
-    report = asyncio.run(_interruptible(_story(rows, keep)))
-    report.seconds = round(time.monotonic() - began, 1)
-    if as_json:
-        emit(report.as_json())
-    else:
-        draw(report)
+
+    def tell(report: Report) -> None:
+        report.seconds = round(time.monotonic() - began, 1)
+        if as_json:
+            emit(report.as_json())
+        else:
+            draw(report)
+
+    report = asyncio.run(Story(rows, keep, folder, tell).play())
     return 0 if all(check.kept for check in report.checks) else 1
 
 
-async def _interruptible(story: Coroutine[Any, Any, Report]) -> Report:
-    """SIGINT and SIGTERM unwind everything that was started; a second one changes nothing."""
-    task = asyncio.ensure_future(story)
-    stopped = asyncio.Event()
+class Story:
+    """The demo from start to end. SIGINT and SIGTERM unwind everything that was started; a second one changes nothing."""
 
-    def stop() -> None:
-        if not stopped.is_set():
-            stopped.set()
-            note("stopping ...")
-            task.cancel()
+    def __init__(self, rows: int | None, keep: bool, folder: Path | None, tell: Callable[[Report], None]) -> None:
+        self._rows = rows
+        self._keep = keep
+        self._folder = folder
+        self._tell = tell
+        self._stopped = asyncio.Event()
+        self._over = False
 
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(signum, stop)
-    try:
-        return await task
-    except asyncio.CancelledError:
-        raise VolleyError("the demo was stopped; nothing of it is left running") from None
+    async def play(self) -> Report:
+        playing = asyncio.ensure_future(self._on_stage())
 
+        def stop() -> None:
+            if not self._stopped.is_set():
+                self._stopped.set()
+                note("stopping ...")
+                if not self._over:
+                    playing.cancel()
 
-async def _story(rows: int | None, keep: Path | None) -> Report:
-    template = _example("template.txt").read_text("utf-8").removesuffix("\n")
-    note("starting Valkey, the sandbox, serve and a worker ...")
-    async with stage(keep) as on_stage:
-        watching = asyncio.create_task(on_stage.children.watch())
-        playing = asyncio.create_task(_play(on_stage, template, rows))
+        on_end(stop)
         try:
-            await asyncio.wait({watching, playing}, return_when=asyncio.FIRST_COMPLETED)
-            if not playing.done():
-                await watching  # a process has ended: this says which
             return await playing
+        except asyncio.CancelledError:
+            raise VolleyError("the demo was stopped; nothing of it is left running") from None
+
+    async def _on_stage(self) -> Report:
+        template = _example("template.txt").read_text("utf-8").removesuffix("\n")
+        note("starting Valkey, the sandbox, serve and a worker ...")
+        async with stage(self._folder) as on_stage:
+            watching = asyncio.create_task(on_stage.children.watch())
+            playing = asyncio.create_task(_play(on_stage, template, self._rows))
+            try:
+                await asyncio.wait({watching, playing}, return_when=asyncio.FIRST_COMPLETED)
+                if not playing.done():
+                    await watching  # a process has ended: this says which
+                report = await playing
+                self._over = self._keep
+                self._tell(report)
+                if self._keep:
+                    await self._go_on(on_stage, watching)
+                return report
+            finally:
+                await _ended(watching, playing)
+
+    async def _go_on(self, on_stage: Stage, watching: asyncio.Task[None]) -> None:
+        """Until it is told to stop. Raises VolleyError where a process ends before that."""
+        on_stage.leave_settings()
+        note(f"the dashboard: {on_stage.address}/")
+        note(f"other commands: cd {on_stage.folder} && volley status; Ctrl-C ends it all")
+        told = asyncio.create_task(self._stopped.wait())
+        try:
+            await asyncio.wait({watching, told}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await _ended(watching, playing)
+            await _ended(told)
+        if watching.done():
+            watching.result()
 
 
 async def _ended(*tasks: asyncio.Task[Any]) -> None:

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import promql_parser
 import pytest
 import yaml
 from cloudcoil.models.keda.v1alpha1 import ScaledObject
@@ -128,6 +129,27 @@ def test_what_keda_does_not_know_is_noticed() -> None:
     document = scaled()
     document["spec"]["cooldownPeriode"] = document["spec"].pop("cooldownPeriod")
     assert kept(document) != document
+
+
+def test_keda_asks_for_what_the_dashboard_shows_and_prometheus_can_parse() -> None:
+    [trigger] = scaled()["spec"]["triggers"]
+    query = trigger["metadata"]["query"]
+    promql_parser.parse(query)
+    named = set(re.findall(r"volley_\w+", query))
+    # every expression of the dashboard is looked up in the live endpoint elsewhere
+    shown = set(re.findall(r"volley_\w+", (DEPLOY / "grafana" / "volley.json").read_text("utf-8")))
+    assert named == {"volley_due_messages", "volley_rate_parts", "volley_allowed_rate_parts"}
+    assert named <= shown
+
+
+def test_what_compose_mounts_for_prometheus_and_grafana_is_there() -> None:
+    [rules] = read(DEPLOY / "compose" / "prometheus.yml")["rule_files"]
+    services = read(COMPOSE)["services"]
+    mounts = {target: source for source, target, *_ in (each.split(":") for each in services["prometheus"]["volumes"])}
+    assert (COMPOSE.parent / mounts[str(Path(rules).parent)] / Path(rules).name).is_file()
+    [provider] = read(COMPOSE.parent / "grafana/provisioning/dashboards/volley.yaml")["providers"]
+    mounts = {target: source for source, target, *_ in (each.split(":") for each in services["grafana"]["volumes"])}
+    assert (COMPOSE.parent / mounts[provider["options"]["path"]] / "volley.json").is_file()
 
 
 def test_every_selector_of_the_base_finds_its_pods() -> None:

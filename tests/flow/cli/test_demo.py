@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,10 +27,9 @@ def started_in(folder: Path) -> list[str]:
     return [words for words in found if words]
 
 
-@pytest.fixture
-def demo(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "volley", "demo", "--rows", "60", "--json"],
+def begun(tmp_path: Path, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "volley", "demo", *words, "--json"],
         env={
             **os.environ,
             "TMPDIR": str(tmp_path),
@@ -41,6 +41,11 @@ def demo(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         text=True,
         start_new_session=True,
     )
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    process = begun(tmp_path, "--rows", "60")
     yield process
     process.kill()
     process.communicate()
@@ -76,3 +81,33 @@ def test_a_demo_that_is_stopped_leaves_nobody_behind(
     if signum != signal.SIGKILL:
         assert "Traceback" not in demo.communicate()[1]
         assert list(tmp_path.iterdir()) == []
+
+
+def test_a_demo_that_is_kept_goes_on_with_its_dashboard_and_settings_until_it_is_stopped(tmp_path: Path) -> None:
+    demo = begun(tmp_path, "--rows", "20", "--keep")
+    try:
+        assert demo.stdout is not None
+        assert demo.stderr is not None
+        report = json.loads(demo.stdout.readline())
+        assert all(check["kept"] for check in report["checks"])
+        said = iter(demo.stderr.readline, "")
+        address = next(line for line in said if line.startswith("the dashboard: ")).split()[-1]
+        folder = next(said).split("cd ")[1].split(" && ")[0]
+        with urllib.request.urlopen(f"{address}readyz", timeout=10) as answer:
+            assert answer.status == 200
+        env = {"PATH": os.environ["PATH"]}
+        status = subprocess.run(
+            [sys.executable, "-m", "volley", "campaigns", "--json"],
+            cwd=folder,
+            env=env,
+            capture_output=True,
+            check=True,
+        )
+        assert len(json.loads(status.stdout)["campaigns"]) == 2
+        demo.send_signal(signal.SIGINT)
+        assert demo.wait(PATIENCE_S) == 0
+    finally:
+        demo.kill()
+        demo.communicate()
+    assert started_in(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
