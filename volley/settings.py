@@ -151,6 +151,7 @@ class Settings(BaseModel):
     unknown_hours: float = Field(default=24, gt=0)
     inbound_bound: int = Field(default=100_000, ge=100)
     api_rate: float = Field(default=100, ge=0.001)
+    event_days: int = Field(default=7, ge=1, le=365)
     telnyx_api_key: SecretStr | None = None
     telnyx_base_url: str | None = None
     telnyx_public_key: str | None = None

@@ -52,7 +52,7 @@ async def serve(settings: Settings) -> None:
         pulse = await stack.enter_async_context(Pulse("serve"))
         outbox = await _outbox(settings, stack)
         engine = await stack.enter_async_context(ledger(settings))
-        recorder = Recorder(outbox, engine, inbound_bound=settings.inbound_bound)
+        recorder = Recorder(outbox, engine, inbound_bound=settings.inbound_bound, event_days=settings.event_days)
         recording = asyncio.create_task(recorder.run())
         stack.push_async_callback(_finish, recorder, recording)
         tally = Tally(outbox)

@@ -9,10 +9,12 @@ from sqlalchemy.sql.dml import Insert
 
 from volley.ledger import redriven
 from volley.ledger.answers import record_inbound
+from volley.ledger.before import look
 from volley.ledger.facts import Facts
+from volley.ledger.feed import append
 from volley.ledger.merge import Upserts
 from volley.ledger.paging import pages
-from volley.ledger.rows import NAMELESS, Place, Row, message_of_chunk, receipt_row
+from volley.ledger.rows import NAMELESS, Place, Row, message_of_chunk, receipt_row, starts_of
 from volley.ledger.schema import carrier_ids, chunks, messages, receipts
 from volley.outbox import chunks as blobs
 from volley.outbox.events import ReceiptRecord
@@ -21,12 +23,14 @@ _HOMELESS = receipts.c.campaign_id == ""
 
 
 async def apply(connection: AsyncConnection, upserts: Upserts, facts: Facts) -> list[Row]:
-    """Writes what the batch says, joins receipts to the attempts that they belong to, and names who messages are for.
+    """Writes what the batch says, joins receipts to the attempts that they belong to, names who messages are for, and tells
+    the feed of what that changed.
 
     Returns the batch's texts of people, with what they answer (`record_inbound`).
     """
     await _find_homes(connection, upserts, facts)
-    await _write(connection, upserts.campaigns, facts.campaigns)
+    before = await look(connection, facts)
+    await _write(connection, upserts.campaigns, [*facts.campaigns, *starts_of(facts.started)])
     await _write(connection, upserts.campaign_events, facts.campaign_events)
     await _write(connection, upserts.actions, facts.actions)
     await _write(connection, upserts.chunks, facts.chunks)
@@ -38,8 +42,10 @@ async def apply(connection: AsyncConnection, upserts: Upserts, facts: Facts) -> 
     await _write(connection, upserts.optouts, facts.optouts)
     await _write(connection, upserts.quarantine, facts.unreadable)
     await _complete(connection, upserts, facts)
-    await redriven.set_right(connection, facts)
-    return await record_inbound(connection, upserts.inbound, facts)
+    again = await redriven.set_right(connection, facts)
+    texts = await record_inbound(connection, upserts.inbound, facts)
+    await append(connection, facts, before, texts, again)
+    return texts
 
 
 async def _write(connection: AsyncConnection, statement: Insert, rows: Sequence[Row]) -> None:

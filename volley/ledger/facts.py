@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgpack
 
@@ -26,6 +26,8 @@ from volley.ledger.rows import (
 from volley.outbox.events import MOVE, NOBODY, VERSION, ReceiptRecord, unpack_attempts, unpack_receipts
 from volley.outbox.inbound import InboundRecord
 from volley.outbox.inbound import unpack as unpack_inbound
+
+Kind = Literal["message", "sealed", "campaign", "optout"]
 
 
 class NewerEntry(VolleyError):
@@ -53,6 +55,8 @@ class Facts:
     campaigns: list[Row] = field(default_factory=list)
     campaign_events: list[Row] = field(default_factory=list)
     actions: list[Row] = field(default_factory=list)
+    started: dict[str, int] = field(default_factory=dict)
+    """Campaign → the first moment at which a message of it went out."""
     messages: list[Row] = field(default_factory=list)
     attempts: list[Row] = field(default_factory=list)
     moves: list[Row] = field(default_factory=list)
@@ -67,6 +71,8 @@ class Facts:
     bare: set[tuple[str, int]] = field(default_factory=set)
     """Chunks in which messages moved without a word about who they are for."""
     touched: set[str] = field(default_factory=set)
+    happened: list[tuple[Kind, Any]] = field(default_factory=list)
+    """Rows that the feed may tell of, in the order in which they were added."""
 
     def add(self, entry: Entry, sender_of: Callable[[int], str | None]) -> None:
         """Raises whatever a malformed entry causes: KeyError, ValueError, TypeError, struct.error, msgpack's."""
@@ -81,7 +87,8 @@ class Facts:
         elif kind == b"inbound":
             self.inbound += unpack_inbound(entry.fields[b"p"])
         elif kind == b"optouts":
-            self.optouts += [optout_row(line) for line in entry.fields[b"p"].decode().splitlines()]
+            for line in entry.fields[b"p"].decode().splitlines():
+                self.optouts.append(self._happened("optout", optout_row(line)))
         elif kind == b"unreadable":
             self._unreadable(entry)
         elif kind == b"sealed":
@@ -103,18 +110,23 @@ class Facts:
         campaign = Campaign.from_json(entry.fields[b"c"])
         self.touched.add(campaign.id)
         self.sealed.append((entry.id, campaign))
-        self.campaigns.append(campaign_row(campaign))
+        self.campaigns.append(self._happened("sealed", campaign_row(campaign)))
 
     def _campaign(self, fields: Mapping[bytes, bytes]) -> None:
         campaign_id, state, at_us = fields[b"c"].decode(), fields[b"s"].decode(), int(fields[b"t"])
         self.touched.add(campaign_id)
-        self.campaign_events.append(campaign_event_row(campaign_id, state, at_us))
+        self.campaign_events.append(self._happened("campaign", campaign_event_row(campaign_id, state, at_us)))
         self.campaigns.append(state_row(campaign_id, state, at_us))
 
     def _event(self, fields: Mapping[bytes, bytes]) -> None:
         """What changes no state of its campaign."""
         campaign_id, what, at_us = fields[b"c"].decode(), fields[b"e"].decode(), int(fields[b"t"])
-        self.campaign_events.append(campaign_event_row(campaign_id, what, at_us, fields[b"d"].decode()))
+        row = campaign_event_row(campaign_id, what, at_us, fields[b"d"].decode())
+        self.campaign_events.append(self._happened("campaign", row))
+
+    def _happened(self, kind: Kind, row: Row) -> Row:
+        self.happened.append((kind, row))
+        return row
 
     def _attempts(self, fields: Mapping[bytes, bytes]) -> None:
         records = unpack_attempts(fields[b"p"])
@@ -126,7 +138,9 @@ class Facts:
             rank = rank_of_mark(mark)
             self.touched.add(record.campaign)
             self.attempts.append(attempt_row(record, rank))
-            self.messages.append(message_of_attempt(record, rank))
+            self.messages.append(self._happened("message", message_of_attempt(record, rank)))
+            if record.sent_us > 0:
+                self.started[record.campaign] = min(record.sent_us, self.started.get(record.campaign, record.sent_us))
             if record.carrier_id:
                 self.carrier_ids[record.carrier_id] = (record.campaign, record.chunk, record.offset)
 
@@ -140,7 +154,9 @@ class Facts:
         for (campaign_id, chunk), steps in by_chunk.items():
             self.touched.add(campaign_id)
             self.bare.add((campaign_id, chunk))
-            self.messages += [message_of_move((campaign_id, chunk, step[0]), step, at_us) for step in steps]
+            for step in steps:
+                row = message_of_move((campaign_id, chunk, step[0]), step, at_us)
+                self.messages.append(self._happened("message", row))
             place: Row = {"campaign_id": campaign_id, "chunk": chunk, "entry_id": entry.id}
             self.moves.append(place | {"why": why, "at_us": at_us, "moves": msgpack.packb(steps)})
 
@@ -151,6 +167,6 @@ class Facts:
                 place = (record.campaign, record.chunk, record.offset)
                 self.touched.add(record.campaign)
                 self.bare.add(place[:2])
-                self.messages.append(message_of_receipt(record))
+                self.messages.append(self._happened("message", message_of_receipt(record)))
                 if record.carrier_id:
                     self.carrier_ids[record.carrier_id] = place

@@ -1,6 +1,6 @@
 """Texts of people as others get them: the stream that hands them on, lists, and the story of the message they answer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from volley.ledger.documents import Document, moment
+from volley.ledger.paging import pages
 from volley.ledger.schema import inbound, messages
 from volley.message import MessageId
 
@@ -44,6 +45,16 @@ async def texts(
     if since_us is not None:
         query = query.where(row.occurred_us >= since_us)
     return [document(dict(found)) for found in (await connection.execute(query)).mappings()]
+
+
+async def by_event_id(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, Document]:
+    """Single texts."""
+    found: dict[str, Document] = {}
+    for page in pages(ids):
+        query = _with_reference().where(inbound.c.event_id.in_(page))
+        for row in (await connection.execute(query)).mappings():
+            found[row["event_id"]] = document(dict(row))
+    return found
 
 
 async def answers(connection: AsyncConnection, place: MessageId) -> list[Document]:

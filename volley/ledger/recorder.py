@@ -22,6 +22,7 @@ from volley.ledger.apply import apply
 from volley.ledger.copies import ChunkName, copy_chunks
 from volley.ledger.engine import is_away, writing
 from volley.ledger.facts import Entry, Facts, NewerEntry
+from volley.ledger.feed import prune
 from volley.ledger.inbound import document
 from volley.ledger.merge import Upserts
 from volley.ledger.rows import Row
@@ -38,6 +39,7 @@ _LINGER_S = 0.02
 """After a small batch: entries gather meanwhile, and share one commit."""
 _LOOK_AROUND_S = 15.0
 """How often to look for what a dead recorder left."""
+_PRUNE_S = 600.0
 _BATCH_RECORDS = 3_000
 """In one transaction: the event loop is held for some 100 ms by as many, and webhooks share it."""
 _RECORD_BYTES = 150
@@ -65,13 +67,21 @@ class Recorder:
     """`name` tells it from recorders of other machines; under the same name a restart goes on where it ended."""
 
     def __init__(
-        self, outbox: Outbox, engine: AsyncEngine, *, name: str | None = None, inbound_bound: int = 100_000
+        self,
+        outbox: Outbox,
+        engine: AsyncEngine,
+        *,
+        name: str | None = None,
+        inbound_bound: int = 100_000,
+        event_days: int = 7,
     ) -> None:
         self._outbox = outbox
         self._engine = engine
         self._stream = LedgerStream(outbox.redis, outbox.keys.ledger, name or socket.gethostname())
         self._upserts = Upserts(engine.dialect.name)
         self._inbound_bound = inbound_bound
+        self._event_days = event_days
+        self._pruned = -_PRUNE_S
         self._senders: dict[int, str] = {}
         self._unretired: set[str] = set()
         self._stopping = asyncio.Event()
@@ -117,10 +127,16 @@ class Recorder:
             if time.monotonic() - looked >= _LOOK_AROUND_S:
                 await self._record(await self._stream.abandoned(_READ))
                 looked = time.monotonic()
+                await self._prune()
             entries = await self._stream.fresh(_READ, _BLOCK_MS)
             await self._record(entries)
             if 0 < len(entries) < _READ:
                 await self._pause(_LINGER_S)
+
+    async def _prune(self) -> None:
+        if time.monotonic() - self._pruned >= _PRUNE_S:
+            await self._retrying(lambda: prune(self._engine, self._event_days))
+            self._pruned = time.monotonic()
 
     async def _own(self) -> None:
         while not self._stopping.is_set() and (entries := await self._stream.own(_READ)):

@@ -52,8 +52,8 @@ class Standing(NamedTuple):
     error_text: str
 
 
-async def set_right(connection: AsyncConnection, facts: Facts) -> None:
-    """Gives the redriven messages of a batch, after it was written, the rank that they have come to since."""
+async def set_right(connection: AsyncConnection, facts: Facts) -> set[Place]:
+    """Gives the redriven messages of a batch, after it was written, the rank that they have come to since; which they are."""
     touched = {(row["campaign_id"], row["chunk"], row["offset"]) for row in facts.messages}
     redriven: dict[Place, Redrive] = {}
     for page in pages(sorted(facts.touched)):
@@ -66,6 +66,7 @@ async def set_right(connection: AsyncConnection, facts: Facts) -> None:
         chunks.setdefault((campaign_id, chunk), {})[offset] = redrive
     for (campaign_id, chunk), theirs in chunks.items():
         await _set_chunk(connection, campaign_id, chunk, theirs)
+    return set(redriven)
 
 
 def _redrives(rows: Iterable[Found[Any]]) -> Iterable[tuple[Place, Redrive]]:

@@ -2,6 +2,8 @@
 `NOTHING` fills the rest with what every register of merge.py yields to. Pure.
 """
 
+from collections.abc import Mapping
+
 from volley.campaign import Campaign
 from volley.ledger.ranks import FINAL, SUBMITTED, rank_of_mark, rank_of_receipt
 from volley.numbers import country
@@ -92,6 +94,12 @@ def campaign_event_row(campaign_id: str, state: str, at_us: int, detail: str | N
 def state_row(campaign_id: str, state: str, at_us: int) -> Row:
     """A campaign of which only a change of state is known."""
     return _UNSEALED | {"id": campaign_id, "state": state, "state_us": at_us}
+
+
+def starts_of(started: Mapping[str, int]) -> list[Row]:
+    """Campaigns of which only is known when a message of theirs went out."""
+    nothing = _UNSEALED | {"state": "ready", "state_us": -1}
+    return [nothing | {"id": campaign_id, "started_us": sent_us} for campaign_id, sent_us in started.items()]
 
 
 def _known(value: int) -> int | None:

@@ -22,7 +22,7 @@ for i = 2, #ARGV do
   local n = call('HMGET', K.campaign .. cid, 'n.', 'ns', 'n?', 'gu')
   -- what is unknown and was given up is over
   if tonumber(n[1] or 0) == 0 and tonumber(n[2] or 0) == 0 and tonumber(n[3] or 0) == tonumber(n[4] or 0) then
-    call('ZREM', K.live, cid)
+    if call('ZREM', K.live, cid) == 1 then happened(cid, 'finished') end
     call('ZREM', K.expiring, cid)
     call('ZREM', K.reckon, cid)
     call('DEL', K.lanes .. cid)
