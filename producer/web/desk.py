@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from producer.access.keys import ApiKey
 from producer.records import ledger
 from producer.sight.sight import Sight
+from producer.web.heads import Heads
 from volley.campaign import Campaign
 from volley.errors import TryAgainLater, UnusableInput
 from volley.ledger.reader import Reader
@@ -54,6 +55,7 @@ class Desk:
     queue: Queue | None
     sight: Sight
     queues: Queues = field(default_factory=Queues)
+    heads: Heads = field(default_factory=Heads)
 
     @property
     def reader(self) -> Reader:

@@ -34,6 +34,7 @@ NOT_FOUND = Kind("not-found", 404, "There is no such thing")
 NO_METHOD = Kind("method-not-allowed", 405, "Not with this method")
 TOO_SLOW = Kind("too-slow", 408, "The body came too slowly")
 CONFLICT = Kind("conflict", 409, "It is not in a state that allows this")
+GONE = Kind("gone", 410, "It is not kept any more")
 TOO_LARGE = Kind("too-large", 413, "The body is too large")
 WRONG_TYPE = Kind("unsupported-type", 415, "Bodies of this type are not read here")
 INVALID = Kind("invalid", 422, "Values are missing, wrong or out of range")
@@ -43,7 +44,7 @@ FAILED = Kind("failed", 500, "We did something wrong")
 AWAY = Kind("try-again-later", 503, "Not at this moment")
 
 KINDS = (
-    BAD_REQUEST, UNAUTHENTICATED, MISSING_SCOPE, NOT_FOUND, NO_METHOD, TOO_SLOW, CONFLICT, TOO_LARGE, WRONG_TYPE, INVALID,
+    BAD_REQUEST, UNAUTHENTICATED, MISSING_SCOPE, NOT_FOUND, NO_METHOD, TOO_SLOW, CONFLICT, GONE, TOO_LARGE, WRONG_TYPE, INVALID,
     REFUSED, TOO_MANY, FAILED, AWAY,
 )  # fmt: skip
 _OF_STATUS = {kind.status: kind for kind in reversed(KINDS)}

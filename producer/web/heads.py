@@ -1,0 +1,35 @@
+"""How far the feed has come, asked once for all who wait for it."""
+
+import asyncio
+import time
+
+from volley.ledger.cursor import Cursor
+from volley.ledger.feed_reader import FeedReader
+
+_FRESH_S = 0.25
+
+
+class Heads:
+    """`streams`: how many readers wait at the moment."""
+
+    def __init__(self) -> None:
+        self.streams = 0
+        self._head = Cursor(0, 0)
+        self._read_s = float("-inf")
+        self._asking = asyncio.Lock()
+
+    async def moved(self, reader: FeedReader, cursor: Cursor, within_s: float) -> bool:
+        """Whether there is anything behind a cursor; waits for it. Database errors pass through."""
+        end = time.monotonic() + within_s
+        while await self._latest(reader) <= cursor:
+            if time.monotonic() >= end:
+                return False
+            await asyncio.sleep(_FRESH_S)
+        return True
+
+    async def _latest(self, reader: FeedReader) -> Cursor:
+        async with self._asking:
+            if time.monotonic() - self._read_s >= _FRESH_S:
+                self._head = await reader.latest()
+                self._read_s = time.monotonic()
+            return self._head
