@@ -26,6 +26,7 @@ from producer.cli import (
     records,
     send,
     status,
+    why,
 )
 from producer.cli.output import note, say
 from volley import __version__
@@ -66,6 +67,7 @@ def build(run_worker: RunWorker) -> typer.Typer:
         halt,
         healthy,
         processes,
+        why,
     ):
         room.register(app)
     app.command("worker")(_worker(run_worker))

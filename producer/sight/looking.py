@@ -34,15 +34,20 @@ class Seen(NamedTuple):
     outcomes: Hash
     findings: list[dict[str, Any]]
     held_until_us: int
+    asleep: dict[str, int]
+    """Campaign → µs at which it wakes, of those that wait for their window for more than a moment."""
     info: dict[str, Any]
 
 
+_AWAKE_S = 3
+"""One that waits for its cap alone wakes sooner."""
+_MOST_ASLEEP = 5_000
 _HASHES = ("profile", "rates", "stops", "circuit", "outcomes", "conservation", "server")
 
 
 async def look(outbox: Outbox) -> Seen:
     """Redis errors pass through."""
-    clock, live, length, first, info, *held = await _asked(outbox)
+    clock, live, length, first, info, asleep, *held = await _asked(outbox)
     profiles, rates, stops, circuit, outcomes, findings, server, *tempo = held
     return Seen(
         now_us=int(clock[0]) * 1_000_000 + int(clock[1]),
@@ -58,6 +63,7 @@ async def look(outbox: Outbox) -> Seen:
         findings=[orjson.loads(value) for value in findings.values()],
         held_until_us=int(server.get(b"until", 0)),
         info=info,
+        asleep=pairs(asleep),
     )
 
 
@@ -70,6 +76,8 @@ async def _asked(outbox: Outbox) -> list[Any]:
     pipeline.execute_command("XLEN", of("ledger"))
     pipeline.execute_command("XRANGE", of("ledger"), "-", "+", "COUNT", 1)
     pipeline.execute_command("INFO", "server", "clients", "memory", "persistence", "stats", "replication", "cpu")
+    awake_us = (int(seconds) + _AWAKE_S) * 1_000_000
+    pipeline.execute_command("ZRANGEBYSCORE", of("asleep"), awake_us, "+inf", "WITHSCORES", "LIMIT", 0, _MOST_ASLEEP)
     for name in _HASHES:
         pipeline.hgetall(of(name))
     for n in range(1, SLOTS + 1):

@@ -4,7 +4,9 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from time import monotonic
+from typing import NamedTuple
 
 from redis.exceptions import RedisError
 
@@ -39,6 +41,17 @@ _META_PAGE = 200
 _NO_POOL = Pool("")
 
 
+class Scene(NamedTuple):
+    """What a snapshot was drawn from."""
+
+    seen: Seen
+    profiles: Mapping[str, ProfileView]
+    everyone: Sequence[Standing]
+    workers: Sequence[WorkerView]
+    rests: Sequence[RestView]
+    pools: Pools
+
+
 class Sight:
     """One a process. `totals` and `history` follow what is gathered; `run` gathers on when nobody asks."""
 
@@ -46,6 +59,7 @@ class Sight:
         self._outbox = outbox
         self._account = account
         self._facts: Facts | None = None
+        self._scene: Scene | None = None
         self._at = float("-inf")
         self._took_s = 0.0
         self._one_at_a_time = asyncio.Lock()
@@ -78,6 +92,12 @@ class Sight:
                 self._took_s = self._at - began
         return self._facts
 
+    async def scene(self) -> Scene:
+        """What the snapshot of `facts` is drawn from. Raises TryAgainLater where Redis is away."""
+        await self.facts()
+        assert self._scene is not None
+        return self._scene
+
     async def hours(self) -> Sequence[Point]:
         """How it stood over the last hours, the oldest first. Raises TryAgainLater where Redis is away and nothing is known."""
         if not self.history.points():
@@ -109,6 +129,9 @@ class Sight:
         numbers = {each.index: each.sender.number for each in self._pools.everyone()} if seen.stops else {}
         rests = fleet.rests(seen, numbers)
         held = self._profiles(seen, everyone)
+        self._scene = Scene(
+            seen, {name: profile for name, (profile, _) in held.items()}, everyone, workers, rests, self._pools
+        )
         notes = [
             *reasons(
                 [each.view for each in everyone if each.view.waiting or each.view.in_flight],
@@ -167,11 +190,7 @@ class Sight:
         looked = await depths.depths(self._outbox, [*seen.live, *dict.fromkeys(ended)])
         await self._learn(looked)
         resting = await depths.retries(self._outbox)
-        views = {
-            name: self._view(name, depth, seen.live.get(name, 0))
-            for name, depth in looked.items()
-            if name in self._fixed
-        }
+        views = {name: self._view(name, depth, seen) for name, depth in looked.items() if name in self._fixed}
         self._over = {name: view for name, view in self._over.items() if name not in seen.live}
         self._over |= {name: views[name] for name in ended if name in views}
         self.totals.add(views.values(), seen.now_us)
@@ -205,8 +224,9 @@ class Sight:
                 if meta:
                     self._fixed[name] = Campaign.from_json(meta)
 
-    def _view(self, name: str, depth: depths.Depth, sealed_us: int) -> CampaignView:
-        return campaign_view(depth.fields, sealed_us, self._fixed[name])
+    def _view(self, name: str, depth: depths.Depth, seen: Seen) -> CampaignView:
+        view = campaign_view(depth.fields, seen.live.get(name, 0), self._fixed[name])
+        return replace(view, asleep_us=seen.asleep[name]) if name in seen.asleep else view
 
     def _dead(self, everyone: Sequence[Standing]) -> Counter[str]:
         found: Counter[str] = Counter()

@@ -14,7 +14,7 @@ def waits(view: CampaignView, depth: Depth, retries: int, now_us: int) -> Waits:
         return Waits(paused=ready)
     if view.state in ("cancelled", "expired"):
         return Waits(ending=ready)
-    if view.campaign.start_us > now_us:
+    if max(view.campaign.start_us, view.asleep_us) > now_us:
         return Waits(window=ready)
     unserved = min(ready, max(0, depth.nobody))
     retry = min(ready - unserved, retries)

@@ -4,7 +4,10 @@ from aiohttp import web
 from pydantic import BaseModel, RootModel
 
 from producer.sight.facts import Facts, Point
+from producer.sight.why import Answer, why
+from producer.web.problems import NOT_FOUND, Problem
 from producer.web.routes import Call, Route, answer
+from volley.errors import UnusableInput
 
 
 class Snapshot(RootModel[Facts]):
@@ -23,6 +26,18 @@ async def snapshot(call: Call) -> web.Response:
 
 async def history(call: Call) -> web.Response:
     return answer({"points": await call.desk.sight.hours()})
+
+
+class WhyAnswer(RootModel[Answer]):
+    """What something waits for, in words and numbers."""
+
+
+async def explain(call: Call) -> web.Response:
+    desk, what = call.desk, call.part("what")
+    try:
+        return answer(await why(desk.sight, desk.outbox, what))
+    except UnusableInput as error:
+        raise Problem(NOT_FOUND, str(error)) from None
 
 
 ROUTES = (
@@ -45,5 +60,16 @@ ROUTES = (
         "read",
         history,
         {200: History},
+    ),
+    Route(
+        "GET",
+        "/v1/why/{what}",
+        "explain_waiting",
+        "What a campaign, a message or a profile waits for, and when that ends",
+        "watching",
+        "read",
+        explain,
+        {200: WhyAnswer},
+        problems=(NOT_FOUND,),
     ),
 )

@@ -1,0 +1,219 @@
+"""`why`: what a campaign, a message or a profile waits for, in words and numbers. Reads only, for one person's question."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from producer.sight.causes import Cause, Held, at_senders, before, clock, flow, narrowest, parts_of, timed
+from producer.sight.portrait import Standing
+from producer.sight.sight import Scene, Sight
+from producer.sight.standstill import reasons
+from producer.sight.waits import waits_for
+from volley.errors import UnusableInput
+from volley.message import parse_message_id
+from volley.outbox import queued
+from volley.outbox.outbox import Outbox
+from volley.outbox.scripts import reaching
+from volley.outbox.whereabouts import wait_of
+
+_MOST_CAMPAIGNS = 5
+_MOST_SENDERS = 20
+"""So many of the longest lanes are looked at more closely."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`about` what was asked; `waiting` messages that are ready; `ends` when the last of them is sent, if nothing new comes. `causes`:
+    what holds all of them first, then the last to end."""
+
+    about: str
+    kind: str
+    state: str
+    waiting: int
+    causes: tuple[Cause, ...]
+    ends: str | None = None
+    seconds: float | None = None
+
+
+async def why(sight: Sight, outbox: Outbox, what: str) -> Answer:
+    """Raises UnusableInput for what is none of the three, or over; TryAgainLater where Redis is away."""
+    with reaching():
+        scene = await sight.scene()
+        if what in scene.profiles:
+            return await _profile(outbox, scene, what)
+        if "-" in what and len(what) < 36:
+            return await _message(outbox, scene, what)
+        mine = next((each for each in scene.everyone if each.view.campaign.id == what), None)
+        if mine is not None:
+            return await _campaign(outbox, scene, mine)
+        view = await outbox.campaign(what)
+    if view is None:
+        raise UnusableInput(
+            f"{what[:40]!r} is no campaign, message or profile that is known here: see volley campaigns"
+        )
+    return Answer(what, "campaign", view.state, view.waiting, (Cause("over", "nothing of it waits: it is over"),))
+
+
+async def _message(outbox: Outbox, scene: Scene, what: str) -> Answer:
+    wait = await wait_of(outbox, parse_message_id(what))
+    seconds = max(0.0, (wait.until_us - scene.seen.now_us) / 1e6) if wait.until_us else None
+    cause = Cause("message", wait.why, int(wait.state == "ready"))
+    if seconds is not None:
+        cause = timed("message", wait.why, 1, scene.seen.now_us, seconds)
+    return Answer(what, "message", wait.state, int(wait.state == "ready"), (cause,), cause.ends, cause.seconds)
+
+
+async def _profile(outbox: Outbox, scene: Scene, name: str) -> Answer:
+    mine = [each for each in scene.everyone if each.view.campaign.profile == name and each.view.waiting]
+    answers = [await _campaign(outbox, scene, each) for each in mine[:_MOST_CAMPAIGNS]]
+    common = _common(outbox, scene, mine)
+    own = [
+        Cause(
+            cause.cause, f"campaign {each.about}: {cause.says}", cause.messages, cause.rate, cause.ends, cause.seconds
+        )
+        for each in answers
+        for cause in each.causes
+        if cause not in common
+    ]
+    if len(mine) > _MOST_CAMPAIGNS:
+        own.append(Cause("more", f"{len(mine) - _MOST_CAMPAIGNS} more campaigns wait: volley why ID"))
+    if not mine:
+        own.append(Cause("nothing", "nothing of it waits"))
+    last = max((each for each in answers if each.seconds is not None), key=lambda each: each.seconds or 0, default=None)
+    known = last if last and len(answers) == len(mine) and all(each.seconds is not None for each in answers) else None
+    waiting = sum(each.view.waiting for each in mine)
+    ends, seconds = (known.ends, known.seconds) if known else (None, None)
+    return Answer(name, "profile", "waiting" if mine else "idle", waiting, (*common, *own), ends, seconds)
+
+
+def _common(outbox: Outbox, scene: Scene, mine: Sequence[Standing]) -> list[Cause]:
+    """What holds everything: no worker, a ledger that is behind, the carrier, rests of the account and of these profiles."""
+    names, waiting = {each.view.campaign.profile for each in mine}, sum(each.view.waiting for each in mine)
+    wide = [rest for rest in scene.rests if rest.what not in ("sender", "group", "profile") or rest.name in names]
+    says = reasons([], 0, scene.seen.ledger_entries, outbox.ledger_bound, wide)
+    found = [Cause("standstill", each, waiting) for each in says]
+    if mine and not scene.workers:
+        found.insert(0, Cause("no_worker", "no worker is running: start volley worker, or volley up", waiting))
+    if scene.seen.held_until_us > scene.seen.now_us:
+        found.append(
+            Cause("hold", "another Redis server has come: workers tell it first what they did, for some seconds")
+        )
+    return found
+
+
+def _blocked(outbox: Outbox, scene: Scene, causes: Sequence[Cause]) -> bool:
+    """Whether nobody knows when what holds it is over."""
+    seen = scene.seen
+    stopped = seen.circuit is not None or "h" in seen.stops or seen.ledger_entries > outbox.ledger_bound
+    return stopped or any(cause.cause in ("no_worker", "rest", "sender_left", "unserved") for cause in causes)
+
+
+async def _campaign(outbox: Outbox, scene: Scene, mine: Standing) -> Answer:
+    view, now_us = mine.view, scene.seen.now_us
+    if not view.waiting:
+        return Answer(view.campaign.id, "campaign", view.state, 0, tuple(_rest(mine)))
+    causes = _common(outbox, scene, [mine])
+    if view.state != "ready":
+        causes.append(_stopped(mine))
+        return Answer(view.campaign.id, "campaign", view.state, view.waiting, (*causes, *_rest(mine)))
+    own = waits_for(view, now_us)
+    start_s = max(0.0, (max(view.campaign.start_us, view.asleep_us) - now_us) / 1e6)
+    if own:
+        causes.append(Cause("window", f"{mine.waits.window or view.waiting:,} messages wait for {own}", view.waiting))
+    lanes = await queued.lanes(outbox, view.campaign.id)
+    held = await _held(outbox, scene, mine, lanes)
+    profile = scene.profiles[view.campaign.profile]
+    rests_s = max(0.0, (profile.rests_until_us - now_us) / 1e6)
+    wait_s = max(start_s, rests_s)
+    share = _share(scene, mine)
+    account = int(scene.seen.rates[b"a"]) / 1000 if b"a" in scene.seen.rates else float("inf")
+    going = view.waiting - mine.waits.unserved
+    moving = [flow(view, narrowest(view, profile, account, share), going, share, now_us, wait_s)] if going else []
+    moving += at_senders(held, now_us)
+    moving.sort(key=lambda cause: -(cause.seconds if cause.seconds is not None else float("inf")))
+    causes += [*moving, *await _retries(outbox, mine, now_us), *_rest(mine), *_expiry(mine, moving, now_us)]
+    last = moving[0] if moving and not _blocked(outbox, scene, causes) else None
+    ends, seconds = (last.ends, last.seconds) if last else (None, None)
+    return Answer(view.campaign.id, "campaign", view.state, view.waiting, tuple(causes), ends, seconds)
+
+
+def _stopped(mine: Standing) -> Cause:
+    view = mine.view
+    if view.state == "paused":
+        return Cause("paused", f"it is paused: volley campaigns resume {view.campaign.id}", view.waiting)
+    return Cause("ending", f"it is {view.state}: {view.waiting:,} messages end so in a moment", view.waiting)
+
+
+def _share(scene: Scene, mine: Standing) -> float:
+    """Its part of what account and profile let through, by weight among those of its priority that may go now."""
+    rivals = [
+        each.view.campaign.weight
+        for each in scene.everyone
+        if each.waits.due and each.view.state == "ready" and each.view.campaign.priority == mine.view.campaign.priority
+    ]
+    return mine.view.campaign.weight / max(sum(rivals), mine.view.campaign.weight)
+
+
+async def _held(outbox: Outbox, scene: Scene, mine: Standing, lanes: dict[str, int]) -> list[Held]:
+    """What waits for single senders, those that end last."""
+    members = {member.index: member for member in scene.pools.everyone()}
+    weights = {each.view.campaign.id: each.view.campaign.weight for each in scene.everyone}
+    found = []
+    for owner, refs in lanes.items():
+        member = members.get(int(owner[1:])) if owner[0] == "s" else None
+        if owner[0] == "s":
+            rate = member.sender.rate_milli / 1000 if member and member.pooled else 0.0
+            number = member.sender.number if member else f"sender {owner[1:]}"
+            named = mine.view.campaign.sender is not None
+            found.append((owner, Held(number, refs, parts_of(mine.view, refs), rate, named=named)))
+    found.sort(key=lambda pair: -(pair[1].seconds if pair[1].seconds is not None else float("inf")))
+    closer = [await _closer(outbox, scene, mine, owner, held, weights) for owner, held in found[:_MOST_SENDERS]]
+    return [*closer, *(held for _, held in found[_MOST_SENDERS:])]
+
+
+async def _closer(
+    outbox: Outbox, scene: Scene, mine: Standing, owner: str, held: Held, weights: dict[str, int]
+) -> Held:
+    stop = scene.seen.stops.get(owner)
+    resting = stop is not None and stop.until_us > scene.seen.now_us
+    rivals = await queued.rivals(outbox, mine.view.campaign.id, owner)
+    others = before(mine.view, rivals, held.messages, weights)
+    until_s = max(0.0, (stop.until_us - scene.seen.now_us) / 1e6) if stop else 0.0
+    words = f"rests until {clock(scene.seen.now_us, until_s)} ({stop.reason})" if resting and stop else ""
+    parts = held.parts + parts_of(mine.view, others)
+    return Held(held.number, held.messages, parts, held.rate, until_s, words, held.named)
+
+
+async def _retries(outbox: Outbox, mine: Standing, now_us: int) -> list[Cause]:
+    if not mine.waits.retry:
+        return []
+    first_us = await queued.next_retry_us(outbox, mine.view.campaign.id)
+    says = f"{mine.waits.retry:,} messages rest between two attempts"
+    if first_us:
+        says += f", the first until {clock(now_us, max(0.0, (first_us - now_us) / 1e6))}"
+    return [Cause("retry", says, mine.waits.retry)]
+
+
+def _rest(mine: Standing) -> list[Cause]:
+    """What is not about to be sent."""
+    view, found = mine.view, []
+    if mine.waits.unserved:
+        says = f"{mine.waits.unserved:,} messages go to countries that no sender of {view.campaign.profile} may serve"
+        found.append(Cause("unserved", f"{says}: volley numbers doctor; they end as expired", mine.waits.unserved))
+    if view.in_flight:
+        found.append(Cause("in_flight", f"{view.in_flight:,} messages are being sent", view.in_flight))
+    unknown = view.counts["unknown"]
+    if unknown:
+        says = f"of {unknown:,} messages nobody knows whether the carrier has them: volley campaigns unknown {view.campaign.id}"
+        found.append(Cause("unknown", says, unknown))
+    return found
+
+
+def _expiry(mine: Standing, moving: Sequence[Cause], now_us: int) -> list[Cause]:
+    """Whether its time is over before the last of it is sent."""
+    expires_s = (mine.view.campaign.expires_us - now_us) / 1e6
+    late = [cause for cause in moving if cause.seconds and cause.seconds > expires_s]
+    if mine.view.campaign.expires_us <= 0 or not late:
+        return []
+    lost = max(int(cause.messages * (1 - max(0.0, expires_s) / (cause.seconds or 1))) for cause in late)
+    says = f"it expires {clock(now_us, max(0.0, expires_s))}: some {lost:,} messages will not be sent by then"
+    return [Cause("expiry", says, lost)]
