@@ -26,6 +26,7 @@ from producer.cli import (
     records,
     send,
     status,
+    top,
     why,
 )
 from producer.cli.output import note, say
@@ -67,6 +68,7 @@ def build(run_worker: RunWorker) -> typer.Typer:
         halt,
         healthy,
         processes,
+        top,
         why,
     ):
         room.register(app)

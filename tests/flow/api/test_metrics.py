@@ -186,6 +186,10 @@ def test_the_snapshot_over_http_is_for_keys_that_may_read(office: Office, scrape
     assert {queue["profile"] for queue in facts["queues"]} == {PROFILE}
     assert office.call("GET", "/v1/facts", key="").status == 401
     assert office.call("GET", "/v1/facts", key=office.make_key("send")[1]).status == 403
+    why = office.get(f"/v1/why/{facts['campaigns'][0]['campaign_id']}").json
+    assert why["waiting"] == 30
+    assert {"account_rate", "senders"} & {cause["cause"] for cause in why["causes"]}
+    assert office.get("/v1/why/0000000000000000").problem == "not-found"
     points = office.call("GET", "/v1/facts/history").json["points"]
     assert points[-1]["at"] % 30 == 0
     schema = office.call("GET", "/v1/openapi.json", key="").json
