@@ -102,6 +102,7 @@ class CampaignFacts:
     estimated_cost: Money
     cost: Money
     budget: Money | None = None
+    budget_left: Money | None = None
     why: str = ""
     """A sentence on what holds it, where something does."""
 
@@ -211,6 +212,9 @@ class SpendFacts:
     per_minute_micros: int | None
     spent: str
     spent_micros: int
+    budget_micros: int = 0
+    """What the live campaigns that have a budget may spend, all together, and what is left of it."""
+    budget_left_micros: int = 0
 
 
 @dataclass(frozen=True, slots=True)

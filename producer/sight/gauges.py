@@ -194,6 +194,10 @@ def _stores(facts: Facts) -> Iterator[Metric]:
 def _money(facts: Facts, totals: Totals) -> Iterator[Metric]:
     yield counters("spend", "Money spent, in units of the currency.", ("currency",), _units(totals.spent))
     late = {each.currency: each.per_minute_micros for each in facts.spend if each.per_minute_micros is not None}
+    of = {each.currency: each.budget_micros for each in facts.spend}
+    left = {each.currency: each.budget_left_micros for each in facts.spend}
+    yield gauges("budget", "What live campaigns with a budget may spend, all together.", ("currency",), _units(of))
+    yield gauges("budget_left", "What is left of it.", ("currency",), _units(left))
     yield gauges("spend_rate", "Money spent a minute, of late.", ("currency",), _units(late))
 
 

@@ -11,6 +11,7 @@ from producer.sight.facts import CampaignFacts, Line, Money, QueueFacts, Waits
 from producer.sight.looking import SLOTS, Seen
 from producer.sight.pools import Pool
 from producer.sight.waiting import oldest_due_us
+from producer.sight.waits import waits_for
 from volley.money import amount
 from volley.outbox.views import CampaignView, ProfileView
 
@@ -137,7 +138,15 @@ def campaign(each: Standing, profile: ProfileView) -> CampaignFacts:
         eta_seconds=pace.eta(view, profile),
         estimated_cost=Money(amount(fixed.estimated_micros), fixed.currency),
         cost=Money(amount(spent_micros(view)), fixed.currency),
+        budget=Money(amount(fixed.budget_micros), fixed.currency) if fixed.budget_micros else None,
+        budget_left=_left(view),
+        why=waits_for(view, profile.now_us) or view.paused_why,
     )
+
+
+def _left(view: CampaignView) -> Money | None:
+    left = view.budget_left_micros
+    return None if left is None else Money(amount(left), view.campaign.currency)
 
 
 def spent_micros(view: CampaignView) -> int:

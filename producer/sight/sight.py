@@ -263,7 +263,16 @@ class Sight:
         spent: Counter[str] = Counter()
         for view in views:
             spent[view.campaign.currency] += portrait.spent_micros(view)
-        return [
-            SpendFacts(currency, self.totals.per_minute(currency), amount(micros), micros)
-            for currency, micros in sorted(spent.items())
-        ]
+        return [self._spent_in(currency, micros, everyone) for currency, micros in sorted(spent.items())]
+
+    def _spent_in(self, currency: str, micros: int, everyone: Sequence[Standing]) -> SpendFacts:
+        held = [each.view for each in everyone if each.view.campaign.currency == currency]
+        budgets = [view for view in held if view.budget_left_micros is not None]
+        return SpendFacts(
+            currency,
+            self.totals.per_minute(currency),
+            amount(micros),
+            micros,
+            sum(view.campaign.budget_micros for view in budgets),
+            sum(view.budget_left_micros or 0 for view in budgets),
+        )

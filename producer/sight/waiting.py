@@ -16,6 +16,8 @@ def waits(view: CampaignView, depth: Depth, retries: int, now_us: int) -> Waits:
         return Waits(ending=ready)
     if max(view.campaign.start_us, view.asleep_us) > now_us:
         return Waits(window=ready)
+    if view.stopped_by_budget:
+        return Waits(budget=ready)
     unserved = min(ready, max(0, depth.nobody))
     retry = min(ready - unserved, retries)
     left = ready - unserved - retry

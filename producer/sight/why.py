@@ -104,7 +104,7 @@ def _blocked(outbox: Outbox, scene: Scene, causes: Sequence[Cause]) -> bool:
     """Whether nobody knows when what holds it is over."""
     seen = scene.seen
     stopped = seen.circuit is not None or "h" in seen.stops or seen.ledger_entries > outbox.ledger_bound
-    return stopped or any(cause.cause in ("no_worker", "rest", "sender_left", "unserved") for cause in causes)
+    return stopped or any(cause.cause in ("no_worker", "rest", "sender_left", "unserved", "budget") for cause in causes)
 
 
 async def _campaign(outbox: Outbox, scene: Scene, mine: Standing) -> Answer:
@@ -118,7 +118,8 @@ async def _campaign(outbox: Outbox, scene: Scene, mine: Standing) -> Answer:
     own = waits_for(view, now_us)
     start_s = max(0.0, (max(view.campaign.start_us, view.asleep_us) - now_us) / 1e6)
     if own:
-        causes.append(Cause("window", f"{mine.waits.window or view.waiting:,} messages wait for {own}", view.waiting))
+        name = "budget" if view.stopped_by_budget else "window"
+        causes.append(Cause(name, f"{view.waiting:,} messages wait for {own}", view.waiting))
     lanes = await queued.lanes(outbox, view.campaign.id)
     held = await _held(outbox, scene, mine, lanes)
     profile = scene.profiles[view.campaign.profile]
@@ -139,7 +140,8 @@ async def _campaign(outbox: Outbox, scene: Scene, mine: Standing) -> Answer:
 def _stopped(mine: Standing) -> Cause:
     view = mine.view
     if view.state == "paused":
-        return Cause("paused", f"it is paused: volley campaigns resume {view.campaign.id}", view.waiting)
+        because = f" ({view.paused_why})" if view.paused_why else ""
+        return Cause("paused", f"it is paused{because}: volley campaigns resume {view.campaign.id}", view.waiting)
     return Cause("ending", f"it is {view.state}: {view.waiting:,} messages end so in a moment", view.waiting)
 
 

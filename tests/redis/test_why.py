@@ -5,6 +5,7 @@ from time import monotonic
 
 import pytest
 
+from producer.sight.facts import Money
 from producer.sight.sight import Sight
 from producer.sight.why import Answer, why
 from tests.redis.conftest import PROFILE, Rig, chunk_of, people, sender
@@ -212,3 +213,22 @@ async def test_asking_writes_nothing(fleet: Rig) -> None:
     before = await writes()
     await ask(fleet, campaign)
     assert await writes() == before
+
+
+async def test_a_budget_that_is_spent_is_told_and_nobody_knows_when_there_is_more(fleet: Rig) -> None:
+    await fleet.pool(2)
+    chunk = chunk_of(people(9))
+    campaign = await fleet.open(chunk, budget_micros=4 * 4000 + 100, estimated_micros=36_000, parts=9)
+    await fleet.outbox.seal(campaign, key_ttl_s=60, prices={"US": 4000})
+    await fleet.plan(campaign, 0, chunk)
+    flight = await fleet.take()
+    assert len(flight.grants) == 4
+    answer = await ask(fleet, campaign)
+    assert answer.seconds is None
+    assert causes(answer)["budget"].startswith("5 messages wait for more budget (0.0001 USD is left)")
+    facts = await Sight(fleet.outbox, "test").facts()
+    assert (facts.total.waits.budget, facts.total.due) == (5, 0)
+    [held] = facts.campaigns
+    assert (held.budget, held.budget_left) == (Money("0.0161", "USD"), Money("0.0001", "USD"))
+    assert (facts.spend[0].budget_micros, facts.spend[0].budget_left_micros) == (16_100, 100)
+    assert held.why.startswith("more budget")

@@ -16,7 +16,7 @@ _MOST_LANES = 40
 _MOST_RETRIES = 1_000
 
 _COUNTERS = ("n" + state for state in STATUS if state != State.READY)
-FIELDS = ("st", "ln", "n.", "f", "l", "sp", "cm", *_COUNTERS, *terms.FIELDS)
+FIELDS = ("st", "ln", "n.", "f", "l", "sp", "cm", "bc", "bd", "bz", "py", *_COUNTERS, *terms.FIELDS)
 
 
 class Depth(NamedTuple):
