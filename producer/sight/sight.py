@@ -189,15 +189,19 @@ class Sight:
         self._live = set(seen.live)
         looked = await depths.depths(self._outbox, [*seen.live, *dict.fromkeys(ended)])
         await self._learn(looked)
-        resting = await depths.retries(self._outbox)
+        resting = await depths.later(self._outbox, seen.now_us)
         views = {name: self._view(name, depth, seen) for name, depth in looked.items() if name in self._fixed}
         self._over = {name: view for name, view in self._over.items() if name not in seen.live}
         self._over |= {name: views[name] for name in ended if name in views}
         self.totals.add(views.values(), seen.now_us)
         live = [(views[name], looked[name]) for name in seen.live if name in views]
-        return [
-            Standing(view, waits(view, depth, resting.get(view.campaign.id, 0), seen.now_us)) for view, depth in live
-        ]
+        parked = await depths.parked(self._outbox, [view.campaign.id for view, _ in live if view.campaign.quiet_hours])
+        found = []
+        for view, depth in live:
+            name, fixed = view.campaign.id, view.campaign
+            closed = resting.laid_by.get(name, 0) + parked.get(name, 0) * fixed.accepted // max(fixed.chunks, 1)
+            found.append(Standing(view, waits(view, depth, resting.retries.get(name, 0), closed, seen.now_us)))
+        return found
 
     async def _recent(self) -> list[str]:
         """The newest campaigns, now and then; what is neither among them nor live is forgotten here."""

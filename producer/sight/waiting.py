@@ -5,8 +5,8 @@ from volley.outbox.depths import Depth
 from volley.outbox.views import CampaignView
 
 
-def waits(view: CampaignView, depth: Depth, retries: int, now_us: int) -> Waits:
-    """Adds up to what is ready of it."""
+def waits(view: CampaignView, depth: Depth, retries: int, closed: int, now_us: int) -> Waits:
+    """Adds up to what is ready of it. `closed`: messages whose window opens later, though the campaign goes on."""
     ready = view.waiting
     if not ready:
         return Waits()
@@ -20,9 +20,10 @@ def waits(view: CampaignView, depth: Depth, retries: int, now_us: int) -> Waits:
         return Waits(budget=ready)
     unserved = min(ready, max(0, depth.nobody))
     retry = min(ready - unserved, retries)
-    left = ready - unserved - retry
+    window = min(ready - unserved - retry, closed)
+    left = ready - unserved - retry - window
     pinned = min(left, max(0, depth.own))
-    return Waits(rate=left - pinned, pinned=pinned, retry=retry, unserved=unserved)
+    return Waits(rate=left - pinned, pinned=pinned, retry=retry, window=window, unserved=unserved)
 
 
 def oldest_due_us(view: CampaignView, waits: Waits) -> int:

@@ -20,6 +20,9 @@ _MOST_SENDERS = 20
 """So many of the longest lanes are looked at more closely."""
 
 
+_ENDLESS = frozenset({"no_worker", "rest", "sender_left", "unserved", "budget", "quiet_hours"})
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """`about` what was asked; `waiting` messages that are ready; `ends` when the last of them is sent, if nothing new comes. `causes`:
@@ -104,7 +107,7 @@ def _blocked(outbox: Outbox, scene: Scene, causes: Sequence[Cause]) -> bool:
     """Whether nobody knows when what holds it is over."""
     seen = scene.seen
     stopped = seen.circuit is not None or "h" in seen.stops or seen.ledger_entries > outbox.ledger_bound
-    return stopped or any(cause.cause in ("no_worker", "rest", "sender_left", "unserved", "budget") for cause in causes)
+    return stopped or any(cause.cause in _ENDLESS for cause in causes)
 
 
 async def _campaign(outbox: Outbox, scene: Scene, mine: Standing) -> Answer:
@@ -120,6 +123,9 @@ async def _campaign(outbox: Outbox, scene: Scene, mine: Standing) -> Answer:
     if own:
         name = "budget" if view.stopped_by_budget else "window"
         causes.append(Cause(name, f"{view.waiting:,} messages wait for {own}", view.waiting))
+    elif mine.waits.window:
+        says = f"{mine.waits.window:,} messages wait until the quiet hours of their people end ({view.campaign.quiet_hours})"
+        causes.append(Cause("quiet_hours", says, mine.waits.window))
     lanes = await queued.lanes(outbox, view.campaign.id)
     held = await _held(outbox, scene, mine, lanes)
     profile = scene.profiles[view.campaign.profile]
@@ -127,7 +133,7 @@ async def _campaign(outbox: Outbox, scene: Scene, mine: Standing) -> Answer:
     wait_s = max(start_s, rests_s)
     share = _share(scene, mine)
     account = int(scene.seen.rates[b"a"]) / 1000 if b"a" in scene.seen.rates else float("inf")
-    going = view.waiting - mine.waits.unserved
+    going = view.waiting - mine.waits.unserved - (0 if own else mine.waits.window)
     moving = [flow(view, narrowest(view, profile, account, share), going, share, now_us, wait_s)] if going else []
     moving += at_senders(held, now_us)
     moving.sort(key=lambda cause: -(cause.seconds if cause.seconds is not None else float("inf")))

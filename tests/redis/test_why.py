@@ -9,6 +9,8 @@ from producer.sight.facts import Money
 from producer.sight.sight import Sight
 from producer.sight.why import Answer, why
 from tests.redis.conftest import PROFILE, Rig, chunk_of, people, sender
+from tests.redis.test_quiet_hours import CLOSED, OPEN, plan_all, windows
+from tests.redis.test_quiet_hours import push as quiet_push
 from volley.campaign import Campaign
 from volley.errors import UnusableInput
 
@@ -232,3 +234,18 @@ async def test_a_budget_that_is_spent_is_told_and_nobody_knows_when_there_is_mor
     assert (held.budget, held.budget_left) == (Money("0.0161", "USD"), Money("0.0001", "USD"))
     assert (facts.spend[0].budget_micros, facts.spend[0].budget_left_micros) == (16_100, 100)
     assert held.why.startswith("more budget")
+
+
+async def test_people_for_whom_it_is_night_are_told_apart_from_those_who_wait_for_a_rate(fleet: Rig) -> None:
+    await fleet.pool(2)
+    campaign = await quiet_push(fleet, 5, 5, groups=(1, 0))
+    await windows(fleet, campaign, OPEN, CLOSED)
+    assert await plan_all(fleet, campaign, 5, 5) == [1]
+    waits = (await Sight(fleet.outbox, "test").facts()).total.waits
+    assert (waits.window, waits.rate, waits.retry) == (5, 5, 0)
+    answer = await ask(fleet, campaign)
+    assert causes(answer)["quiet_hours"].startswith("5 messages wait until the quiet hours of their people end")
+    assert answer.seconds is None
+    await fleet.redis.zadd(fleet.keys.of("asleep"), {campaign.id: await fleet.now_us() + HOUR_US})
+    waits = (await Sight(fleet.outbox, "test").facts()).total.waits
+    assert (waits.window, waits.due) == (10, 0), "all of it sleeps"

@@ -3,6 +3,7 @@
 Nothing here walks lanes or messages; what a look costs is the number of campaigns.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,6 +15,8 @@ PAGE = 100
 """Campaigns in one call: takes wait no longer than half a millisecond for it."""
 _MOST_LANES = 40
 _MOST_RETRIES = 1_000
+_LONGEST_RETRY_US = 120_000_000
+"""Who rests for longer waits for a window."""
 
 _COUNTERS = ("n" + state for state in STATUS if state != State.READY)
 FIELDS = ("st", "ln", "n.", "f", "l", "sp", "cm", "bc", "bd", "bz", "py", *_COUNTERS, *terms.FIELDS)
@@ -50,19 +53,37 @@ def _depth(values: list[bytes | int | None]) -> Depth:
     return Depth(held, int(own or 0), int(nobody or 0))
 
 
-async def retries(outbox: Outbox) -> dict[str, int]:
-    """Campaign → messages of it that rest between two attempts. Of very many it is an estimate from the first thousand.
+class Later(NamedTuple):
+    """Campaign → messages of it that rest between two attempts, and that are laid by until their window opens."""
 
-    Redis errors pass through.
-    """
-    later = outbox.keys.of("later")
-    total = int(await outbox.redis.execute_command("ZCARD", later))
+    retries: dict[str, int]
+    laid_by: dict[str, int]
+
+
+async def later(outbox: Outbox, now_us: int) -> Later:
+    """Of very many it is an estimate from the first thousand. Redis errors pass through."""
+    key, border = outbox.keys.of("later"), now_us + _LONGEST_RETRY_US
+    return Later(
+        await _resting(outbox, key, "-inf", border),
+        await _resting(outbox, key, f"({border}", "+inf"),
+    )
+
+
+async def _resting(outbox: Outbox, key: str, first: str | int, last: str | int) -> dict[str, int]:
+    total = int(await outbox.redis.execute_command("ZCOUNT", key, first, last))
     if not total:
         return {}
-    counted: dict[str, int] = {}
-    members = await outbox.redis.zrange(later, 0, _MOST_RETRIES - 1)
-    for member in members:
-        name = member[:16].decode()
-        counted[name] = counted.get(name, 0) + 1
-    share = total / max(len(members), 1)
-    return {name: round(count * share) for name, count in counted.items()}
+    members = await outbox.redis.zrangebyscore(key, first, last, 0, _MOST_RETRIES)
+    counted = Counter(member[:16].decode() for member in members)
+    return {name: round(count * total / len(members)) for name, count in counted.items()}
+
+
+async def parked(outbox: Outbox, campaigns: Sequence[str]) -> dict[str, int]:
+    """Campaign → chunks of it that are planned when a window opens. Redis errors pass through."""
+    found: dict[str, int] = {}
+    for at in range(0, len(campaigns), PAGE):
+        pipeline = outbox.redis.pipeline(transaction=False)
+        for name in campaigns[at : at + PAGE]:
+            pipeline.execute_command("ZCARD", outbox.keys.of("parked", name))
+        found |= dict(zip(campaigns[at : at + PAGE], await pipeline.execute(), strict=True))
+    return found

@@ -42,11 +42,6 @@ async def rivals(outbox: Outbox, campaign: str, owner: str) -> list[Rival]:
     return found
 
 
-async def parked(outbox: Outbox, campaign: str) -> int:
-    """Chunks of it that are planned when the window of their people opens. Redis errors pass through."""
-    return int(await outbox.redis.execute_command("ZCARD", outbox.keys.of("parked", campaign)))
-
-
 async def next_retry_us(outbox: Outbox, campaign: str) -> int:
     """When the first of its messages is tried again, of the thousand that are tried soonest; 0: none of them is its own."""
     flat = await outbox.redis.execute_command("ZRANGE", outbox.keys.of("later"), 0, 999, "WITHSCORES")
