@@ -6,7 +6,6 @@ way to Redis while the next is being made in a thread, never two: what an interr
 
 import asyncio
 import contextlib
-import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -21,10 +20,11 @@ from producer.push.request import PushRequest, PushResult
 from producer.push.rows import Batch, Rows
 from producer.push.schedule import expiry_us, in_time
 from producer.push.sources import Source
+from producer.push.steps import Steps
 from producer.push.totals import Totals
 from producer.push.zoning import Zoning, hours_of, zoning
 from volley.campaign import Campaign, new_campaign_id
-from volley.errors import RefusedByPolicy, TryAgainLater, VolleyError
+from volley.errors import KeyTaken, TryAgainLater, VolleyError
 from volley.money import amount
 from volley.outbox.chunks import encode
 from volley.outbox.outbox import Outbox
@@ -37,19 +37,29 @@ __all__ = ["PushRequest", "PushResult", "push"]
 OWN_KEY_LIFE_S = 24 * 3600
 GIVEN_KEY_LIFE_S = 30 * 24 * 3600
 
+NO_STEPS = Steps()
+
 Arm = Callable[[Campaign], Awaitable[None]]
 
 
 async def push(
-    outbox: Outbox, settings: Settings, request: PushRequest, source: Source, *, arm: Arm | None = None
+    outbox: Outbox,
+    settings: Settings,
+    request: PushRequest,
+    source: Source,
+    *,
+    arm: Arm | None = None,
+    steps: Steps = NO_STEPS,
 ) -> PushResult:
     """Takes all rows of a source as one campaign, or none of them.
 
-    `arm` is called with a campaign that was just sealed, to wake a worker; without it the sweeper finds the campaign.
+    `arm` is called with a campaign that was just sealed, to wake a worker; without it the sweeper finds the campaign. `steps` is
+    what else a front does on the way.
 
     Raises:
         UnusableInput: the request, the source, its media, or a profile or sender that the pool does not have.
-        RefusedByPolicy: the idempotency key belongs to another content; the profile is disabled.
+        KeyTaken: the idempotency key belongs to another content.
+        RefusedByPolicy: the profile is disabled.
         TryAgainLater: Redis is away, or the ledger is behind.
     """
     cast = await choose(outbox, settings, request)
@@ -63,7 +73,7 @@ async def push(
     estimate = Estimate(Prices.load(settings.prices), cast.serving, cast.serves)
     rows = Rows(source, request, settings, rejects, cast, zones, estimate if request.budget is not None else None)
     try:
-        intake = Intake(outbox, settings, cast, rows, estimate, expires_us, zones)
+        intake = Intake(outbox, settings, cast, rows, estimate, expires_us, zones, steps)
         if request.dry_run:
             return await intake.forecast(Forecast(request, settings, cast))
         result = await intake.run(arm)
@@ -84,6 +94,7 @@ class Intake:
         estimate: Estimate,
         expires_us: int,
         zoning: Zoning | None = None,
+        steps: Steps = NO_STEPS,
     ) -> None:
         self.outbox = outbox
         self.settings = settings
@@ -94,6 +105,7 @@ class Intake:
         self.expires_us = expires_us
         self.zoning = zoning
         self.chunk_zones: list[int] = []
+        self.steps = steps
         self.notes = list(cast.notes)
         self.campaign_id = new_campaign_id()
         self.totals = Totals()
@@ -128,7 +140,7 @@ class Intake:
         while await asyncio.to_thread(self.rows.batch) is not None:
             pass
         if self.rows.content_hash != content_hash:
-            raise RefusedByPolicy(
+            raise KeyTaken(
                 f"this idempotency key belongs to campaign {campaign_id}, whose content is another one: use another key"
             )
         return await self._as_sealed(campaign_id)
@@ -149,6 +161,8 @@ class Intake:
         gone = await self.outbox.opted_out(self.request.profile, batch.to)
         chunk = self.totals.add(batch, gone, self.estimate)
         if chunk.to:
+            await self.steps.allow(len(chunk))
+            self.steps.placed(self.totals.chunks, chunk.to)
             await self.outbox.admit(self.campaign_id, self.totals.chunks, encode(chunk), len(chunk))
             self.totals.chunks += 1
             self.chunk_zones.append(batch.group)
@@ -246,13 +260,20 @@ class Intake:
             subject=request.subject,
             send_at_us=int(request.send_at.timestamp()) * 1_000_000 if request.send_at else 0,
             on_unknown=request.on_unknown,
-            rate_milli=rate_milli(request.rate),
-            start_us=moment_us(request.start, "the moment of the start"),
-            budget_micros=budget_micros(self.request.budget),
-            pause_on_failures_ppm=share_ppm(self.request.pause_on_failures),
-            pause_on_opt_outs_ppm=share_ppm(self.request.pause_on_opt_outs),
+            claims=self.steps.claims(),
+            **self._terms(),
             **self._hours(),
         )
+
+    def _terms(self) -> dict[str, Any]:
+        request = self.request
+        return {
+            "rate_milli": rate_milli(request.rate),
+            "start_us": moment_us(request.start, "the moment of the start"),
+            "budget_micros": budget_micros(request.budget),
+            "pause_on_failures_ppm": share_ppm(request.pause_on_failures),
+            "pause_on_opt_outs_ppm": share_ppm(request.pause_on_opt_outs),
+        }
 
     def _hours(self) -> dict[str, Any]:
         """What the carrier keeps until its moment has been looked at, and goes to the carrier at any hour."""
@@ -264,8 +285,7 @@ class Intake:
     def _key(self) -> str:
         if self.request.idempotency_key:
             return self.request.idempotency_key
-        own = f"auto:{self.rows.content_hash}"
-        return f"{own}:{secrets.token_hex(8)}" if self.request.again else own
+        return "" if self.request.again else f"auto:{self.rows.content_hash}"
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -34,6 +34,7 @@ class Campaign:
 
     `sender` may be carrier_pool(profile). `fallback` is the number that sends where an alphanumeric sender may not. With
     `media` (URLs) it is an MMS, `subject` is that MMS's. `send_at_us`: the carrier keeps the messages until then; 0 at once.
+    `claims`: the idempotency keys of the requests that were gathered in it, and what came of each.
 
     Its terms, which may change while it runs (the outbox tells what they are now): `rate_milli` parts per 1,000 s (0: no cap of
     its own), `start_us` (nothing is sent before), `expires_us`, `priority`, and `quiet_hours` (`21:00-08:00`) on the clocks of `zones`: of
@@ -79,6 +80,7 @@ class Campaign:
     budget_micros: int = 0
     pause_on_failures_ppm: int = 0
     pause_on_opt_outs_ppm: int = 0
+    claims: tuple[tuple[str, str], ...] = ()
 
     @property
     def has_terms(self) -> bool:
@@ -95,6 +97,7 @@ class Campaign:
         """Raises VolleyError for what a newer release asks of a campaign."""
         fields: dict[str, Any] = orjson.loads(data)
         fields |= {name: tuple(fields.get(name, ())) for name in ("columns", "tags", "media", "zones", "chunk_zones")}
+        fields["claims"] = tuple((key, kept) for key, kept in fields.get("claims", ()))
         asked = sorted(fields.keys() - {each.name for each in dataclass_fields(cls)})
         if asked:
             raise VolleyError(
@@ -113,4 +116,5 @@ _IMPLIED = {
     "budget_micros": 0,
     "pause_on_failures_ppm": 0,
     "pause_on_opt_outs_ppm": 0,
+    "claims": (),
 }

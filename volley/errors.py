@@ -2,7 +2,8 @@
 
 VolleyError            exit code 1   failed
 ├── UnusableInput      2             usage, no `to` column, not UTF-8, unknown variable, bad settings
-├── RefusedByPolicy    4             budget or policy says no (also: same idempotency key, another content)
+├── RefusedByPolicy    4             budget or policy says no
+│   └── KeyTaken                     the idempotency key belongs to a push with another content
 └── TryAgainLater      75            Redis, the ledger or the carrier is away
 
 RowError (a ValueError)              one row of a push cannot be sent; its text is the reason in the file of rejected rows
@@ -24,6 +25,10 @@ class UnusableInput(VolleyError):
 
 class RefusedByPolicy(VolleyError):
     exit_code = 4
+
+
+class KeyTaken(RefusedByPolicy):
+    pass
 
 
 class TryAgainLater(VolleyError):

@@ -6,9 +6,8 @@ LoadCredential, or a mounted secret), then the same in `VOLLEY_HOME/secrets`, th
 
 import os
 import tomllib
-from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -20,63 +19,16 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
-    model_validator,
 )
 
 from volley.errors import UnusableInput
 from volley.hours import parse
+from volley.rates import Rates
 from volley.sender import SenderType
-
-DEFAULT_RATES: dict[SenderType, Decimal] = {
-    "long_code": Decimal("0.1"),
-    "toll_free": Decimal(20),
-    "short_code": Decimal(1000),
-    "alphanumeric": Decimal("0.1"),
-}
-"""Parts per second and sender: Telnyx's published defaults (rate limiting, 2026-04). Contracts differ."""
-
 
 DRAIN_SECONDS = 30.0
 DRAIN_SLACK_S = 10.0
 """What a process that ends needs beside its longest POST: to settle, to end its jobs, to tell the others."""
-
-LEAST_RATE = Decimal("0.001")
-"""A part in a thousand seconds: rates are kept in thousandths."""
-
-
-class Rates(BaseModel):
-    """Parts per second: the account, each profile by id, each sender type, each number. Later ones override.
-
-    `account_mms` holds for MMS beside `account`; `campaign` by registered 10DLC campaign id, shared by all its numbers.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    account: Decimal = Decimal(50)
-    profile: dict[str, Decimal] = Field(default_factory=dict)
-    long_code: Decimal = DEFAULT_RATES["long_code"]
-    toll_free: Decimal = DEFAULT_RATES["toll_free"]
-    short_code: Decimal = DEFAULT_RATES["short_code"]
-    alphanumeric: Decimal = DEFAULT_RATES["alphanumeric"]
-    number: dict[str, Decimal] = Field(default_factory=dict)
-    account_mms: Decimal = Decimal(15)
-    campaign: dict[str, Decimal] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _positive(self) -> Self:
-        flat = [self.account, self.account_mms, self.long_code, self.toll_free, self.short_code, self.alphanumeric]
-        own = (*self.profile.values(), *self.number.values(), *self.campaign.values())
-        if any(rate < LEAST_RATE for rate in (*flat, *own)):
-            raise ValueError(
-                "rates are parts per second, 0.001 at least; take a number out of the pool instead of giving it 0"
-            )
-        return self
-
-    def of(self, number: str, kind: SenderType) -> Decimal:
-        """The rate of one sender."""
-        override = self.number.get(number)
-        default: Decimal = getattr(self, kind)
-        return default if override is None else override
 
 
 class Account(BaseModel):
@@ -152,6 +104,9 @@ class Settings(BaseModel):
     inbound_bound: int = Field(default=100_000, ge=100)
     api_rate: float = Field(default=100, ge=0.001)
     event_days: int = Field(default=7, ge=1, le=365)
+    api_pushes: int = Field(default=4, ge=1, le=32)
+    api_rows: int = Field(default=2_000_000, ge=1)
+    api_bytes: int = Field(default=1 << 30, ge=1 << 10)
     telnyx_api_key: SecretStr | None = None
     telnyx_base_url: str | None = None
     telnyx_public_key: str | None = None

@@ -6,8 +6,9 @@ from producer.pool.members import Members
 from volley.carrier.edge import Profile
 from volley.carrier.readiness import Readiness
 from volley.outbox.throughput import effective
+from volley.rates import Rates
 from volley.sender import Sender, carrier_pool
-from volley.settings import Rates, Settings
+from volley.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,9 @@ from volley.outbox import rests
 from volley.outbox.outbox import Outbox
 from volley.outbox.throughput import effective
 from volley.profile import ProfileFacts
+from volley.rates import Rates
 from volley.sender import Sender, carrier_pool
-from volley.settings import Rates, Settings
+from volley.settings import Settings
 
 _SHORT_US = 60_000_000
 """Rests that end sooner are left to end."""

@@ -1,4 +1,7 @@
-"""The rows that could not be sent, as a CSV file: row number, reason, the original row. Appears whole or not at all."""
+"""The rows that could not be sent, as a CSV file: row number, reason, the original row. Appears whole or not at all.
+
+People open it in a spreadsheet: cells that would be formulas there have an apostrophe before them.
+"""
 
 import csv
 import os
@@ -7,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from volley.errors import UnusableInput
+from volley.text.cells import defused
 
 
 class Rejects:
@@ -23,7 +27,7 @@ class Rejects:
             return
         if self._file is None:
             self._file = self._open(self._part)
-        csv.writer(self._file).writerow((row, reason, *original))
+        csv.writer(self._file).writerow((row, reason, *(defused(cell or "") for cell in original)))
 
     def _open(self, part: Path) -> TextIO:
         try:

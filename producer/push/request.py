@@ -19,7 +19,7 @@ MmsFallback = Literal["refuse", "sms"]
 MAX_KEY = 200
 MAX_WEIGHT = 1000
 EXAMPLES = 5
-"""How many rejected rows a result carries; all of them are in the rejects file."""
+"""How many rejected rows a result carries where nobody asks for more; all of them are in the rejects file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,8 @@ class PushRequest:
     `quiet_hours` (`21:00-08:00`) are those of the recipients' own clocks; None: the account's, `none`: none.
     `budget` is in the currency of the prices: the next message that would exceed it is not sent. `pause_on_failures` and
     `pause_on_opt_outs` are shares of what was tried, at which the campaign pauses itself.
-    `rejects_path` is where rejected rows are written, if there are any; None drops them after counting.
+    `rejects_path` is where rejected rows are written, if there are any; None drops them after counting. `examples`: how many of
+    them the result carries.
 
     Raises:
         UnusableInput: values that contradict each other or lie out of range.
@@ -57,6 +58,7 @@ class PushRequest:
     expires: datetime | None = None
     weight: int = 1
     rejects_path: Path | None = None
+    examples: int = EXAMPLES
     tags: tuple[str, ...] = ()
     carrier_pool: bool = False
     fallback: str | None = None

@@ -14,8 +14,9 @@ import msgpack
 from producer.push.cast import Cast
 from producer.push.estimate import Estimate
 from producer.push.gate import Split, priced, reader
+from producer.push.references import References
 from producer.push.rejects import Rejects
-from producer.push.request import EXAMPLES, PushRequest, Rejected
+from producer.push.request import PushRequest, Rejected
 from producer.push.sources import Row, Source
 from producer.push.zoning import Zoning
 from volley.errors import RowError, UnusableInput
@@ -52,7 +53,7 @@ class Batch:
 class Rows:
     """The rows of one push as batches of messages, with what was refused on the way.
 
-    Remembers every number that it let through, in a set of integers: 60 to 90 bytes a row.
+    Remembers every number that it let through, in a set of integers: 60 to 90 bytes a row; and every reference, in 10.
 
     Raises:
         UnusableInput: a template that cannot be read or names no column, a text that no row could make right, a source
@@ -91,6 +92,8 @@ class Rows:
         self._gathered: dict[int, tuple[list[Row], Batch]] = {}
         self._in_order: tuple[list[int], list[Row]] = ([], [])
         self._seen: set[int] = set()
+        self._references = References()
+        self._examples = request.examples
         self._hash = blake2b(digest_size=16)
         self._hash.update(msgpack.packb(_sameness(self.template, request)))
         self.rejected = self.duplicates = 0
@@ -189,6 +192,8 @@ class Rows:
             raise RowError("a NUL character")
         if len(reference) > MAX_REFERENCE:
             raise RowError(f"the reference is longer than {MAX_REFERENCE} characters")
+        if reference and not self._references.add(reference):
+            raise RowError("the reference is that of an earlier row")
 
     def _refuse_odd(self, number: int, row: Row) -> None:
         if row:
@@ -199,7 +204,7 @@ class Rows:
             return
         self.rejected += 1
         self.reasons[reason] += 1
-        if len(self.examples) < EXAMPLES:
+        if len(self.examples) < self._examples:
             self.examples.append(Rejected(number, reason))
         self._rejects.add(number, reason, self._source.original(row))
 

@@ -62,7 +62,7 @@ class Source(Protocol):
         ...
 
 
-def open_source(stream: BinaryIO, name: str = "stdin") -> Source:
+def open_source(stream: BinaryIO, name: str = "stdin", max_line: int = MAX_LINE) -> Source:
     """A CSV or JSON lines source over bytes; which of them, the first character that is not blank tells."""
     head = stream.read(BLOCK)
     start = head.removeprefix(_BOM).lstrip()[:1]
@@ -71,11 +71,11 @@ def open_source(stream: BinaryIO, name: str = "stdin") -> Source:
         raise UnusableInput(f"{name} is empty: a CSV file starts with a header row that names a column `to`")
     if start == b"[":
         raise UnusableInput(f"{name} is a JSON array: write one object a line (jq -c '.[]' {name})")
-    lines = chain.from_iterable(StringIO(text, newline="") for text in _texts(stream, head, name))
+    lines = chain.from_iterable(StringIO(text, newline="") for text in _texts(stream, head, name, max_line))
     return ObjectSource(_objects(lines), name) if jsonl else CsvSource(lines, name)
 
 
-def _texts(stream: BinaryIO, head: bytes, name: str) -> Iterator[str]:
+def _texts(stream: BinaryIO, head: bytes, name: str, max_line: int) -> Iterator[str]:
     """Whole lines, decoded, a block at a time."""
     data = head.removeprefix(_BOM)
     offset, line, rest = len(head) - len(data), 1, b""
@@ -87,8 +87,8 @@ def _texts(stream: BinaryIO, head: bytes, name: str) -> Iterator[str]:
             yield _decode(rest[:cut], offset, line, name)
             line += rest.count(b"\n", 0, cut)
         offset, rest = offset + cut, rest[cut:]
-        if len(rest) > MAX_LINE:
-            raise UnusableInput(f"{name}: line {line} is longer than {MAX_LINE:,} bytes: this is no list of recipients")
+        if len(rest) > max_line:
+            raise UnusableInput(f"{name}: line {line} is longer than {max_line:,} bytes: this is no list of recipients")
         data = stream.read(BLOCK)
     if rest:
         yield _decode(rest, offset, line, name)

@@ -78,8 +78,8 @@ async def open_api(settings: Settings, test: Desk | None = None) -> AsyncIterato
     async with AsyncExitStack() as stack:
         live = await stack.enter_async_context(open_desk(settings))
         ring = KeyRing(lambda: register.of_account(live.engine, settings.account))
-        keeping = asyncio.create_task(ring.run())
-        stack.push_async_callback(_end, keeping)
+        for work in (ring.run(), live.rejects.keep_clean()):
+            stack.push_async_callback(_end, asyncio.create_task(work))
         yield Api(live, test, Doorkeeper(ring, Pace(settings.api_rate)))
 
 

@@ -15,6 +15,8 @@ from producer.access.keys import ApiKey
 from producer.records import ledger
 from producer.sight.sight import Sight
 from producer.web.heads import Heads
+from producer.web.pushing import Slots
+from producer.web.rejected import RejectsFolder
 from volley.campaign import Campaign
 from volley.errors import TryAgainLater, UnusableInput
 from volley.ledger.reader import Reader
@@ -54,6 +56,8 @@ class Desk:
     engine: AsyncEngine
     queue: Queue | None
     sight: Sight
+    slots: Slots
+    rejects: RejectsFolder
     queues: Queues = field(default_factory=Queues)
     heads: Heads = field(default_factory=Heads)
 
@@ -93,7 +97,9 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
     queue = _queue(settings, outbox)
     try:
         async with ledger(settings) as engine:
-            yield Desk(settings, outbox, engine, queue, Sight(outbox, settings.account))
+            folder = RejectsFolder(settings.home, settings.retention_days)
+            slots = Slots(settings.api_pushes)
+            yield Desk(settings, outbox, engine, queue, Sight(outbox, settings.account), slots, folder)
     finally:
         if queue is not None:
             await queue.close()

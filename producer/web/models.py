@@ -70,3 +70,51 @@ class Steered(BaseModel):
     state: str
     in_flight: int
     carrier: dict[str, int] | None = None
+
+
+class RejectedRow(BaseModel):
+    """`row` counts as an editor shows them: the header of a CSV file is row 1."""
+
+    row: int
+    reason: str
+
+
+class PushAnswer(BaseModel):
+    """accepted, rejected, duplicates and opted_out add up to the rows. `rejected_rows`: the first 100 of them."""
+
+    campaign_id: str | None
+    status_url: str | None
+    accepted: int
+    rejected: int
+    rejected_rows: list[RejectedRow]
+    rejects_url: str | None
+    duplicates: int
+    opted_out: int
+    parts: int
+    estimated_cost: Money
+    unpriced: Annotated[int, Field(description="messages whose price nobody knows")]
+    notes: list[str]
+
+
+class UnicodeRows(BaseModel):
+    character: str
+    code: str
+    name: str
+    rows: int
+
+
+class ForecastDocument(BaseModel):
+    model_config = ConfigDict(extra="allow", title="Forecast")
+
+    parts_histogram: Annotated[dict[str, int], Field(description="parts → messages")]
+    encodings: dict[str, int]
+    unicode: Annotated[list[UnicodeRows], Field(description="characters that force Unicode, the most frequent first")]
+    parts_per_second: str
+    seconds: int | None
+
+
+class PushForecast(PushAnswer):
+    """A dry run: nothing was sent or stored."""
+
+    forecast: ForecastDocument
+    finishes: Annotated[Moment | None, Field(description="if it began now and had the pool to itself")]

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from volley.errors import RefusedByPolicy, TryAgainLater, UnusableInput, VolleyError
+from volley.errors import KeyTaken, RefusedByPolicy, TryAgainLater, UnusableInput, VolleyError
 from volley.ledger.engine import is_away
 
 CONTENT_TYPE = "application/problem+json"
@@ -35,17 +35,20 @@ NO_METHOD = Kind("method-not-allowed", 405, "Not with this method")
 TOO_SLOW = Kind("too-slow", 408, "The body came too slowly")
 CONFLICT = Kind("conflict", 409, "It is not in a state that allows this")
 GONE = Kind("gone", 410, "It is not kept any more")
+IN_PROGRESS = Kind("in-progress", 409, "The same request is being worked on")
 TOO_LARGE = Kind("too-large", 413, "The body is too large")
 WRONG_TYPE = Kind("unsupported-type", 415, "Bodies of this type are not read here")
 INVALID = Kind("invalid", 422, "Values are missing, wrong or out of range")
 REFUSED = Kind("refused-by-policy", 422, "A policy refuses it")
+KEY_TAKEN = Kind("idempotency-key-taken", 422, "The Idempotency-Key belongs to another request")
+NOTHING_TO_SEND = Kind("nothing-to-send", 422, "No row can be sent")
 TOO_MANY = Kind("too-many-requests", 429, "More than this key may ask")
 FAILED = Kind("failed", 500, "We did something wrong")
 AWAY = Kind("try-again-later", 503, "Not at this moment")
 
 KINDS = (
-    BAD_REQUEST, UNAUTHENTICATED, MISSING_SCOPE, NOT_FOUND, NO_METHOD, TOO_SLOW, CONFLICT, GONE, TOO_LARGE, WRONG_TYPE, INVALID,
-    REFUSED, TOO_MANY, FAILED, AWAY,
+    BAD_REQUEST, UNAUTHENTICATED, MISSING_SCOPE, NOT_FOUND, NO_METHOD, TOO_SLOW, CONFLICT, IN_PROGRESS, GONE, TOO_LARGE,
+    WRONG_TYPE, INVALID, REFUSED, KEY_TAKEN, NOTHING_TO_SEND, TOO_MANY, FAILED, AWAY,
 )  # fmt: skip
 _OF_STATUS = {kind.status: kind for kind in reversed(KINDS)}
 
@@ -118,6 +121,8 @@ def problem_of(error: Exception) -> Problem | None:
         case TryAgainLater() | RedisError():
             detail = str(error) if isinstance(error, VolleyError) else "Redis is away"
             return Problem(AWAY, detail, headers=retry_after(_RETRY_S))
+        case KeyTaken():
+            return Problem(KEY_TAKEN, str(error))
         case RefusedByPolicy():
             return Problem(REFUSED, str(error))
         case UnusableInput():

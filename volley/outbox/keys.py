@@ -137,6 +137,8 @@ DIRECTORY: tuple[Key, ...] = (
     ),
     Key("parked", "cid", "zset chunk that is planned when its window opens → its group", "until planned, or as lanes"),
     Key("reckon", "", "zset campaign → µs at which its windows are reckoned anew", "while anything of it is open"),
+    Key("pushing", "idempotency key", "string: who is at it", "20 s after its last sign of life"),
+    Key("allowed", "day", "hash API key → messages it has pushed that day, where it has a limit", "2 days"),
 )
 
 PIN_BUCKETS = 16384

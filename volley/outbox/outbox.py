@@ -96,8 +96,9 @@ class Outbox:
         `refused`: ISO countries to which its fallback sends, and not its sender. `prices`: micro-units of a part by country.
 
         Raises:
-            RefusedByPolicy: the idempotency key belongs to a push with another content.
+            KeyTaken: the idempotency key belongs to a push with another content.
             UnusableInput: the profile, the explicit sender or its fallback is not in the pool.
+            Claimed: one of its claims is in use.
             TryAgainLater: Redis is away; the same push may be made again with the same key.
         """
         with reaching():

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import orjson
 
 from volley.campaign import Campaign
-from volley.errors import RefusedByPolicy, TryAgainLater, UnusableInput
+from volley.errors import KeyTaken, TryAgainLater, UnusableInput
 from volley.outbox import budget, hours, terms
 from volley.outbox.client import Redis
 from volley.outbox.keys import Keys, sender_field
@@ -28,6 +28,14 @@ class Sealed(NamedTuple):
     existing: bool
 
 
+class Claimed(TryAgainLater):
+    """`key`, one of those that were to be claimed with the campaign, is in use: nothing was made."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__("an idempotency key of this push is in use: push again")
+        self.key = key
+
+
 async def seal(
     scripts: Scripts, campaign: Campaign, key_ttl_s: int, places: Places, action: bytes, high_water: int
 ) -> Sealed:
@@ -35,13 +43,19 @@ async def seal(
     prices = budget.packed(places.prices)
     arguments = await sealing(scripts.client, scripts.keys, campaign, key_ttl_s, places.refused, prices)
     await hours.before_seal(scripts, campaign)
-    answer, name = await scripts.durable("seal", *arguments, action, high_water)
+    answer, name = await scripts.durable("seal", *arguments, packed(campaign.claims), action, high_water)
     check(answer, name)
     if answer != b"sealed":
         await scripts.run("abandon", campaign.id)
     if answer == b"conflict":
-        raise RefusedByPolicy(f"this idempotency key belongs to campaign {name.decode()}, whose content is another one")
+        raise KeyTaken(f"this idempotency key belongs to campaign {name.decode()}, whose content is another one")
+    if answer == b"taken":
+        raise Claimed(name.decode())
     return Sealed(name.decode(), answer == b"existing")
+
+
+def packed(claims: Sequence[tuple[str, str]]) -> bytes:
+    return orjson.dumps(dict(claims)) if claims else b""
 
 
 async def find_key(client: Redis, keys: Keys, idempotency_key: str) -> tuple[str, str] | None:

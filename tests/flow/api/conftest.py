@@ -53,10 +53,13 @@ class Office:
     world: World
     valkey: EmbeddedValkey
     key: str = ""
+    url: str = ""
 
-    @property
-    def url(self) -> str:
-        return self.world.settings["VOLLEY_PUBLIC_URL"]
+    def up(self) -> bool:
+        try:
+            return self.get("/livez", key="").status == 200
+        except OSError:
+            return False
 
     def call(
         self,
@@ -124,18 +127,11 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     world = make_world(
         tmp_path_factory.mktemp("office"), VOLLEY_REDIS_URL=valkey.url, VOLLEY_SECRET="a secret of this office"
     )
-    found = Office(world, valkey)
+    found = Office(world, valkey, url=world.settings["VOLLEY_PUBLIC_URL"])
     world.start("serve")
-    wait_until(lambda: _is_up(found))
+    wait_until(found.up)
     found.outbox(pool)
     found.key = found.make_key(*ALL)[1]
     yield found
     world.end()
     asyncio.run(valkey.stop())
-
-
-def _is_up(office: Office) -> bool:
-    try:
-        return office.get("/livez", key="").status == 200
-    except OSError:
-        return False

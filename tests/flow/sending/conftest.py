@@ -28,10 +28,11 @@ from volley.ledger.recorder import Recorder
 from volley.outbox.outbox import Outbox
 from volley.profile import ProfileFacts
 from volley.pulse import Pulse
+from volley.rates import Rates
 from volley.sandbox.config import API_KEY, PROFILE_ID, ProfileSpec, ReceiptSpec, SandboxConfig
 from volley.sandbox.server import Sandbox
 from volley.sender import Sender, SenderType, carrier_pool, sender_type
-from volley.settings import Rates, Settings
+from volley.settings import Settings
 from worker.main import _build
 
 PATIENCE_S = 30

@@ -13,8 +13,9 @@ from producer.push.rows import Rows
 from producer.push.sources import open_source
 from producer.push.totals import Totals
 from volley.prices import Prices, Row
+from volley.rates import Rates
 from volley.sender import Sender, SenderType
-from volley.settings import Rates, Settings
+from volley.settings import Settings
 
 SENDERS = [Sender("+13125559000", "long_code", "p", rate_milli=500)]
 FAST = [Sender("+13125559000", "short_code", "p", rate_milli=1_000_000)]

@@ -12,8 +12,9 @@ from volley.carrier.causes import finding
 from volley.carrier.edge import Profile
 from volley.carrier.readiness import Readiness
 from volley.profile import ProfileFacts
+from volley.rates import Rates
 from volley.sender import Sender, carrier_pool
-from volley.settings import Rates, Settings
+from volley.settings import Settings
 
 POOL = {"long_code_weight": 1, "toll_free_weight": 1, "skip_unhealthy": True, "sticky_sender": True, "geomatch": True}
 UNHEALTHY = finding("unhealthy", blocking=True, success=0.1, spam=0.1, count=9, consequence="")

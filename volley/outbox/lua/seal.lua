@@ -3,9 +3,11 @@
 --       profile index, priority u|b, expiry µs (0: never), explicit sender's index ('' for the pool),
 --       its fallback ('' or 'index prefix=1 prefix=0 …': 1 where the fallback sends), '1' for MMS or '',
 --       what becomes of unknown messages (h hold, r retry, g give up), its own terms (terms.lua), the
---       price of a part (budget.lua), and last the action to record ('' for none) and the
+--       price of a part (budget.lua), and last the keys that it claims beside its own (JSON key → what is kept behind the
+--       campaign's id; '' for none), the action to record ('' for none) and the
 --       high water of the memory (percent)
--- Returns: {'sealed', campaign} | {'existing', campaign} | {'conflict', campaign} | {'gone', ''} | {'full', percent}
+-- Returns: {'sealed', campaign} | {'existing', campaign} | {'conflict', campaign} | {'gone', ''} | {'full', percent} |
+--          {'taken', key}: one of those to claim is in use
 local cid, key, hash = ARGV[1], ARGV[3], ARGV[4]
 if call('EXISTS', K.campaign .. cid) == 1 then return { 'existing', cid } end -- the answer to the first seal was lost
 if not call('ZSCORE', K.open, cid) then return { 'gone', '' } end
@@ -19,11 +21,16 @@ if key ~= '' then
     return { sub(held, 18) == hash and 'existing' or 'conflict', sub(held, 1, 16) }
   end
 end
+local claims = ARGV[#ARGV - 2] ~= '' and cjson.decode(ARGV[#ARGV - 2]) or {}
+for name in pairs(claims) do
+  if call('EXISTS', K.once .. name) == 1 then return { 'taken', name } end
+end
 local full = too_full(tonumber(ARGV[#ARGV]))
 if full then return { 'full', int(full) } end
 if key ~= '' then
   call('SET', K.once .. key, cid .. ' ' .. hash, 'EX', ARGV[5])
 end
+for name, kept in pairs(claims) do call('SET', K.once .. name, cid .. ' ' .. kept, 'EX', ARGV[5]) end
 call('ZREM', K.open, cid)
 call('HSETNX', K.server, 'run', run_id()) -- a history without it holds no campaign; see held
 call('HSET', K.campaign .. cid, 'meta', ARGV[2], 'st', 'r', 'w', ARGV[8], 'p', ARGV[9], 'pr', ARGV[10], 'x', ARGV[11],

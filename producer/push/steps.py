@@ -1,0 +1,24 @@
+"""What a front does at the steps of a push: allow, look where messages lie, claim keys. Nothing of it is needed."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+
+async def _allowed(_messages: int) -> None:
+    pass
+
+
+def _seen(_chunk: int, _to: Sequence[int]) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """`allow` is asked before so many messages are admitted: what it raises ends the push. `placed` is told which numbers a
+    chunk holds, in their order. `claims`, at the end: further idempotency keys → what is kept under them, sealed with the
+    campaign or not at all.
+    """
+
+    allow: Callable[[int], Awaitable[None]] = _allowed
+    placed: Callable[[int, Sequence[int]], None] = _seen
+    claims: Callable[[], tuple[tuple[str, str], ...]] = tuple
