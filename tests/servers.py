@@ -29,9 +29,9 @@ SLOTS = 16384
 _PATIENCE_S = 30.0
 
 
-async def becomes(check: Callable[[], Coroutine[Any, Any, bool]], what: str) -> None:
+async def becomes(check: Callable[[], Coroutine[Any, Any, bool]], what: str, patience_s: float = _PATIENCE_S) -> None:
     """Waits until it is so. A server that does not answer is not so yet."""
-    for _ in range(int(_PATIENCE_S * 20)):
+    for _ in range(int(patience_s * 20)):
         with contextlib.suppress(RedisError, OSError):
             if await check():
                 return

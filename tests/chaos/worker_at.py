@@ -25,7 +25,7 @@ from volley.__main__ import main
 from volley.carrier.attempt import Attempt
 from volley.carrier.outcome import NotSent, Outcome, PerhapsSent
 from volley.carrier.telnyx import Carrier
-from volley.outbox import scripts
+from volley.outbox import chunks, scripts
 from volley.outbox.dispatch import Dispatch
 from volley.outbox.outbox import Outbox
 from volley.outbox.scripts import Scripts
@@ -230,6 +230,11 @@ def without_leave() -> None:
     scripts.source = lambda name: real(name).replace("allow-oom", "", 1)
 
 
+def without_versions() -> None:
+    """Whatever release a chunk is of, it is read as one of this."""
+    chunks.READ = tuple(range(256))  # type: ignore[assignment]
+
+
 PROTECTIONS: dict[str, Callable[[], None]] = {
     "unknown": without_unknown,
     "perhaps": without_perhaps,
@@ -243,6 +248,7 @@ PROTECTIONS: dict[str, Callable[[], None]] = {
     "bound": without_bound,
     "circuit": without_circuit,
     "leave": without_leave,
+    "versions": without_versions,
 }
 
 

@@ -19,6 +19,8 @@ from volley.sandbox.config import ReceiptSpec
 
 AWAY_S = (0.3, 0.9)
 """How long the replica hears nothing before the primary dies."""
+COMES_BACK_S = 90.0
+"""A Sentinel that was itself kept waiting for 2 s trusts nobody's clock for the next 30 s, and sends the old primary no word."""
 
 
 async def _play(
@@ -69,8 +71,9 @@ async def _fail_over(run: Run, play: Stage, *how: str) -> None:
     await servers.replaced(primary)
     # alone the new primary refuses writes, too; the old one comes back as its replica
     await primary.start()
-    await becomes(lambda: _follows(primary), "the old primary follows the new one")
-    await play.worker(*how, wait=False)  # where no write is taken it would end again, as a supervisor expects
+    await becomes(lambda: _follows(primary), "the old primary follows the new one", COMES_BACK_S)
+    await becomes(lambda: _takes_writes(replica), "the new primary takes writes")
+    await play.worker(*how, wait=False)  # before that it would end again, as a supervisor expects
     arrived = _arrived(play)
     took = await play.until(lambda: _more(play, arrived), "nothing is sent after the failover", 30)
     run.did(f"failover, sending again {took:.1f} s after the old primary followed")
@@ -80,6 +83,12 @@ async def _fail_over(run: Run, play: Stage, *how: str) -> None:
 async def _follows(node: Node) -> bool:
     role = await node.client.execute_command("ROLE")
     return bool(role[0] == b"slave" and role[3] == b"connected")
+
+
+async def _takes_writes(node: Node) -> bool:
+    """Its replica has said how far it is. Raises RedisError while it has not."""
+    await node.client.delete("nobody's key")
+    return True
 
 
 async def _refused_without_replica(run: Run, play: Stage) -> None:

@@ -8,6 +8,7 @@ from tests.chaos.stage import FIRST_LOOK_S, Stage, stage
 from volley.sandbox.config import ReceiptSpec
 from volley.sandbox.fault_rule import FaultRule
 
+RECORDS_S = 600.0
 OFF, DEFERRED = ReceiptSpec(mode="off"), ReceiptSpec(mode="defer")
 
 
@@ -63,6 +64,22 @@ async def _ignored(run: Run) -> None:
         run.judged(await play.judge(), "ignored")
 
 
+async def _recorded(run: Run) -> None:
+    """No receipts, no keys: what is left are the carrier's records, which have no reference of ours."""
+    people = 200
+    async with stage(receipts=OFF, idempotency="ignored") as play:
+        await play.serve()
+        await play.probe()
+        await play.worker()
+        lost = await _lose(run, play, people)
+        took_s = await play.drained(RECORDS_S, resolved=True)
+        again = len((await play.books()).arrivals) - people
+        run.did(f"no receipts: {len(lost)} of {people} answers lost, all known by records {took_s:.0f} s later")
+        run.figures |= {"lost, recorded": len(lost)}
+        run.expect("recorded: none is asked again", again == 0, f"{again} more POSTs")
+        run.judged(await play.judge(), "recorded")
+
+
 async def _control(run: Run) -> None:
     async with stage(receipts=OFF, idempotency="ignored") as play:
         await play.worker("--without", "perhaps")
@@ -78,4 +95,6 @@ async def _control(run: Run) -> None:
     reds=("D",),
 )
 async def lost_answers(run: Run) -> None:
-    await asyncio.gather(_honoured(run), _ignored(run))
+    cases = [_honoured(run), _ignored(run)]
+    # records are asked for messages older than two minutes, a few a minute: too long for the short form
+    await asyncio.gather(*cases, *([] if run.short else [_recorded(run)]))

@@ -68,7 +68,7 @@ async def _all_there(play: Stage) -> bool:
     return len(await play.outbox.workers()) >= 4
 
 
-async def _newer_chunk(run: Run) -> None:
+async def _newer_chunk(run: Run, *how: str) -> None:
     """It waits where it is, with a sentence in the log; when a release comes that can read it, all of it goes."""
     async with stage() as play:
         await play.serve()
@@ -76,9 +76,10 @@ async def _newer_chunk(run: Run) -> None:
         key = play.outbox.keys.chunk(campaign or "", 0)
         held = await play.redis.get(key)
         await play.redis.set(key, NEWER + held[1:])
-        worker = await play.worker()
-        await _says(run, play, worker, "a chunk is of version 9")
-        await asyncio.sleep(1)
+        worker = await play.worker(*how)
+        if not run.control:
+            await _says(run, play, worker, "a chunk is of version 9")
+        await asyncio.sleep(1 if not run.control else 5)
         run.expect("a newer chunk: nothing of it moves", await play.counts() == {"ready": 40}, await play.counts())
         await play.redis.set(key, held)
         await play.worker()
@@ -141,7 +142,13 @@ async def _says(run: Run, play: Stage, process: Process, words: str) -> None:
     run.expect("it says what to do", "update Volley" in line, line.strip()[-160:])
 
 
-@experiment(26, "earlier and later releases on the same data")
+async def _control(run: Run) -> None:
+    await _newer_chunk(run, "--without", "versions")
+
+
+@experiment(
+    26, "earlier and later releases on the same data", control=_control, without="the look at a chunk's version"
+)
 async def versions(run: Run) -> None:
     await _side_by_side(run)
     await _newer_chunk(run)
