@@ -9,6 +9,8 @@ from volley.sandbox.config import ReceiptSpec
 from volley.sandbox.fault_rule import FaultRule
 
 RECORDS_S = 600.0
+RATE = 250.0
+"""All of it has gone out before the first message is looked at again, so that what is lost can be counted."""
 OFF, DEFERRED = ReceiptSpec(mode="off"), ReceiptSpec(mode="defer")
 
 
@@ -25,8 +27,8 @@ async def _lose(run: Run, play: Stage, people: int) -> set[object]:
 
 
 async def _honoured(run: Run) -> None:
-    people = run.pick(300, 3_000)
-    async with stage(receipts=OFF, idempotency="honoured") as play:
+    people = run.pick(300, 2_000)
+    async with stage(rate=RATE, account_rate=RATE, receipts=OFF, idempotency="honoured") as play:
         await play.serve()
         await play.probe()
         await play.worker()
@@ -42,8 +44,8 @@ async def _honoured(run: Run) -> None:
 
 
 async def _ignored(run: Run) -> None:
-    people = run.pick(300, 3_000)
-    async with stage(receipts=DEFERRED, idempotency="ignored") as play:
+    people = run.pick(300, 2_000)
+    async with stage(rate=RATE, account_rate=RATE, receipts=DEFERRED, idempotency="ignored") as play:
         await play.serve()
         await play.probe()
         await play.worker()
