@@ -135,6 +135,14 @@ async def _ask(node: Node, login: dict[str, Any], *words: str) -> Any:
 class FaithfulConnection(Connection):
     """A connection that is lost when its server says that it is not, or no longer, the one to ask."""
 
+    async def send_packed_command(self, *args: Any, **options: Any) -> None:
+        """uvloop's word for a connection that was reset since it was last used is a RuntimeError."""
+        try:
+            await super().send_packed_command(*args, **options)
+        except RuntimeError as error:
+            await self.disconnect(nowait=True)
+            raise ConnectionError("the connection was reset") from error
+
     async def read_response(self, *args: Any, **options: Any) -> Any:
         try:
             return await super().read_response(*args, **options)
