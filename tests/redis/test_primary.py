@@ -8,15 +8,18 @@ from typing import TypeVar
 
 import pytest
 import redis.asyncio
+import uvloop
 from redis.crc import key_slot
 from redis.exceptions import ConnectionError, RedisError
 
+from tests.chaos.proxy import Proxy
 from tests.redis.conftest import Rig, chunk_of, people
 from tests.servers import Cluster, Node, Sentinels
 from volley.embedded import EmbeddedValkey
 from volley.errors import TryAgainLater, UnusableInput
 from volley.outbox.connect import connect, where
 from volley.outbox.outbox import Outbox
+from volley.outbox.primary import pool
 from volley.outbox.queue import pool as arq_pool
 from volley.outbox.scripts import BarrierFailed
 from volley.settings import Settings
@@ -30,6 +33,23 @@ SAFE = {"min-replicas-to-write": "1", "min-replicas-max-lag": "10"}
 async def watched(tmp_path: Path) -> AsyncIterator[Sentinels]:
     async with Sentinels(tmp_path, options=SAFE, password="se/cret@:") as servers:
         yield servers
+
+
+def test_a_connection_that_was_reset_while_it_idled_is_redis_away_also_under_uvloop(valkey: EmbeddedValkey) -> None:
+    """asyncio says OSError when such a connection is written to, uvloop RuntimeError: that is no fault of ours to end for."""
+
+    async def scenario(proxy: Proxy) -> None:
+        held = await pool(f"redis://127.0.0.1:{proxy.port}/0", ACCOUNT).get_connection()
+        await held.send_command("PING")
+        assert await held.read_response() == b"PONG"
+        proxy.reset_all()
+        await asyncio.sleep(0.2)
+        with pytest.raises(ConnectionError):
+            await held.send_command("PING")
+        await held.disconnect()
+
+    with Proxy(("127.0.0.1", valkey.port)) as proxy:
+        uvloop.run(scenario(proxy))
 
 
 @pytest.fixture
