@@ -7,22 +7,29 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from volley.errors import TryAgainLater, UnusableInput
-from volley.ledger.engine import is_away, is_damaged, open_ledger, upgrade
+from volley.ledger.engine import ANSWER_S, is_away, is_damaged, made_ready, open_ledger
 from volley.ledger.reader import Reader
 from volley.settings import Settings
 
 
 @contextlib.asynccontextmanager
 async def ledger(settings: Settings) -> AsyncIterator[AsyncEngine]:
-    """The engine, closed at the end.
+    """The engine, its tables of this release; closed at the end.
 
     Raises:
         UnusableInput: the URL cannot be used, or the file behind it is no database.
-        TryAgainLater: the database is away, here or while it is used.
+        TryAgainLater: the database is away, here or while it is used; or its tables wait for `volley db upgrade`.
     """
-    engine = open_ledger(settings.ledger)
+    async with opened(settings) as engine:
+        await made_ready(engine)
+        yield engine
+
+
+@contextlib.asynccontextmanager
+async def opened(settings: Settings, answer_s: float = ANSWER_S) -> AsyncIterator[AsyncEngine]:
+    """The engine, whatever its tables are. Raises as `ledger` does."""
+    engine = open_ledger(settings.ledger, answer_s=answer_s)
     try:
-        await upgrade(engine)
         yield engine
     except (SQLAlchemyError, OSError) as error:
         if is_away(error):

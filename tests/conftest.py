@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import redis.asyncio
 
+from tests.postgres import Postgres, binaries
 from volley.embedded import EmbeddedValkey
 
 
@@ -20,6 +21,21 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]
     asyncio.run(server.start())
     yield server
     asyncio.run(server.stop())
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A real PostgreSQL for the whole run, with nothing in it."""
+    programs = binaries()
+    if programs is None:
+        lacking = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        lacking("PostgreSQL is not installed (Debian's package postgresql): nothing is tested on it")
+    server = Postgres(programs)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
 
 
 @pytest.fixture

@@ -43,11 +43,7 @@ async def _database(engine: AsyncEngine) -> list[Verdict]:
         async with engine.connect() as connection:
             await connection.scalar(select(1))
         if not await is_current(engine):
-            return [
-                warning(
-                    "ledger", "its tables are not of this release", "volley serve brings them up to date when it starts"
-                )
-            ]
+            return [warning("ledger", "its tables are not of this release", "volley db upgrade brings them up to date")]
         return [ok("ledger", f"{engine.dialect.name}, its tables up to date"), await set_aside(engine)]
     except (SQLAlchemyError, OSError) as error:
         todo = "start the database, restore the file, or set VOLLEY_LEDGER_URL"

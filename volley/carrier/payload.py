@@ -22,6 +22,8 @@ _NOTHING: dict[str, Any] = {}
 _MOST = Decimal(10**9)
 _LONG_DIGITS = re.compile(r"\+?\d(?:[\s().-]*\d){4,}")
 _TITLE_LENGTH = 100
+_NUL = "\0"
+"""JSON may hold it and PostgreSQL cannot keep it."""
 
 
 class Money(NamedTuple):
@@ -43,7 +45,7 @@ def money(message: dict[str, Any]) -> Money:
             _amount(cost),
             _amount(breakdown.get("rate")),
             _amount(breakdown.get("carrier_fee")),
-            currency[:3] if isinstance(currency, str) else "",
+            currency[:3].replace(_NUL, "") if isinstance(currency, str) else "",
         )
     )
 
@@ -67,7 +69,7 @@ def encoding(value: Any) -> str:
     """GSM-7 or UCS-2 (some pages of Telnyx say UTF-16); any other word as it is; "" for what is no word."""
     if not isinstance(value, str):
         return ""
-    return _ENCODINGS.get(value) or _ENCODINGS.get(value.upper()) or value[:16]
+    return _ENCODINGS.get(value) or _ENCODINGS.get(value.upper()) or value[:16].replace(_NUL, "")
 
 
 def whole(value: Any) -> int:
@@ -77,7 +79,7 @@ def whole(value: Any) -> int:
 
 def word(value: Any, most: int = 64) -> str:
     """A string that is not too long to be what it should be; "" for anything else."""
-    return value if isinstance(value, str) and len(value) <= most else ""
+    return value if isinstance(value, str) and len(value) <= most and _NUL not in value else ""
 
 
 class CarrierError(NamedTuple):
@@ -113,4 +115,6 @@ def _error(entry: dict[str, Any]) -> CarrierError:
 
 
 def _plain(title: Any) -> str:
-    return _LONG_DIGITS.sub("…", title[: 2 * _TITLE_LENGTH])[:_TITLE_LENGTH] if isinstance(title, str) else ""
+    if not isinstance(title, str):
+        return ""
+    return _LONG_DIGITS.sub("…", title[: 2 * _TITLE_LENGTH])[:_TITLE_LENGTH].replace(_NUL, "")

@@ -20,7 +20,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exp
 from volley.errors import VolleyError
 from volley.ledger.apply import apply
 from volley.ledger.copies import ChunkName, copy_chunks
-from volley.ledger.engine import is_away, writing
+from volley.ledger.engine import is_about_rows, is_away, writing
 from volley.ledger.facts import Entry, Facts, NewerEntry
 from volley.ledger.feed import prune
 from volley.ledger.inbound import document
@@ -166,7 +166,8 @@ class Recorder:
         try:
             await self._retrying(lambda: self._commit(entries))
         except Exception as error:
-            if _may_pass(error) or isinstance(error, VolleyError):
+            # with the tables or our rights there wrong, every entry would be set aside
+            if _may_pass(error) or isinstance(error, VolleyError) or not is_about_rows(error):
                 raise
             if len(entries) > 1:
                 middle = len(entries) // 2

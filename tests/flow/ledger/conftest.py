@@ -1,15 +1,19 @@
-"""A real stream, a real SQLite file, and what workers, receipts and people would put into the stream."""
+"""A real stream, a real database of either kind, and what workers, receipts and people would put into the stream."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 import redis.asyncio
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tests.postgres import Postgres
 from volley.campaign import Campaign
-from volley.ledger.engine import open_ledger, upgrade
+from volley.ledger.engine import open_ledger, upgrade, writing
 from volley.ledger.recorder import Recorder
+from volley.ledger.schema import metadata
 from volley.outbox.chunks import Chunk, encode
 from volley.outbox.events import MOVE, NOBODY, AttemptRecord, ReceiptRecord, pack
 from volley.outbox.outbox import Outbox
@@ -165,10 +169,49 @@ def feed(outbox: Outbox, db: redis.asyncio.Redis) -> Feed:
     return Feed(outbox, db)
 
 
+@pytest.fixture(scope="session")
+def postgres_url(postgres: Postgres) -> str:
+    """A ledger in PostgreSQL that all tests share, one after the other."""
+    postgres.query("CREATE DATABASE books")
+    asyncio.run(_made(postgres.url("books")))
+    return postgres.url("books")
+
+
+async def _made(url: str) -> None:
+    engine = open_ledger(url)
+    await upgrade(engine)
+    await engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def fresh_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database in which there is nothing yet."""
+    if request.param == "sqlite":
+        yield f"sqlite+aiosqlite:///{tmp_path}/fresh.db"
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    server.query("CREATE DATABASE fresh")
+    yield server.url("fresh")
+    server.query("DROP DATABASE fresh WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "postgresql":
+        url: str = request.getfixturevalue("postgres_url")
+        return url
+    return f"sqlite+aiosqlite:///{tmp_path}/ledger.db"
+
+
 @pytest.fixture
-async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
-    found = open_ledger(f"sqlite+aiosqlite:///{tmp_path}/ledger.db", busy_timeout_s=0.1)
+async def engine(ledger_url: str) -> AsyncIterator[AsyncEngine]:
+    """Empty, and impatient: it waits for another writer no longer than a tenth of a second."""
+    found = open_ledger(ledger_url, busy_timeout_s=0.1)
     await upgrade(found)
+    if found.dialect.name == "postgresql":
+        async with writing(found) as connection:
+            for table in metadata.sorted_tables:
+                await connection.execute(delete(table))
     yield found
     await found.dispose()
 

@@ -105,7 +105,7 @@ async def test_a_crash_between_commit_and_acknowledgement_doubles_nothing(record
     for entry in await before_the_crash.fresh(10, 0):
         facts.add(entry, {1: "+12025559001"}.get)
     async with writing(engine) as connection:
-        await apply(connection, Upserts("sqlite"), facts)
+        await apply(connection, Upserts(engine.dialect.name), facts)
     tables = [schema.messages, schema.attempts, schema.receipts, schema.moves, schema.campaigns, schema.carrier_ids]
     committed = [await rows(engine, table) for table in tables]
     assert all(committed)
@@ -121,11 +121,14 @@ async def test_nothing_is_acknowledged_while_the_database_is_locked(recorder, fe
     async with asyncio.TaskGroup() as group:
         async with writing(engine):
             group.create_task(recorder.run())
-            await until(lambda: _said(caplog, "database is locked"))
+            await until(lambda: _said(caplog, _LOCKED[engine.dialect.name]))
             assert await feed.length() == 1
         await until(lambda: _empty(feed))
         recorder.stop()
     assert await count(engine, schema.messages) == 1
+
+
+_LOCKED = {"sqlite": "database is locked", "postgresql": "LockNotAvailable"}
 
 
 async def _said(caplog: pytest.LogCaptureFixture, words: str) -> bool:
@@ -142,7 +145,7 @@ async def test_a_recorder_asked_to_stop_leaves_at_once_even_if_the_database_is_l
     await feed.attempts(push.attempt(0))
     async with writing(engine), asyncio.TaskGroup() as group:
         group.create_task(recorder.run())
-        await until(lambda: _said(caplog, "database is locked"))
+        await until(lambda: _said(caplog, _LOCKED[engine.dialect.name]))
         recorder.stop()
     assert await feed.length() == 1
 
@@ -317,7 +320,7 @@ asyncio.run(Recorder(Outbox(client(sys.argv[1]), "test"), open_ledger(sys.argv[2
 
 
 async def test_recorders_killed_at_any_moment_lose_nothing_and_double_nothing(
-    valkey, recorder, feed, engine, another, tmp_path
+    valkey, recorder, feed, engine, another, ledger_url
 ):
     push = another(n=6000, size=500)
     await feed.sealed(push)
@@ -325,9 +328,7 @@ async def test_recorders_killed_at_any_moment_lose_nothing_and_double_nothing(
         await feed.attempts(*[push.attempt(i) for i in range(start, start + 20)])
         await feed.receipts(*[push.receipt(i) for i in range(start, start + 20)])
     for left in (500, 300, 100):
-        child = subprocess.Popen(
-            [sys.executable, "-c", _CHILD, valkey.url, f"sqlite+aiosqlite:///{tmp_path}/ledger.db"]
-        )
+        child = subprocess.Popen([sys.executable, "-c", _CHILD, valkey.url, ledger_url])
         try:
             await until(lambda left=left: _fewer(feed, left))
         finally:

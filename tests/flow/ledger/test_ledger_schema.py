@@ -1,25 +1,32 @@
 """The ledger's database: upgraded by many at once, durable, and the same as the tables in code."""
 
+import asyncio
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, TextClause, select, text
+from sqlalchemy import Connection, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.schema import CreateTable
 
+from tests.flow.ledger.conftest import Push
 from volley.errors import UnusableInput, VolleyError
 from volley.ledger import engine as ledger_engine
-from volley.ledger.engine import open_ledger, upgrade, writing
+from volley.ledger import schema
+from volley.ledger.engine import SchemaBehind, made_ready, newest, open_ledger, revision, upgrade, writing
+from volley.ledger.facts import Entry, Facts
 from volley.ledger.merge import Upserts
-from volley.ledger.ranks import SUBMITTED
-from volley.ledger.rows import message_of_attempt
-from volley.ledger.schema import messages, metadata
+from volley.ledger.rows import receipt_row
+from volley.ledger.schema import metadata
+from volley.outbox.events import pack
 
 _UPGRADE = """
 import asyncio, sys
@@ -34,35 +41,41 @@ asyncio.run(main())
 """
 
 
-async def test_the_migrations_make_the_tables_that_the_code_knows(engine):
+async def test_the_migrations_make_the_tables_that_the_code_knows(engine: AsyncEngine) -> None:
     async with engine.connect() as connection:
         assert (
             await connection.run_sync(lambda sync: compare_metadata(MigrationContext.configure(sync), metadata)) == []
         )
 
 
-async def test_an_upgrade_of_what_is_up_to_date_changes_nothing(engine):
+async def tables(engine: AsyncEngine) -> list[Any]:
+    catalogue = "sqlite_master" if engine.dialect.name == "sqlite" else "pg_class WHERE relkind IN ('r', 'i')"
     async with engine.connect() as connection:
-        before = list(await connection.exec_driver_sql("SELECT sql FROM sqlite_master"))
+        return [*await connection.exec_driver_sql(f"SELECT * FROM {catalogue} ORDER BY 2")]
+
+
+async def test_an_upgrade_of_what_is_up_to_date_changes_nothing(engine: AsyncEngine) -> None:
+    before = await tables(engine)
     await upgrade(engine)
-    async with engine.connect() as connection:
-        assert list(await connection.exec_driver_sql("SELECT sql FROM sqlite_master")) == before
+    assert await tables(engine) == before
 
 
-async def test_what_the_first_release_recorded_is_there_after_the_upgrade(tmp_path: Path, push):
-    engine = open_ledger(f"sqlite+aiosqlite:///{tmp_path}/first.db")
+@pytest.fixture
+async def first(fresh_url: str, push: Push) -> AsyncIterator[AsyncEngine]:
+    """A ledger as the first release made it, with rows in all of its tables."""
+    engine = open_ledger(fresh_url)
     async with writing(engine) as connection:
         await connection.run_sync(_as_first_released)
-        rows = [message_of_attempt(push.attempt(i), SUBMITTED) for i in range(3)]
-        await connection.execute(Upserts("sqlite").messages, rows)
-        before = (await connection.execute(select(messages))).all()
-    await upgrade(engine)
-    async with engine.connect() as connection:
-        assert (await connection.execute(select(messages))).all() == before
-        found = await connection.scalars(select(messages.c.offset).where(messages.c.recipient == rows[1]["recipient"]))
-        assert [*found] == [1]
-        found = await connection.exec_driver_sql("PRAGMA integrity_check")
-        assert found.scalar() == "ok"
+        rows = Facts()
+        rows.add(Entry("1-0", {b"v": b"1", b"k": b"sealed", b"c": push.campaign.to_json()}), {}.get)
+        records = pack([push.attempt(i) for i in range(3)])
+        rows.add(Entry("2-0", {b"v": b"1", b"k": b"attempts", b"p": records, b"m": b"aaa"}), {}.get)
+        rows.add(Entry("3-0", {b"v": b"1", b"k": b"receipts", b"p": pack([push.receipt(0)])}), {}.get)
+        upserts = Upserts(engine.dialect.name)
+        for table, found in {"campaigns": rows.campaigns, "attempts": rows.attempts, "messages": rows.messages}.items():
+            await connection.execute(getattr(upserts, table), found)
+        await connection.execute(upserts.receipts, [receipt_row(each) for each in rows.receipts])
+    yield engine
     await engine.dispose()
 
 
@@ -73,28 +86,79 @@ def _as_first_released(connection: Connection) -> None:
     command.upgrade(config, "0001")
 
 
-def test_processes_that_upgrade_at_once_do_not_collide(tmp_path: Path):
-    command = [sys.executable, "-c", _UPGRADE, f"sqlite+aiosqlite:///{tmp_path}/new.db"]
-    processes = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(4)]
-    errors = [process.communicate(timeout=60)[1].decode() for process in processes]
-    assert [process.returncode for process in processes] == [0] * 4, errors
+FIRST_TABLES = (schema.messages, schema.campaigns, schema.attempts, schema.receipts)
 
 
-async def test_a_commit_is_on_the_disk_before_it_returns(engine):
+async def dump(engine: AsyncEngine) -> list[Any]:
     async with engine.connect() as connection:
-        assert await connection.scalar(_pragma("journal_mode")) == "wal"
-        assert await connection.scalar(_pragma("synchronous")) == 2
+        return [(await connection.execute(select(table))).all() for table in FIRST_TABLES]
 
 
-def _pragma(name: str) -> TextClause:
-    return text(f"PRAGMA {name}")
+async def test_what_the_first_release_recorded_is_there_after_the_upgrade(first: AsyncEngine, push: Push) -> None:
+    before = await dump(first)
+    assert all(before)
+    await upgrade(first)
+    assert await revision(first) == newest()
+    assert await dump(first) == before
+    recipient = push.attempt(1).to
+    async with first.connect() as connection:
+        offsets = select(schema.messages.c.offset).where(schema.messages.c.recipient == recipient)
+        assert [*await connection.scalars(offsets)] == [1]
+        assert await connection.scalar(select(func.count()).select_from(schema.inbound)) == 0
 
 
-async def test_a_schema_of_a_newer_release_is_refused(engine):
+def test_processes_that_upgrade_at_once_do_not_collide(first: AsyncEngine, fresh_url: str) -> None:
+    command = [sys.executable, "-c", _UPGRADE, fresh_url]
+    processes = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(3)]
+    errors = [process.communicate(timeout=60)[1].decode() for process in processes]
+    assert [process.returncode for process in processes] == [0] * 3, errors
+
+
+async def test_only_postgresqls_tables_wait_for_an_operator(first: AsyncEngine) -> None:
+    if first.dialect.name == "sqlite":
+        await made_ready(first)
+        assert await revision(first) == newest()
+        return
+    with pytest.raises(SchemaBehind, match=r"older release \(0001, .*run volley db upgrade"):
+        await made_ready(first)
+    assert await revision(first) == "0001"
+    await upgrade(first)
+    await made_ready(first)
+
+
+async def test_where_nothing_is_yet_whoever_comes_first_makes_it(fresh_url: str) -> None:
+    engine = open_ledger(fresh_url)
+    assert await revision(engine) == ""
+    await asyncio.gather(made_ready(engine), made_ready(engine))
+    assert await revision(engine) == newest()
+    await engine.dispose()
+
+
+async def test_a_commit_is_on_the_disk_before_it_returns(engine: AsyncEngine) -> None:
+    if engine.dialect.name == "sqlite":
+        async with engine.connect() as connection:
+            assert await connection.scalar(text("PRAGMA journal_mode")) == "wal"
+            assert await connection.scalar(text("PRAGMA synchronous")) == 2
+        return
     async with engine.begin() as connection:
+        await connection.exec_driver_sql("ALTER ROLE volley SET synchronous_commit = off")
+    await engine.dispose()
+    try:
+        async with engine.connect() as connection:
+            assert await connection.scalar(text("SHOW synchronous_commit")) == "off"
+        async with writing(engine) as connection:
+            assert await connection.scalar(text("SHOW synchronous_commit")) == "on"
+    finally:
+        async with engine.begin() as connection:
+            await connection.exec_driver_sql("ALTER ROLE volley RESET synchronous_commit")
+
+
+async def test_a_schema_of_a_newer_release_is_refused(first: AsyncEngine) -> None:
+    async with writing(first) as connection:
         await connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(VolleyError, match="newer release: update Volley"):
-        await upgrade(engine)
+    for each in (upgrade, made_ready):
+        with pytest.raises(VolleyError, match=r"newer release \(9999\): update Volley"):
+            await each(first)
 
 
 @pytest.mark.parametrize("url", ["not a url", "oracle://here/there", "nosuch://x"])

@@ -175,6 +175,16 @@ def test_a_refusal_without_a_readable_body_has_no_code(raw: bytes) -> None:
     assert outcome == Refused(400, "", "refused without a code")
 
 
+def test_no_nul_of_the_carriers_reaches_the_ledger() -> None:
+    """PostgreSQL keeps none, and would refuse all that was recorded with it."""
+    cost = {"amount": "0.0140", "currency": "U\0D"}
+    taken = read(id="an\0id", encoding="odd\0", cost=cost, **{"from": {"phone_number": "+1\0"}})
+    outcome = refused(400, {}, orjson.dumps({"errors": [{"code": "4\0", "title": "Wrong\0"}]}), NOW)
+    assert isinstance(outcome, Refused)
+    assert not any("\0" in str(value) for value in (*taken, outcome.code, outcome.text))
+    assert (taken.carrier_id, taken.encoding, taken.currency) == (None, "odd", "UD")
+
+
 def test_an_error_that_stands_alone_is_read_as_one_in_a_list_is() -> None:
     alone = {"code": "40303", "title": "Message not found"}
     assert payload.errors(alone) == payload.errors({"errors": [alone]})
