@@ -29,7 +29,7 @@ from volley.outbox.outbox import Outbox
 
 async def rows(engine: AsyncEngine, table: Table) -> list[dict[str, Any]]:
     async with engine.connect() as connection:
-        return [row._asdict() for row in await connection.execute(select(table))]
+        return [row._asdict() for row in await connection.execute(select(table).order_by(*table.primary_key))]
 
 
 async def count(engine: AsyncEngine, table: Table) -> int:
