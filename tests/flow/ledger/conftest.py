@@ -9,6 +9,7 @@ import redis.asyncio
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+import volley.ledger.feed_schema  # noqa: F401 - its tables are of the same metadata
 from tests.postgres import Postgres
 from volley.campaign import Campaign
 from volley.ledger.engine import open_ledger, upgrade, writing

@@ -128,7 +128,7 @@ async def test_nothing_is_acknowledged_while_the_database_is_locked(recorder, fe
     assert await count(engine, schema.messages) == 1
 
 
-_LOCKED = {"sqlite": "database is locked", "postgresql": "LockNotAvailable"}
+_LOCKED = {"sqlite": "database is locked", "postgresql": "lock timeout"}
 
 
 async def _said(caplog: pytest.LogCaptureFixture, words: str) -> bool:
