@@ -3,10 +3,11 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -191,3 +192,17 @@ def test_tables_and_upserts_are_spoken_in_both_dialects(dialect):
     assert "ON CONFLICT" in str(upserts.messages.compile(dialect=dialect))
     assert "DO NOTHING" in str(upserts.chunks.compile(dialect=dialect))
     assert all("CREATE TABLE" in str(CreateTable(table).compile(dialect=dialect)) for table in metadata.sorted_tables)
+
+
+def test_an_operator_looks_upgrades_and_looks_again(
+    first: AsyncEngine, fresh_url: str, volley: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    def db(*words: str) -> subprocess.CompletedProcess[str]:
+        return volley("db", *words, VOLLEY_LEDGER_URL=fresh_url)
+
+    behind = db("check")
+    assert (behind.returncode, "run volley db upgrade" in behind.stderr) == (1, True)
+    assert orjson.loads(db("current", "--json").stdout)["state"] == "behind"
+    upgraded = orjson.loads(db("upgrade", "--json").stdout)
+    assert (upgraded["from"], upgraded["revision"], upgraded["state"]) == ("0001", newest(), "current")
+    assert (db("check").returncode, "up to date" in db("current").stdout) == (0, True)
