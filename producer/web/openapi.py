@@ -47,6 +47,7 @@ _RETRIED = (TOO_MANY.status, AWAY.status)
 _TAGS = {
     "campaigns": "One push is one campaign.",
     "messages": "One text to one recipient.",
+    "sending": "All sending of the account, stopped by hand and resumed.",
 }
 
 
