@@ -260,7 +260,7 @@ class Intake:
             subject=request.subject,
             send_at_us=int(request.send_at.timestamp()) * 1_000_000 if request.send_at else 0,
             on_unknown=request.on_unknown,
-            claims=self.steps.claims(),
+            claims=self.steps.claims(self.rows.examples),
             **self._terms(),
             **self._hours(),
         )

@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from producer.push.request import Rejected
+
 
 async def _allowed(_messages: int) -> None:
     pass
@@ -12,13 +14,17 @@ def _seen(_chunk: int, _to: Sequence[int]) -> None:
     pass
 
 
+def _unclaimed(_rejected: Sequence[Rejected]) -> tuple[tuple[str, str], ...]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Steps:
     """`allow` is asked before so many messages are admitted: what it raises ends the push. `placed` is told which numbers a
-    chunk holds, in their order. `claims`, at the end: further idempotency keys → what is kept under them, sealed with the
-    campaign or not at all.
+    chunk holds, in their order. `claims`, at the end and given the rejected rows of the result: further idempotency keys → what
+    is kept under them, sealed with the campaign or not at all.
     """
 
     allow: Callable[[int], Awaitable[None]] = _allowed
     placed: Callable[[int, Sequence[int]], None] = _seen
-    claims: Callable[[], tuple[tuple[str, str], ...]] = tuple
+    claims: Callable[[Sequence[Rejected]], tuple[tuple[str, str], ...]] = _unclaimed

@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Self
 
 from redis.exceptions import RedisError
@@ -14,8 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from producer.access.keys import ApiKey
 from producer.records import ledger
 from producer.sight.sight import Sight
+from producer.web.gather import Gather
 from producer.web.heads import Heads
-from producer.web.pushing import Slots
+from producer.web.pushing import Busy, Slots
 from producer.web.rejected import RejectsFolder
 from volley.campaign import Campaign
 from volley.errors import TryAgainLater, UnusableInput
@@ -58,6 +60,8 @@ class Desk:
     sight: Sight
     slots: Slots
     rejects: RejectsFolder
+    gather: Gather
+    busy: Busy = field(default_factory=Busy)
     queues: Queues = field(default_factory=Queues)
     heads: Heads = field(default_factory=Heads)
 
@@ -71,9 +75,7 @@ class Desk:
 
     async def arm(self, campaign: Campaign) -> None:
         """Wakes a worker for a campaign that can go now. If that fails, the sweeper finds it within seconds."""
-        if self.queue is not None:
-            with contextlib.suppress(TryAgainLater, RedisError):
-                await self.queue.arm(campaign.id, campaign.priority)
+        await _arm(self.queue, campaign)
 
     async def profiles(self) -> dict[str, ProfileView]:
         """The queues by profile, a second old at most."""
@@ -97,13 +99,34 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
     queue = _queue(settings, outbox)
     try:
         async with ledger(settings) as engine:
-            folder = RejectsFolder(settings.home, settings.retention_days)
-            slots = Slots(settings.api_pushes)
-            yield Desk(settings, outbox, engine, queue, Sight(outbox, settings.account), slots, folder)
+            desk = _laid(settings, outbox, engine, queue)
+            try:
+                yield desk
+            finally:
+                await desk.gather.close()
     finally:
         if queue is not None:
             await queue.close()
         await redis.aclose()
+
+
+def _laid(settings: Settings, outbox: Outbox, engine: AsyncEngine, queue: Queue | None) -> Desk:
+    return Desk(
+        settings,
+        outbox,
+        engine,
+        queue,
+        Sight(outbox, settings.account),
+        Slots(settings.api_pushes),
+        RejectsFolder(settings.home, settings.retention_days),
+        Gather(outbox, settings, partial(_arm, queue)),
+    )
+
+
+async def _arm(queue: Queue | None, campaign: Campaign) -> None:
+    if queue is not None:
+        with contextlib.suppress(TryAgainLater, RedisError):
+            await queue.arm(campaign.id, campaign.priority)
 
 
 def _queue(settings: Settings, outbox: Outbox) -> Queue | None:

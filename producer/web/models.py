@@ -118,3 +118,57 @@ class PushForecast(PushAnswer):
 
     forecast: ForecastDocument
     finishes: Annotated[Moment | None, Field(description="if it began now and had the pool to itself")]
+
+
+class OneTaken(BaseModel):
+    """`status`: ready, or why nothing is sent: rejected, opted_out, duplicate (of another one in the request)."""
+
+    message_id: str | None
+    to: str
+    reference: str | None
+    status: str
+    reason: str | None
+
+
+class MessagesTaken(BaseModel):
+    campaign_id: str | None
+    messages: list[OneTaken]
+
+
+class MessageLine(BaseModel):
+    """A message as exports have it; amounts are decimal numbers."""
+
+    model_config = ConfigDict(extra="allow", title="MessageLine")
+
+    message_id: str
+    reference: str | None
+    to: str | None
+    sender: Annotated[str | None, Field(alias="from")]
+    status: str
+    encoding: str | None
+    parts: int | None
+    estimated_cost: str | None
+    cost: str | None
+    currency: str | None
+    carrier_id: str | None
+    attempts: int
+    error_code: str | None
+    error_text: str | None
+    campaign_id: str
+    profile: str
+
+
+class MessageDocument(MessageLine):
+    """With what happened to it, in order, and what it waits for now."""
+
+    model_config = ConfigDict(extra="allow", title="MessageDocument")
+
+    text: str | None
+    history: list[dict[str, object]]
+    waits: dict[str, object] | None
+    sender_why: str | None
+
+
+class MessagePage(BaseModel):
+    messages: list[MessageLine]
+    next: Annotated[str | None, Field(description="the cursor of the next page; null at the end")]

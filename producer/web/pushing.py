@@ -76,6 +76,23 @@ async def _keep(outbox: Outbox, name: str) -> None:
             await outbox.redis.expire(name, _MARK_S)
 
 
+class Busy:
+    """Keys that a request of this process is at. With several processes the seal decides, and both get its answer."""
+
+    def __init__(self) -> None:
+        self._keys: set[str] = set()
+
+    @contextlib.contextmanager
+    def held(self, key: str) -> Iterator[None]:
+        if key in self._keys:
+            raise Problem(IN_PROGRESS, "a request with this Idempotency-Key is being worked on", headers=retry_after(1))
+        self._keys.add(key)
+        try:
+            yield
+        finally:
+            self._keys.discard(key)
+
+
 class Allowance:
     """The messages that a key may still send today (UTC), counted in Redis, so for all processes together."""
 
