@@ -1,0 +1,150 @@
+"""Each operation as a value: what is asked, and how its answer is read. No socket in here; both clients send these."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Generic, Literal, TypedDict, TypeVar
+from urllib.parse import quote
+from uuid import uuid4
+
+from pydantic import BaseModel, ValidationError
+
+from .content import Content
+from .models import Campaign, Campaigns, Pushed, Steered
+from .problems import UnexpectedAnswer, problem_error
+
+T = TypeVar("T")
+Model = TypeVar("Model", bound=BaseModel)
+Value = str | int | float | bool | Decimal | datetime
+Headers = Mapping[str, str]
+Verb = Literal["pause", "resume", "cancel"]
+
+KEY = "Idempotency-Key"
+_JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask(Generic[T]):
+    """One request. `read` gets the headers and body of a good answer. `repeatable`: twice is as good as once."""
+
+    method: str
+    path: str
+    read: Callable[[Headers, bytes], T]
+    query: tuple[tuple[str, str], ...] = ()
+    headers: Headers = field(default_factory=dict)
+    content: Content | None = None
+    repeatable: bool = True
+
+    def answered(self, status: int, headers: Headers, body: bytes) -> T:
+        """What was asked for. Raises ProblemError or UnexpectedAnswer."""
+        check(status, headers, body)
+        return self.read(headers, body)
+
+    @property
+    def key(self) -> str | None:
+        return self.headers.get(KEY)
+
+
+class PushOptions(TypedDict, total=False):
+    """Options of a push, as docs/http-api.md has them. Give `text` (sent as it is) or `template` (`{name}`, `{name|default}`).
+
+    `sender` names who sends; else the pool of `profile` does. Moments need a time zone.
+    """
+
+    profile: str
+    text: str
+    template: str
+    sender: str
+    fallback: str
+    carrier_pool: bool
+    region: str
+    priority: Literal["urgent", "bulk"]
+    weight: int
+    encoding: Literal["auto", "gsm7", "ucs2"]
+    smart_encoding: bool
+    media: list[str]
+    subject: str
+    mms_fallback: Literal["refuse", "sms"]
+    send_at: datetime
+    expires: datetime
+    on_unknown: Literal["hold", "retry", "give-up"]
+    again: bool
+    tags: list[str]
+    test_to: list[str]
+
+
+def check(status: int, headers: Headers, body: bytes) -> None:
+    """Raises ProblemError or UnexpectedAnswer where it is no answer of success."""
+    if not 200 <= status < 300:
+        raise problem_error(status, body, headers.get("retry-after"))
+
+
+def as_model(model: type[Model]) -> Callable[[Headers, bytes], Model]:
+    def read(_headers: Headers, body: bytes) -> Model:
+        try:
+            return model.model_validate_json(body)
+        except ValidationError as error:
+            where = ", ".join(".".join(map(str, each["loc"])) or "all of it" for each in error.errors()[:3])
+            raise UnexpectedAnswer(f"the answer is no {model.__name__} ({where}): is this client too old?") from None
+
+    return read
+
+
+def fields(options: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Options as a query has them; those that are None are left out."""
+    found: list[tuple[str, str]] = []
+    for name, value in options.items():
+        for each in value if isinstance(value, list | tuple) else (value,):
+            if each is not None:
+                found.append(("from" if name == "sender" else name, _word(each)))
+    return tuple(found)
+
+
+def _word(value: Value) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case datetime():
+            return value.isoformat()
+        case _:
+            return str(value)
+
+
+def push(content: Content, options: Mapping[str, Any], key: str | None, dry_run: bool) -> Ask[Pushed]:
+    """A key is made where none is given."""
+    query = fields(options) + ((("dry_run", "true"),) if dry_run else ())
+    headers = content.headers() | {KEY: key or new_key()}
+    return Ask("POST", "/v1/campaigns", _pushed, query, headers, content)
+
+
+def new_key() -> str:
+    return uuid4().hex
+
+
+def _pushed(headers: Headers, body: bytes) -> Pushed:
+    found = as_model(Pushed)(headers, body)
+    return found.model_copy(update={"replayed": headers.get("idempotent-replayed") == "true"})
+
+
+def campaigns(cursor: str | None, limit: int) -> Ask[Campaigns]:
+    return Ask("GET", "/v1/campaigns", as_model(Campaigns), fields({"limit": limit, "cursor": cursor}))
+
+
+def campaign(campaign_id: str) -> Ask[Campaign]:
+    return Ask("GET", of_campaign(campaign_id), as_model(Campaign))
+
+
+def steer(campaign_id: str, verb: Verb) -> Ask[Steered]:
+    return Ask("POST", of_campaign(campaign_id, f":{verb}"), as_model(Steered))
+
+
+def of_campaign(campaign_id: str, more: str = "") -> str:
+    return f"/v1/campaigns/{quote(campaign_id, safe='')}{more}"
+
+
+def with_json(ask: Ask[T], document: Mapping[str, Any]) -> Ask[T]:
+    body = json.dumps(document, ensure_ascii=False, default=_word).encode()
+    content = Content(_JSON, None, len(body), lambda: iter((body,)))
+    return replace(ask, content=content, headers={**ask.headers, **content.headers()})

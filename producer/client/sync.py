@@ -1,0 +1,177 @@
+"""`Client`: for programs that wait for each answer. Its twin for event loops is `AsyncClient`."""
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Self, TypeVar, Unpack
+
+import httpx
+from tenacity import Retrying
+
+from . import asks
+from .asks import Ask, PushOptions
+from .content import Kind, Packing, Row, Spool, opened
+from .models import Campaign, Pushed, Steered
+from .problems import VolleyError
+from .retries import Retries
+from .saving import saving
+from .waiting import Progress, Waiting
+from .wire import Door, request_words, unreachable
+
+T = TypeVar("T")
+
+
+class Client:
+    """A `volley serve` at `url`, with an API key (`volley keys create`). Close it, or use it in a `with`.
+
+    `retries`: how long it tries, with the same key and bytes, when no answer comes or the server says «later». `timeout_s`:
+    patience for one answer. `http` replaces the httpx client, which is then yours to configure and to close.
+
+    Every call raises a VolleyError: see problems.py.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        *,
+        retries: Retries | None = None,
+        timeout_s: float = 60.0,
+        http: httpx.Client | None = None,
+    ) -> None:
+        self._door = Door(url, key, timeout_s)
+        self._retries = retries or Retries()
+        self._http = http or httpx.Client(**self._door.words())
+
+    def __repr__(self) -> str:
+        return f"Client({self._door})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    # pushing
+
+    def push(
+        self,
+        rows: Iterable[Row],
+        *,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
+        packing: Packing | None = None,
+        **options: Unpack[PushOptions],
+    ) -> Pushed:
+        """A campaign from rows: mappings with `to`, perhaps `reference`, and the template's variables.
+
+        They are put into a temporary file first, so any number of them is sent in constant memory, and the same ones again
+        where no answer comes. `idempotency_key`: one is made where none is given; the same again is the same campaign.
+        `dry_run` answers what it would be and cost, and sends nothing.
+        """
+        with Spool(packing) as spool:
+            spool.add_all(rows)
+            return self._do(asks.push(spool.content(), options, idempotency_key, dry_run))
+
+    def push_file(
+        self,
+        file: str | Path | IO[Any],
+        *,
+        kind: Kind | None = None,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
+        packing: Packing | None = None,
+        **options: Unpack[PushOptions],
+    ) -> Pushed:
+        """A campaign from a CSV or NDJSON file, by its name (perhaps ending in .gz or .zst) or open; the rest as `push`.
+
+        `kind` is needed where no name tells it.
+        """
+        with opened(file, kind, packing) as content:
+            return self._do(asks.push(content, options, idempotency_key, dry_run))
+
+    # campaigns
+
+    def campaign(self, campaign_id: str) -> Campaign:
+        return self._do(asks.campaign(campaign_id))
+
+    def campaigns(self, *, page_size: int = 50) -> Iterator[Campaign]:
+        """The newest first; pages are fetched as they are needed."""
+        cursor: str | None = None
+        while True:
+            page = self._do(asks.campaigns(cursor, page_size))
+            yield from page.campaigns
+            if (cursor := page.next) is None:
+                return
+
+    def pause(self, campaign_id: str) -> Steered:
+        """Nothing more of it is granted once this returns."""
+        return self._do(asks.steer(campaign_id, "pause"))
+
+    def resume(self, campaign_id: str) -> Steered:
+        return self._do(asks.steer(campaign_id, "resume"))
+
+    def cancel(self, campaign_id: str) -> Steered:
+        """For good: what waits is never sent."""
+        return self._do(asks.steer(campaign_id, "cancel"))
+
+    def wait_until_done(
+        self,
+        campaign_id: str,
+        progress: Progress | None = None,
+        *,
+        timeout_s: float | None = None,
+        every_s: float = 2.0,
+    ) -> Campaign:
+        """Returns when nothing of it waits or is being sent; receipts may still come. `progress` is called with each look.
+
+        Raises:
+            StillRunning: after `timeout_s`. The campaign goes on.
+        """
+        waiting = Waiting(timeout_s, every_s)
+        while True:
+            found = self.campaign(campaign_id)
+            pause_s = waiting.next_look_s(found, progress)
+            if pause_s is None:
+                return found
+            time.sleep(pause_s)
+
+    # how
+
+    def _do(self, ask: Ask[T]) -> T:
+        answered: T = self._again(ask, self._once)
+        return answered
+
+    def _again(self, ask: Ask[Any], once: Any) -> Any:
+        try:
+            return Retrying(**self._retries.words(ask.repeatable))(once, ask)
+        except VolleyError as error:
+            error.idempotency_key = ask.key
+            raise
+
+    def _once(self, ask: Ask[T]) -> T:
+        with self._answer(ask) as answer:
+            return ask.answered(answer.status_code, answer.headers, answer.read())
+
+    def _save(self, ask: Ask[None], path: str | Path) -> None:
+        def once(ask: Ask[None]) -> None:
+            with self._answer(ask) as answer:
+                asks.check(answer.status_code, answer.headers, b"" if answer.is_success else answer.read())
+                with saving(path) as file:
+                    for block in answer.iter_bytes():
+                        file.write(block)
+
+        self._again(ask, once)
+
+    @contextmanager
+    def _answer(self, ask: Ask[Any]) -> Iterator[httpx.Response]:
+        content = None if ask.content is None else ask.content.blocks()
+        try:
+            with self._http.stream(**request_words(ask), content=content) as answer:
+                yield answer
+        except httpx.RequestError as error:
+            raise unreachable(error) from error
