@@ -105,6 +105,9 @@ class AsyncClient:
     async def cancel(self, campaign_id: str) -> Steered:
         return await self._do(asks.steer(campaign_id, "cancel"))
 
+    async def rejects(self, campaign_id: str, path: str | Path) -> None:
+        await self._save(asks.rejects(campaign_id), path)
+
     async def wait_until_done(
         self,
         campaign_id: str,

@@ -140,6 +140,14 @@ def steer(campaign_id: str, verb: Verb) -> Ask[Steered]:
     return Ask("POST", of_campaign(campaign_id, f":{verb}"), as_model(Steered))
 
 
+def rejects(campaign_id: str) -> Ask[None]:
+    return Ask("GET", of_campaign(campaign_id, "/rejects.csv"), _nothing)
+
+
+def _nothing(_headers: Headers, _body: bytes) -> None:
+    """What is written to a file as it comes."""
+
+
 def of_campaign(campaign_id: str, more: str = "") -> str:
     return f"/v1/campaigns/{quote(campaign_id, safe='')}{more}"
 

@@ -119,6 +119,10 @@ class Client:
         """For good: what waits is never sent."""
         return self._do(asks.steer(campaign_id, "cancel"))
 
+    def rejects(self, campaign_id: str, path: str | Path) -> None:
+        """The rejected rows, as a CSV file with their reasons; there whole, or not at all. NotFound where none was rejected."""
+        self._save(asks.rejects(campaign_id), path)
+
     def wait_until_done(
         self,
         campaign_id: str,

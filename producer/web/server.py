@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 
 _SHUTDOWN_S = 3.0
 """How long requests that are being answered may take once we stop."""
+_AGAIN_S = 1.0
 
 
 async def serve(settings: Settings) -> None:
@@ -62,7 +63,7 @@ async def serve(settings: Settings) -> None:
         watch = Watch(outbox, engine, socket.gethostname(), retention_days=settings.retention_days)
         api = await stack.enter_async_context(open_api(settings))
         chores = (api.sight.run(), *_chores(settings, outbox, engine, watch, pulse))
-        stack.push_async_callback(_flush, [asyncio.create_task(chore) for chore in chores])
+        stack.push_async_callback(_end, [asyncio.create_task(chore) for chore in chores])
         facts = partial(_facts, tally, recorder, watch)
         metrics = Metrics(Sources(watch, recorder, tally, api.sight))
         app = application(_webhooks(settings, intake, tally), outbox.redis.ping, facts, metrics.answer)
@@ -151,6 +152,15 @@ async def _flush(tasks: Sequence[asyncio.Task[None]]) -> None:
     for writing in reversed(tasks):
         writing.cancel()
         await asyncio.gather(writing, return_exceptions=True)
+
+
+async def _end(chores: Sequence[asyncio.Task[None]]) -> None:
+    """They hold nothing that must be written. A cancellation that a driver swallows in the midst of its own cleanup is said again."""
+    going = set(chores)
+    while going:
+        for chore in going:
+            chore.cancel()
+        _, going = await asyncio.wait(going, timeout=_AGAIN_S)
 
 
 async def _finish(recorder: Recorder, recording: asyncio.Task[None]) -> None:
