@@ -65,6 +65,15 @@ MOVES: frozenset[str] = frozenset(
     }
 )
 
+RETRIES: frozenset[str] = frozenset(
+    {
+        "x.",  # the carrier had refused it
+        "a.",  # the carrier had taken it, and has said since that it could not deliver it
+    }
+)
+"""Moves that a retry alone makes, on what the ledger knows. Never part of MOVES: a late outcome must not find them legal."""
+
+RETRIES_ARG = " ".join(sorted(RETRIES))
 MOVES_ARG = " ".join(sorted(MOVES))
 
 

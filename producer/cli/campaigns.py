@@ -8,6 +8,7 @@ import typer
 
 from producer.cli.dead import dead, redrive
 from producer.cli.output import emit, facts, note, say, span, table
+from producer.cli.retry import retry
 from producer.cli.terms import set_terms
 from producer.cli.unknown import unknown
 from producer.push.steering import Verb, steer
@@ -21,7 +22,7 @@ def register(app: typer.Typer) -> None:
         help="Campaigns and where they stand; pause, resume, cancel; what is dead.", invoke_without_command=True
     )
     campaigns.callback()(all_of_them)
-    for command in (show, pause, resume, cancel, unknown, dead, redrive):
+    for command in (show, pause, resume, cancel, unknown, dead, redrive, retry):
         campaigns.command(command.__name__)(command)
     campaigns.command("set")(set_terms)
     app.add_typer(campaigns, name="campaigns")

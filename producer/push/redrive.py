@@ -82,10 +82,10 @@ async def _chunk(outbox: Outbox, engine: AsyncEngine, dead: Dead, action: bytes)
     """A chunk that has left Redis is put back first. The recorder may drop it in between: then once more."""
     campaign_id, index, theirs = dead
     for _ in range(_TRIES):
-        blob = await _blob(outbox, engine, campaign_id, index)
-        refs = _refs(index, decode(blob), theirs)
+        blob = await stored(outbox, engine, campaign_id, index)
+        packed = refs(index, decode(blob), theirs)
         with reaching():
-            arguments = MOVES_ARG, campaign_id, index, outbox.dispatch.pin_days, refs, action
+            arguments = MOVES_ARG, campaign_id, index, outbox.dispatch.pin_days, packed, action
             moved = int(await outbox.scripts.durable("redrive", *arguments))
         if moved == _OVER:
             raise UnusableInput(f"campaign {campaign_id} is over: nothing of it is sent any more")
@@ -94,7 +94,8 @@ async def _chunk(outbox: Outbox, engine: AsyncEngine, dead: Dead, action: bytes)
     raise TryAgainLater(f"chunk {index} of campaign {campaign_id} leaves Redis again and again: try again later")
 
 
-async def _blob(outbox: Outbox, engine: AsyncEngine, campaign_id: str, index: int) -> bytes:
+async def stored(outbox: Outbox, engine: AsyncEngine, campaign_id: str, index: int) -> bytes:
+    """A chunk's blob; one that has left Redis is put back, as the ledger has it."""
     with reaching():
         held = await outbox.redis.get(outbox.keys.chunk(campaign_id, index))
     return held or await _restored(outbox, engine, campaign_id, index)
@@ -117,7 +118,7 @@ async def _restored(outbox: Outbox, engine: AsyncEngine, campaign_id: str, index
     return blob
 
 
-def _refs(index: int, chunk: Chunk, theirs: list[Corpse]) -> bytes:
+def refs(index: int, chunk: Chunk, theirs: list[Corpse]) -> bytes:
     """Each ref as after its last attempt, and with all its budget of attempts again."""
     return b"".join(
         REF.pack(

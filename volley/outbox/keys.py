@@ -26,7 +26,7 @@ DIRECTORY: tuple[Key, ...] = (
         "campaign",
         "cid",
         "hash: meta (JSON) and what moves: st w p pr x ch next ln vf sd fb mm ou sw n<state> sp cm f l gu pt rf "
-        "po t<term> wk pp bc bd bz bn be py ab",
+        "po t<term> wk pp bc bd bz bn be py ab rn",
         "retention",
     ),
     Key("chunk", "cid:k", "string: blob", "until its chunk is retired or its push abandoned"),
@@ -139,6 +139,7 @@ DIRECTORY: tuple[Key, ...] = (
     Key("reckon", "", "zset campaign → µs at which its windows are reckoned anew", "while anything of it is open"),
     Key("pushing", "idempotency key", "string: who is at it", "20 s after its last sign of life"),
     Key("allowed", "day", "hash API key → messages it has pushed that day, where it has a limit", "2 days"),
+    Key("retried", "", "zset carrier id of an attempt after which its message was retried → µs", "8 days"),
 )
 
 PIN_BUCKETS = 16384

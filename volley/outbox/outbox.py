@@ -13,7 +13,7 @@ from volley.outbox.dispatch import Dispatch
 from volley.outbox.events import ReceiptRecord, pack
 from volley.outbox.keys import Keys
 from volley.outbox.pushes import Places, Sealed
-from volley.outbox.receipts import positions
+from volley.outbox.receipts import attempts, positions
 from volley.outbox.rests import RestView
 from volley.outbox.router import Router
 from volley.outbox.scripts import Scripts, reaching
@@ -289,7 +289,8 @@ class Outbox:
     async def apply_receipts(self, records: Sequence[ReceiptRecord]) -> None:
         """Merges what the carrier says into the hot states and the ledger stream, on the disk before this returns."""
         with reaching():
-            await self.scripts.durable("receipts", MOVES_ARG, pack(list(records)), positions(records))
+            packed = pack(list(records))
+            await self.scripts.durable("receipts", MOVES_ARG, packed, positions(records), *attempts(records))
 
     async def retire(self, campaign_ids: Sequence[str], up_to: str) -> int:
         """Drops chunks that are over, once the recorder has committed all entries up to this one."""

@@ -106,7 +106,7 @@ def test_every_script_says_what_it_is_for(name: str) -> None:
 def test_only_what_comes_in_is_refused_when_memory_is_full() -> None:
     go_on = ("#!lua flags=allow-oom\n", "#!lua flags=no-writes\n")
     refused = {name for name in scripts.names() if not scripts.source(name).startswith(go_on)}
-    assert refused == {"admit", "seal", "keep", "restore", "redrive", "rebuild", "rebuild_chunk"}
+    assert refused == {"admit", "seal", "keep", "restore", "redrive", "retry", "rebuild", "rebuild_chunk"}
 
 
 def test_scripts_use_no_chance_and_no_floats_in_keys() -> None:

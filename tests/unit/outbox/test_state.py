@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from volley.state import MOVES, MOVES_ARG, OPEN, STATUS, STATUSES, State, may
+from volley.state import MOVES, MOVES_ARG, OPEN, RETRIES, STATUS, STATUSES, State, may
 
 TABLE = {
     State.READY: "soecza",
@@ -27,6 +27,11 @@ def test_a_move_is_legal_exactly_where_the_table_says_so(old: State, new: State)
 def test_scripts_get_the_whole_table() -> None:
     assert set(MOVES_ARG.split(" ")) == MOVES
     assert all(len(move) == 2 for move in MOVES)
+
+
+def test_a_retry_has_moves_of_its_own_and_of_what_is_over_for_certain() -> None:
+    assert {"x.", "a."} == RETRIES
+    assert not RETRIES & MOVES
 
 
 def test_nothing_unknown_becomes_ready_by_itself() -> None:

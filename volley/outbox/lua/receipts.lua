@@ -1,14 +1,20 @@
 -- receipts: the carrier says that it had these messages. Accepted always merges, whatever else was thought of them.
--- ARGV: moves, payload for the ledger, then 23 bytes a message: campaign id c16, chunk I4, offset I2, parts B
+-- ARGV: moves, payload for the ledger, 23 bytes a message: campaign id c16, chunk I4, offset I2, parts B; then for each the
+--       carrier's id of the attempt that it is about, '' where it counts in any case
 -- Returns: messages whose state changed
 --!flags allow-oom
 learn_moves(ARGV[1])
 local now, changed = clock(), 0
+local retried = call('EXISTS', K.retried) == 1
+
+-- Whether it is about an attempt before a retry: that says nothing of the one after it.
+local function outdated(id) return retried and id and id ~= '' and call('ZSCORE', K.retried, id) end
+
 for at = 1, #ARGV[3], 23 do
   local cid = sub(ARGV[3], at, at + 15)
   local k, off = unpack_('>I4I2', ARGV[3], at + 16)
   local chunk = chunk_of(cid, k)
-  if chunk and off < #chunk.text then
+  if chunk and off < #chunk.text and not outdated(ARGV[4 + (at - 1) / 23]) then
     if state_of(chunk, off) == 's' then
       -- its worker settles it, and knows more; should it never, reap finds here that the carrier has it
       call('ZADD', K.heard, int(now), sub(ARGV[3], at, at + 21))
