@@ -172,3 +172,11 @@ class MessageDocument(MessageLine):
 class MessagePage(BaseModel):
     messages: list[MessageLine]
     next: Annotated[str | None, Field(description="the cursor of the next page; null at the end")]
+
+
+class Retried(BaseModel):
+    """`messages` are ready again; `unrecorded` are dead too, and the ledger does not know of them yet."""
+
+    campaign_id: str
+    messages: int
+    unrecorded: int

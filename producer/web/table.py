@@ -1,12 +1,14 @@
 """All operations of the HTTP API. A room adds its own by a `ROUTES` of its own, and a line here."""
 
-from producer.web import campaigns, events, messages, pushes, sending, sight
+from producer.web import campaigns, changes, events, messages, pushes, reads, sending, sight
 from producer.web.routes import Route
 
 TABLE: tuple[Route, ...] = (
     *campaigns.ROUTES,
     *pushes.ROUTES,
     *messages.ROUTES,
+    *reads.ROUTES,
+    *changes.ROUTES,
     *sending.ROUTES,
     *sight.ROUTES,
     *events.ROUTES,

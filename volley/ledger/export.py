@@ -11,6 +11,7 @@ import pyarrow
 import pyarrow.parquet
 
 from volley.ledger.documents import Document
+from volley.text.cells import defused
 
 Format = Literal["jsonl", "csv", "parquet"]
 
@@ -44,6 +45,7 @@ FIELDS: dict[str, pyarrow.DataType] = {
 }
 _SCHEMA = pyarrow.schema(list(FIELDS.items()))
 _ROW_GROUP = 10_000
+_PIECE = 64 << 10
 
 
 async def write(documents: AsyncIterator[Document], form: Format, out: BinaryIO) -> int:
@@ -67,10 +69,33 @@ async def _csv(documents: AsyncIterator[Document], out: BinaryIO) -> int:
     writer = csv.DictWriter(text, FIELDS)
     writer.writeheader()
     async for document in documents:
-        writer.writerow(document)
+        writer.writerow(_defused(document))
         count += 1
     text.detach()
     return count
+
+
+def _defused(document: Document) -> Document:
+    return {name: defused(value) if isinstance(value, str) else value for name, value in document.items()}
+
+
+async def lines(documents: AsyncIterator[Document], form: Literal["jsonl", "csv"]) -> AsyncIterator[bytes]:
+    """The same in pieces, for whoever sends them on: each waits until the one before has gone."""
+    piece = io.BytesIO()
+    text = io.TextIOWrapper(piece, "utf-8", newline="", write_through=True)
+    writer = csv.DictWriter(text, FIELDS)
+    if form == "csv":
+        writer.writeheader()
+    async for document in documents:
+        if form == "csv":
+            writer.writerow(_defused(document))
+        else:
+            piece.write(orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE))
+        if piece.tell() >= _PIECE:
+            yield piece.getvalue()
+            piece.seek(0)
+            piece.truncate()
+    yield piece.getvalue()
 
 
 async def _parquet(documents: AsyncIterator[Document], out: BinaryIO) -> int:

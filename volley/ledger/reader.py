@@ -51,6 +51,14 @@ class Reader:
             for document in await self._page(campaign, indexes, hot):
                 yield document
 
+    async def chunked(
+        self, campaign_id: str, hot: HotStates | None, first: int
+    ) -> AsyncIterator[tuple[int, list[Document]]]:
+        """The same from a chunk on, chunk by chunk."""
+        campaign = await self.campaign(campaign_id)
+        for index in range(first, campaign.chunks):
+            yield index, await self._page(campaign, [index], hot)
+
     async def _page(self, campaign: Campaign, indexes: Sequence[int], hot: HotStates | None) -> list[Document]:
         # Redis first: what it has dropped by then is in the ledger already
         states = await hot(campaign.id, indexes) if hot else [None] * len(indexes)

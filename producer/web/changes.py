@@ -1,0 +1,95 @@
+"""A campaign's terms changed over HTTP while it runs, and what is dead of it tried once more."""
+
+from decimal import Decimal
+from typing import Annotated, Self, cast
+
+from aiohttp import web
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from producer.push.redrive import redrive
+from producer.web.campaigns import absent, one
+from producer.web.models import OneCampaign, Retried
+from producer.web.problems import CONFLICT, NOT_FOUND, Problem
+from producer.web.routes import Call, Route, answer
+from volley.campaign import Priority
+from volley.errors import UnusableInput
+from volley.terms import Changes
+
+_Share = Annotated[Decimal, Field(gt=0, le=1)]
+
+
+class Change(BaseModel):
+    """What is not named stays; null lifts a limit."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    rate: Annotated[Decimal | None, Field(gt=0, description="parts a second")] = None
+    start: Annotated[AwareDatetime | None, Field(description="nothing is sent before")] = None
+    expires: Annotated[AwareDatetime | None, Field(description="nothing is sent after")] = None
+    priority: Priority = "bulk"
+    quiet_hours: Annotated[
+        str | None, Field(max_length=20, description="21:00-08:00, on the recipients' own clocks")
+    ] = None
+    budget: Annotated[Decimal | None, Field(gt=0, description="stops the next message")] = None
+    pause_on_failures: Annotated[_Share | None, Field(description="share at which it pauses itself")] = None
+    pause_on_opt_outs: Annotated[_Share | None, Field(description="share at which it pauses itself")] = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("name what is to change")
+        return self
+
+    def changes(self) -> Changes:
+        return cast("Changes", self.model_dump(include=self.model_fields_set))
+
+
+async def change(call: Call) -> web.Response:
+    campaign_id, desk = call.part("campaign_id"), call.desk
+    view = await desk.outbox.campaign(campaign_id)
+    if view is None:
+        raise absent(campaign_id)
+    if view.state in ("cancelled", "expired"):
+        raise Problem(CONFLICT, f"campaign {campaign_id} is {view.state}, and stays so")
+    await desk.outbox.change(campaign_id, **call.body(Change).changes())
+    if view.state == "ready" and view.waiting:
+        await desk.arm(view.campaign)
+    return await one(call)
+
+
+async def retry(call: Call) -> web.Response:
+    campaign_id, desk = call.part("campaign_id"), call.desk
+    if await desk.outbox.campaign(campaign_id) is None:
+        raise absent(campaign_id)
+    try:
+        done = await redrive(desk.settings, desk.outbox, campaign_id)
+    except UnusableInput as error:
+        raise Problem(CONFLICT, str(error)) from None
+    return answer({"campaign_id": campaign_id, **done.as_json()})
+
+
+ROUTES = (
+    Route(
+        "PATCH",
+        "/v1/campaigns/{campaign_id}",
+        "change_campaign",
+        "Change its terms while it runs: on every worker within a second",
+        "campaigns",
+        "ops",
+        change,
+        {200: OneCampaign},
+        body=Change,
+        problems=(NOT_FOUND, CONFLICT),
+    ),
+    Route(
+        "POST",
+        "/v1/campaigns/{campaign_id}:retry",
+        "retry_campaign",
+        "Try once more what is dead of it: provably never sent",
+        "campaigns",
+        "ops",
+        retry,
+        {200: Retried},
+        problems=(NOT_FOUND, CONFLICT),
+    ),
+)
