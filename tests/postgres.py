@@ -1,4 +1,5 @@
-"""A PostgreSQL server of our own: Debian's binaries, a cluster in a folder, no port but a free one on the loopback."""
+"""A PostgreSQL server of our own: Debian's binaries, a cluster in a folder, and a socket there: a port might be another's by the
+time that the server is restarted."""
 
 import asyncio
 import os
@@ -12,7 +13,6 @@ from pathlib import Path
 import asyncpg
 import psutil
 
-from volley.embedded import free_port
 from volley.offspring import ends_with_parent
 
 USER = "volley"
@@ -35,7 +35,6 @@ class Postgres:
     """`start` and `stop` it; `url(name)` is what VOLLEY_LEDGER_URL would hold for one of its databases."""
 
     def __init__(self, programs: Path, **settings: str) -> None:
-        self.port = free_port()
         self._programs = programs
         self._settings = _FAST | settings
         self._folder = Path(tempfile.mkdtemp(prefix="volley-postgres-"))
@@ -57,14 +56,14 @@ class Postgres:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self._folder, **self._as)
 
     def url(self, name: str = "postgres") -> str:
-        return f"postgresql+asyncpg://{USER}@127.0.0.1:{self.port}/{name}"
+        return f"postgresql+asyncpg://{USER}@/{name}?host={self._folder}"
 
     def start(self) -> None:
-        options = self._settings | {"unix_socket_directories": "", "listen_addresses": "127.0.0.1"}
+        options = self._settings | {"unix_socket_directories": str(self._folder), "listen_addresses": ""}
         words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [str(self._programs / "postgres"), "-D", str(self._data), "-p", str(self.port), *words],
+                [str(self._programs / "postgres"), "-D", str(self._data), *words],
                 stdout=log,
                 stderr=log,
                 cwd=self._folder,
@@ -72,7 +71,7 @@ class Postgres:
                 preexec_fn=ends_with_parent(signal.SIGQUIT),
                 **self._as,
             )
-        ready = ("--host", "127.0.0.1", "--port", str(self.port), "--timeout", str(int(_PATIENCE_S)))
+        ready = ("--host", str(self._folder), "--timeout", str(int(_PATIENCE_S)))
         while True:
             try:
                 self._run("pg_isready", *ready)
@@ -101,7 +100,7 @@ class Postgres:
         """One statement, outside any transaction."""
 
         async def ask() -> list[asyncpg.Record]:
-            connection = await asyncpg.connect(host="127.0.0.1", port=self.port, user=USER, database=name)
+            connection = await asyncpg.connect(host=str(self._folder), user=USER, database=name)
             try:
                 return await connection.fetch(statement)
             finally:

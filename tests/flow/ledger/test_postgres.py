@@ -195,12 +195,20 @@ async def test_what_one_report_says_is_of_one_moment(
     assert (await Reader(engine).campaign_report(push.campaign.id))["statuses"]["submitted"] == 1
 
 
-async def test_writers_see_what_those_before_them_wrote(engine: AsyncEngine) -> None:
+@pytest.fixture
+async def patient(postgres_url: str, engine: AsyncEngine) -> AsyncIterator[AsyncEngine]:
+    """Waits for other writers as long as a process does."""
+    found = open_ledger(postgres_url)
+    yield found
+    await found.dispose()
+
+
+async def test_writers_see_what_those_before_them_wrote(patient: AsyncEngine) -> None:
     """They wait for their turn in their first statement: what they read is of later."""
     turn = asyncio.Event()
 
     async def raise_by_one() -> None:
-        async with writing(engine) as connection:
+        async with writing(patient) as connection:
             held = await connection.scalar(select(func.count()).select_from(schema.campaign_events))
             turn.set()
             await asyncio.sleep(0.02)
@@ -210,19 +218,19 @@ async def test_writers_see_what_those_before_them_wrote(engine: AsyncEngine) -> 
     async with asyncio.TaskGroup() as group:
         for _ in range(3):
             group.create_task(raise_by_one())
-    assert await count(engine, schema.campaign_events) == 3
+    assert await count(patient, schema.campaign_events) == 3
 
 
-async def test_writers_that_meet_crosswise_wait_for_each_other(engine: AsyncEngine, push: Push) -> None:
+async def test_writers_that_meet_crosswise_wait_for_each_other(patient: AsyncEngine) -> None:
     """One lock for all of them: rows that two change in another order are no deadlock."""
-    async with writing(engine) as connection:
+    async with writing(patient) as connection:
         for name in ("a", "b"):
             await connection.execute(
                 schema.carrier_ids.insert(), {"carrier_id": name, "campaign_id": "", "chunk": 0, "offset": 0}
             )
 
     async def touch(*names: str) -> None:
-        async with writing(engine) as connection:
+        async with writing(patient) as connection:
             for name in names:
                 where = schema.carrier_ids.c.carrier_id == name
                 await connection.execute(schema.carrier_ids.update().where(where).values(chunk=1))
