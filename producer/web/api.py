@@ -49,9 +49,15 @@ class Api:
         app.middlewares.append(problems)
         for route in table:
             app.router.add_route(route.method, _pattern(route.path), self._answering(route))
+        app.on_shutdown.append(self._close)
         docs = Docs(describe(table))
         for path, handler in docs.pages():
             app.router.add_get(path, handler)
+
+    async def _close(self, _app: web.Application) -> None:
+        for desk in (self._live, self._test):
+            if desk is not None:
+                desk.watchers.close()
 
     def _answering(self, route: Route) -> Next:
         async def respond(request: web.Request) -> web.StreamResponse:

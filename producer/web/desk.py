@@ -19,6 +19,7 @@ from producer.web.gather import Gather
 from producer.web.heads import Heads
 from producer.web.pushing import Busy, Slots
 from producer.web.rejected import RejectsFolder
+from producer.web.watchers import Watchers
 from volley.campaign import Campaign
 from volley.errors import TryAgainLater, UnusableInput
 from volley.ledger.reader import Reader
@@ -64,6 +65,7 @@ class Desk:
     busy: Busy = field(default_factory=Busy)
     queues: Queues = field(default_factory=Queues)
     heads: Heads = field(default_factory=Heads)
+    watchers: Watchers = field(default_factory=Watchers)
 
     @property
     def reader(self) -> Reader:

@@ -23,6 +23,7 @@ from producer.web.api import open_api
 from producer.web.app import Malformed, application
 from producer.web.intake import Intake
 from producer.web.metrics import Metrics, Sources
+from producer.web.page import add_page
 from producer.web.tally import Tally
 from producer.web.webhooks import Webhooks
 from volley.carrier.reference import secrets_of
@@ -68,6 +69,7 @@ async def serve(settings: Settings) -> None:
         metrics = Metrics(Sources(watch, recorder, tally, api.sight))
         app = application(_webhooks(settings, intake, tally), outbox.redis.ping, facts, metrics.answer)
         api.add_to(app)
+        add_page(app)
         await _listen(settings, app, tally, stack)
         pulse.ready()
         await run_until(stop, asyncio.create_task(_first_to_end(recording, *tasks)))

@@ -1,6 +1,6 @@
 """All operations of the HTTP API. A room adds its own by a `ROUTES` of its own, and a line here."""
 
-from producer.web import campaigns, changes, events, messages, pushes, reads, sending, sight
+from producer.web import campaigns, changes, events, live, messages, pushes, reads, sending, sight
 from producer.web.routes import Route
 
 TABLE: tuple[Route, ...] = (
@@ -11,5 +11,6 @@ TABLE: tuple[Route, ...] = (
     *changes.ROUTES,
     *sending.ROUTES,
     *sight.ROUTES,
+    *live.ROUTES,
     *events.ROUTES,
 )

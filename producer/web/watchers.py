@@ -1,0 +1,63 @@
+"""Those who watch an account: nothing is gathered or written as JSON twice for two of them."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+import orjson
+from sqlalchemy.exc import SQLAlchemyError
+
+from producer.sight.sight import Sight
+from producer.web import excerpt
+from volley.errors import TryAgainLater
+from volley.ledger.reader import Reader
+
+LEDGER_S = 2.0
+SHOWN = 50
+"""Actions, and texts of people."""
+
+
+class Watchers:
+    """One an account: how `many` there are, and what they share."""
+
+    def __init__(self) -> None:
+        self.many = 0
+        self._over = asyncio.Event()
+        self._cut: dict[int, tuple[int, excerpt.Sections]] = {}
+        self._told: dict[str, bytes] = {}
+        self._told_s = float("-inf")
+        self._one_at_a_time = asyncio.Lock()
+
+    def close(self) -> None:
+        """Streams end at their next round, and no new one begins."""
+        self._over.set()
+
+    async def over(self, wait_s: float) -> bool:
+        """Whether it is so within that time."""
+        try:
+            async with asyncio.timeout(wait_s):
+                return await self._over.wait()
+        except TimeoutError:
+            return False
+
+    async def sections(self, sight: Sight, reader: Reader, most: int) -> dict[str, bytes]:
+        """All of it. Raises TryAgainLater where Redis is away."""
+        facts = await sight.facts()
+        held = self._cut.get(most)
+        if held is None or held[0] != facts.at_us:
+            self._cut = {key: value for key, value in self._cut.items() if value[0] == facts.at_us}
+            held = self._cut[most] = facts.at_us, excerpt.sections(facts, most)
+        return {**held[1], **await self._ledger(reader)}
+
+    async def _ledger(self, reader: Reader) -> Mapping[str, bytes]:
+        """Actions and texts; as last read where the database is away."""
+        async with self._one_at_a_time:
+            if time.monotonic() - self._told_s >= LEDGER_S:
+                try:
+                    actions, inbound = await reader.actions(most=SHOWN), await reader.inbound(most=SHOWN)
+                    self._told = {"actions": orjson.dumps(actions), "inbound": orjson.dumps(inbound)}
+                    self._told["ledger_away"] = b"false"
+                except (TryAgainLater, SQLAlchemyError, OSError):
+                    self._told["ledger_away"] = b"true"
+                self._told_s = time.monotonic()
+        return self._told
