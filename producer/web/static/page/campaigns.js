@@ -53,7 +53,7 @@ const ends = (campaign) => {
 };
 
 const row = (first) => {
-  const id = el("a", { class: "id", href: `#/campaigns/${encodeURIComponent(first.campaign_id)}`, title: first.campaign_id }, short(first.campaign_id));
+  const id = el("a", { class: "id", href: `#/campaigns/${encodeURIComponent(first.campaign_id)}` }, first.campaign_id);
   const mark = el("span", { class: "mark" });
   const about = el("p", { class: "quiet about" });
   const line = bar();

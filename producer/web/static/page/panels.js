@@ -32,8 +32,8 @@ const tiles = ({ total, spend = [], queues = [] }) => {
     ["Ready", count(total.ready), `${count(total.due)} due now`],
     ["In flight", count(total.in_flight), plural(total.campaigns, "open campaign")],
     ["Rate", `${rate(total.rate)}/s`, `of ${rate(total.allowed_rate)}/s allowed`],
-    ["Drains", total.ready ? after(total.eta_seconds) : "empty", plural(queues.filter((each) => each.ready).length, "profile") + " with messages"],
-    ["Oldest due", span(total.oldest_due_seconds), "since it could have gone"],
+    ["Drains", total.ready ? after(total.eta_seconds) : "empty", `in ${plural(queues.filter((each) => each.ready).length, "profile")}`],
+    ["Oldest due", span(total.oldest_due_seconds), "it could have gone since"],
     ["Unknown", count(total.unknown), `${count(total.dead)} dead`, total.unknown ? "odd" : ""],
     ...spend.slice(0, 2).map((each) => [
       "Spend", each.per_minute_micros === null ? "–" : `${micros(each.per_minute_micros, each.currency)}/min`,
@@ -128,7 +128,7 @@ const WORKERS = [
   { head: "In flight", kind: "number", cell: (each) => count(each.in_flight) },
   { head: "Rate", kind: "number", cell: (each) => `${rate(each.rate)}/s` },
   { head: "Loop lag", kind: "number", cell: (each) => `${count(each.loop_lag_seconds * 1000)} ms` },
-  { head: "Takes", cell: (each) => (each.taking ? "yes" : `no: ${each.why}`) },
+  { head: "Takes", cell: (each) => (each.taking ? "yes" : each.why === "idle" ? "idle" : `no: ${each.why}`) },
   { head: "Version", kind: "minor", cell: (each) => each.version },
   { head: "Started", kind: "minor", cell: (each) => when(each.started) },
 ];
