@@ -72,7 +72,7 @@ class Sight:
         self._used = Used()
         self._pool_facts: tuple[PoolFacts, ...] = ()
         self._sender_facts: tuple[SenderFacts, ...] = ()
-        self.pins: Mapping[int, int] | None = None
+        self._pins: Mapping[int, int] | None = None
         self.totals = Totals()
         self.history = History(outbox)
 
@@ -81,16 +81,27 @@ class Sight:
         """The last snapshot, however old."""
         return self._facts
 
+    def is_fresh(self, fresh_s: float = FRESH_S) -> bool:
+        """Whether what was gathered last is new enough for who wants it no older than that, or dear enough to be kept."""
+        kept_s = max(fresh_s, _SHARE * self._took_s) if fresh_s else 0.0
+        return self._facts is not None and monotonic() - self._at < kept_s
+
     async def facts(self, fresh_s: float = FRESH_S) -> Facts:
         """A snapshot that is at most so old; older only where gathering takes long. Raises TryAgainLater where Redis is away."""
         async with self._one_at_a_time:
-            began = monotonic()
-            if self._facts is None or began - self._at >= max(fresh_s, _SHARE * self._took_s if fresh_s else 0.0):
+            if not self.is_fresh(fresh_s):
+                began = monotonic()
                 with reaching():
                     self._facts = await self._gather()
                 self._at = monotonic()
                 self._took_s = self._at - began
+        assert self._facts is not None
         return self._facts
+
+    def counted(self, pins: Mapping[int, int]) -> None:
+        """How many people each sender serves, by its index."""
+        self._pins = pins
+        self._pools_due = 0.0
 
     async def scene(self) -> Scene:
         """What the snapshot of `facts` is drawn from. Raises TryAgainLater where Redis is away."""
@@ -258,9 +269,9 @@ class Sight:
             self._pools_due = monotonic() + pools.SENDERS_S
         if seen.now_us >= self._used.due_us or stale:
             await self._used.look(self._outbox, seen.now_us)
-            self._pool_facts = tuple(fleet.pools(self._pools.of.values(), self._used, self.pins, seen))
+            self._pool_facts = tuple(fleet.pools(self._pools.of.values(), self._used, self._pins, seen))
             members = fleet.shown(self._pools.of.values(), self._used, seen)
-            self._sender_facts = tuple(fleet.sender(member, self._used, self.pins, seen) for member in members)
+            self._sender_facts = tuple(fleet.sender(member, self._used, self._pins, seen) for member in members)
 
     def _spend(self, everyone: Sequence[Standing]) -> list[SpendFacts]:
         views = [*(each.view for each in everyone), *self._over.values()]

@@ -17,6 +17,7 @@ from producer.bill.closing import keep_closing
 from producer.bill.keeping import Keeping
 from producer.bill.resolving import keep_resolving
 from producer.records import ledger
+from producer.sight.pinned import PinCount
 from producer.sight.telling import tell
 from producer.signals import run_until, stop_event
 from producer.web.api import open_api
@@ -63,7 +64,7 @@ async def serve(settings: Settings) -> None:
         stack.push_async_callback(_flush, tasks)
         watch = Watch(outbox, engine, socket.gethostname(), retention_days=settings.retention_days)
         api = await stack.enter_async_context(open_api(settings))
-        chores = (api.sight.run(), *_chores(settings, outbox, engine, watch, pulse))
+        chores = (api.sight.run(), PinCount(outbox, api.sight).run(), *_chores(settings, outbox, engine, watch, pulse))
         stack.push_async_callback(_end, [asyncio.create_task(chore) for chore in chores])
         facts = partial(_facts, tally, recorder, watch)
         metrics = Metrics(Sources(watch, recorder, tally, api.sight))

@@ -8,6 +8,7 @@ import pytest
 
 from producer.sight.facts import Facts, Waits
 from producer.sight.history import EVERY_S, KEPT, History, point
+from producer.sight.pinned import PinCount
 from producer.sight.sight import Sight
 from tests.redis.conftest import OTHER_PROFILE, PROFILE, Rig, chunk_of, people, sender
 from volley.campaign import Campaign
@@ -262,3 +263,17 @@ async def test_while_redis_is_away_nothing_old_is_told_as_new(sight: Sight) -> N
         await gone.facts()
     assert gone.last is None
     assert json.loads((await look(sight)).as_json())["account"] == "test"
+
+
+async def test_people_are_counted_by_their_sender_and_old_pins_are_not(rig: Rig, sight: Sight) -> None:
+    await rig.pool(1)
+    await rig.sync([sender(5, profile=OTHER_PROFILE)], profile=OTHER_PROFILE)
+    assert {pool.pins for pool in (await look(sight)).pools} == {None}, "nobody has counted yet"
+    await pinned_people(rig, 7, 0)
+    profile, far = await rig.outbox.profile_index(PROFILE), people(1, 900)[0]
+    assert profile is not None
+    await rig.redis.execute_command("HSET", rig.keys.pin(profile, far), far.to_bytes(8, "big"), 1 * 100_000 + 17)
+    await PinCount(rig.outbox, sight).round(0.0)
+    facts = await look(sight)
+    assert {pool.profile: pool.pins for pool in facts.pools} == {PROFILE: 7, OTHER_PROFILE: 0}
+    assert {each.number: each.pins for each in facts.senders} == {sender(0).number: 7, sender(5).number: 0}
