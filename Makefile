@@ -9,11 +9,12 @@ READY := $(VENV)/.ready
 AT_ONCE ?= 3
 CHAOS_AT_ONCE ?= 1
 
-.PHONY: help install demo test check format bench chaos clean
+.PHONY: help install demo test api-fuzz check format bench chaos clean
 
 help:
 	@echo "make demo    a campaign through a local carrier, from a file to a report (about a minute; KEEP=1: it goes on, with its dashboard)"
 	@echo "make test    the tests, against a real Valkey of their own"
+	@echo "make api-fuzz  every operation of the HTTP API asked with good and bad, at length (EXAMPLES=100 of each)"
 	@echo "make check   formatting, lint, types, import rules, sizes"
 	@echo "make chaos   it is broken in every way we know, and the promises are checked (ONLY=\"1 2 5\" SEED=7 SCALE=short)"
 	@echo "make bench   the measurements that the README quotes (ONLY=send for one of them)"
@@ -32,6 +33,9 @@ demo: $(READY)
 
 test: $(READY)
 	@$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile
+
+api-fuzz: $(READY)
+	@API_FUZZ_EXAMPLES=$(or $(EXAMPLES),100) $(BIN)/python -m pytest tests/flow/api/test_fuzz.py
 
 check: $(READY)
 	@$(BIN)/ruff format --check --quiet . || { echo "make format puts this right" >&2; exit 1; }

@@ -9,7 +9,7 @@ with Client("https://volley.example.com", "vk_live_…") as volley:
 
 from .aio import AsyncClient
 from .callbacks import verify_callback
-from .models import Campaign, Event, Message, Money, Pushed, RejectedRow, Steered
+from .models import Campaign, Event, Message, Money, Pushed, RejectedRow, Sent, SentMessage, Steered
 from .problems import (
     BadCallback,
     BadRequest,
@@ -67,6 +67,8 @@ __all__ = [
     "RefusedByPolicy",
     "RejectedRow",
     "Retries",
+    "Sent",
+    "SentMessage",
     "ServerFailed",
     "Steered",
     "StillRunning",

@@ -1,7 +1,7 @@
 """`AsyncClient`: for programs with an event loop. The twin of `Client`, from the same operations."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import IO, Any, Self, TypeVar, Unpack
@@ -10,9 +10,10 @@ import httpx
 from tenacity import AsyncRetrying
 
 from . import asks
-from .asks import Ask, PushOptions
+from .asks import Ask, PushOptions, SendOptions
 from .content import Kind, Packing, Row, Spool, opened
-from .models import Campaign, Pushed, Steered
+from .feed import Feed
+from .models import Campaign, Event, Message, Pushed, Sent, Steered
 from .problems import VolleyError
 from .retries import Retries
 from .saving import saving
@@ -123,6 +124,46 @@ class AsyncClient:
             if pause_s is None:
                 return found
             await asyncio.sleep(pause_s)
+
+    # messages and events
+
+    async def send(
+        self,
+        messages: Iterable[Row],
+        *,
+        idempotency_key: str | None = None,
+        **options: Unpack[SendOptions],
+    ) -> Sent:
+        return await self._do(asks.send(messages, options, idempotency_key))
+
+    async def message(self, message_id: str) -> Message:
+        return await self._do(asks.message(message_id))
+
+    async def events(
+        self,
+        cursor: str | None = None,
+        *,
+        types: Sequence[str] = (),
+        campaign: str | None = None,
+        follow: bool = True,
+    ) -> AsyncIterator[Event]:
+        feed = Feed(cursor, types, campaign, self._retries)
+        if not follow:
+            while feed.turn(page := await self._do(feed.page())):
+                for each in page.events:
+                    yield each
+            return
+        while True:
+            broken: VolleyError | None = None
+            try:
+                async with self._answer(feed.live()) as answer:
+                    asks.check(answer.status_code, answer.headers, b"" if answer.is_success else await answer.aread())
+                    async for line in answer.aiter_lines():
+                        if (event := feed.line(line)) is not None:
+                            yield event
+            except VolleyError as error:
+                broken = error
+            await asyncio.sleep(feed.pause_s(broken))
 
     # how
 

@@ -1,7 +1,7 @@
 """Each operation as a value: what is asked, and how its answer is read. No socket in here; both clients send these."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -12,7 +12,7 @@ from uuid import uuid4
 from pydantic import BaseModel, ValidationError
 
 from .content import Content
-from .models import Campaign, Campaigns, Pushed, Steered
+from .models import Campaign, Campaigns, Message, Pushed, Sent, Steered
 from .problems import UnexpectedAnswer, problem_error
 
 T = TypeVar("T")
@@ -67,12 +67,33 @@ class PushOptions(TypedDict, total=False):
     media: list[str]
     subject: str
     mms_fallback: Literal["refuse", "sms"]
+    rate: Decimal | float
+    start: datetime
+    quiet_hours: str
+    budget: Decimal | float
+    pause_on_failures: Decimal | float
+    pause_on_opt_outs: Decimal | float
     send_at: datetime
     expires: datetime
     on_unknown: Literal["hold", "retry", "give-up"]
     again: bool
     tags: list[str]
     test_to: list[str]
+
+
+class SendOptions(TypedDict, total=False):
+    """Options of messages, as docs/http-api.md has them."""
+
+    profile: str
+    sender: str
+    fallback: str
+    region: str
+    priority: Literal["urgent", "bulk"]
+    encoding: Literal["auto", "gsm7", "ucs2"]
+    smart_encoding: bool
+    expires: datetime
+    quiet_hours: str
+    on_unknown: Literal["hold", "retry", "give-up"]
 
 
 def check(status: int, headers: Headers, body: bytes) -> None:
@@ -126,6 +147,22 @@ def new_key() -> str:
 def _pushed(headers: Headers, body: bytes) -> Pushed:
     found = as_model(Pushed)(headers, body)
     return found.model_copy(update={"replayed": headers.get("idempotent-replayed") == "true"})
+
+
+def send(messages: Iterable[Mapping[str, Any]], options: Mapping[str, Any], key: str | None) -> Ask[Sent]:
+    """Messages are mappings with `to`, `text` and perhaps `reference`."""
+    own = {"from" if name == "sender" else name: value for name, value in options.items()}
+    document = own | {"messages": [dict(each) for each in messages]}
+    return with_json(Ask("POST", "/v1/messages", _sent, headers={KEY: key or new_key()}), document)
+
+
+def _sent(headers: Headers, body: bytes) -> Sent:
+    found = as_model(Sent)(headers, body)
+    return found.model_copy(update={"replayed": headers.get("idempotent-replayed") == "true"})
+
+
+def message(message_id: str) -> Ask[Message]:
+    return Ask("GET", f"/v1/messages/{quote(message_id, safe='')}", as_model(Message))
 
 
 def campaigns(cursor: str | None, limit: int) -> Ask[Campaigns]:

@@ -123,9 +123,22 @@ class Message(Answer):
     error_text: str | None = None
 
 
-class Messages(Answer):
-    messages: tuple[Message, ...]
-    next: str | None
+class SentMessage(Answer):
+    """`status` ready: it goes out. Otherwise `reason` says why not; nothing of it was taken."""
+
+    message_id: str | None
+    to: str
+    reference: str | None
+    status: str
+    reason: str | None
+
+
+class Sent(Answer):
+    """In the order in which they were given. `replayed`: the same request had this answer before."""
+
+    campaign_id: str | None
+    messages: tuple[SentMessage, ...]
+    replayed: bool = False
 
 
 class Event(Answer):
@@ -136,3 +149,8 @@ class Event(Answer):
     at: datetime
     campaign_id: str | None = None
     data: Mapping[str, Any]
+
+
+class Events(Answer):
+    events: tuple[Event, ...]
+    next_cursor: str

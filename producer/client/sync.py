@@ -1,7 +1,7 @@
 """`Client`: for programs that wait for each answer. Its twin for event loops is `AsyncClient`."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Self, TypeVar, Unpack
@@ -10,9 +10,10 @@ import httpx
 from tenacity import Retrying
 
 from . import asks
-from .asks import Ask, PushOptions
+from .asks import Ask, PushOptions, SendOptions
 from .content import Kind, Packing, Row, Spool, opened
-from .models import Campaign, Pushed, Steered
+from .feed import Feed
+from .models import Campaign, Event, Message, Pushed, Sent, Steered
 from .problems import VolleyError
 from .retries import Retries
 from .saving import saving
@@ -143,6 +144,49 @@ class Client:
             if pause_s is None:
                 return found
             time.sleep(pause_s)
+
+    # messages and events
+
+    def send(
+        self,
+        messages: Iterable[Row],
+        *,
+        idempotency_key: str | None = None,
+        **options: Unpack[SendOptions],
+    ) -> Sent:
+        """Up to 1,000 messages at once, urgent unless said otherwise: mappings with `to`, `text`, perhaps `reference`."""
+        return self._do(asks.send(messages, options, idempotency_key))
+
+    def message(self, message_id: str) -> Message:
+        return self._do(asks.message(message_id))
+
+    def events(
+        self,
+        cursor: str | None = None,
+        *,
+        types: Sequence[str] = (),
+        campaign: str | None = None,
+        follow: bool = True,
+    ) -> Iterator[Event]:
+        """What happened, in order, from behind `cursor` (an event's id; `latest`; None: the oldest kept), and then as it happens.
+
+        Streams that break are opened again where they stood; keep the last event's id to go on another day. `follow` false
+        ends at the last event that there is. `types`: `message.delivered`, `campaign.*` …
+        """
+        feed = Feed(cursor, types, campaign, self._retries)
+        if not follow:
+            while feed.turn(page := self._do(feed.page())):
+                yield from page.events
+            return
+        while True:
+            broken: VolleyError | None = None
+            try:
+                with self._answer(feed.live()) as answer:
+                    asks.check(answer.status_code, answer.headers, b"" if answer.is_success else answer.read())
+                    yield from filter(None, map(feed.line, answer.iter_lines()))
+            except VolleyError as error:
+                broken = error
+            time.sleep(feed.pause_s(broken))
 
     # how
 

@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 _SHUTDOWN_S = 3.0
 """How long requests that are being answered may take once we stop."""
 _AGAIN_S = 1.0
+_LINE = 64 << 10
+"""Bytes of a request's first line: a push of CSV has its options there, and a text of 1,530 letters may take nine times that."""
 
 
 async def serve(settings: Settings) -> None:
@@ -132,7 +134,13 @@ async def _listen(settings: Settings, app: web.Application, tally: Tally, stack:
     # no access log: the addresses of webhooks carry references, and a million lines a day help nobody
     # nothing is decompressed: signatures cover raw bytes, and a small body may hide a huge one
     runner = web.AppRunner(
-        app, access_log=None, logger=http, handle_signals=False, shutdown_timeout=_SHUTDOWN_S, auto_decompress=False
+        app,
+        access_log=None,
+        logger=http,
+        handle_signals=False,
+        shutdown_timeout=_SHUTDOWN_S,
+        auto_decompress=False,
+        max_line_size=_LINE,
     )
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
