@@ -23,6 +23,7 @@ from tests.flow.api.conftest import Office
 
 EXAMPLES = int(os.environ.get("API_FUZZ_EXAMPLES", "3"))
 """Of each operation, and each of good and bad, for a key that may do all; of the other scopes a third."""
+LONGEST = 64_000
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -56,6 +57,9 @@ def ask_all(schema: BaseSchema, token: str, mode: GenerationMode, examples: int)
         @given(case=operation.as_strategy(generation_mode=mode))
         def ask(case: Case) -> None:
             response = case.call(headers={"Authorization": f"Bearer {token}"}, timeout=20)
+            if len(str(response.request.url)) > LONGEST:
+                assert response.status_code == 400, "refused before anybody looks which operation it is"
+                return
             case.validate_response(response, checks=CHECKS)
 
         try:
