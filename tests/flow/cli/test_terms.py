@@ -1,6 +1,8 @@
 """A campaign's own terms as people give them: with the push, and while it runs."""
 
+import shlex
 from decimal import Decimal
+from pathlib import Path
 
 from tests.flow.cli.conftest import World, wait_until
 from tests.flow.cli.test_cli import people, push
@@ -49,3 +51,16 @@ def test_terms_that_cannot_be_are_refused_in_one_line(town: World, profile: str)
         done = town.run(*words)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1), words
         assert said in done.stderr
+
+
+def test_each_command_of_the_how_to_is_one(town: World, profile: str) -> None:
+    """Run as they stand there, for a campaign that waits."""
+    text = (Path(__file__).parents[3] / "docs/how-to/budgets-and-quiet-hours.md").read_text().replace("\\\n", " ")
+    commands = [shlex.split(line) for block in text.split("```sh\n")[1:] for line in block.split("```")[0].splitlines()]
+    (town.folder / "people.csv").write_text(people(2200, 3))
+    waiting = push(town, profile, people(2210, 3), "--start", "2100-01-01T00:00:00Z", "--expires", "2100-02-01T00:00Z")
+    for number, words in enumerate(commands):
+        real = [{"ID": profile, "CAMPAIGN": str(waiting["campaign_id"])}.get(word, word) for word in words[1:]]
+        done = town.run(*real, *(["--again"] if real[0] == "send" and number else []))
+        assert done.returncode == 0, (words, done.stderr)
+    assert len(commands) >= 10
