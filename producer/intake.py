@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
+from producer.callbacks.addresses import check_callback
 from producer.push.cast import Cast, choose
 from producer.push.estimate import Estimate
 from producer.push.forecast import Forecast, rate_of
@@ -67,6 +68,8 @@ async def push(
     if request.media and request.media_check:
         seen = await weigh(request.media, transcoding=bool(cast.facts and cast.facts.mms_transcoding))
         cast = replace(cast, notes=(*cast.notes, *seen))
+    if request.callback_url is not None:
+        check_callback(request.callback_url, settings)
     rejects = Rejects(None if request.dry_run else request.rejects_path, source.titles)
     expires_us = expiry_us(request, settings)
     zones = zoning(request, settings, expires_us)
@@ -188,7 +191,7 @@ class Intake:
             self.notes += [note] if note else []
 
     async def _seal(self, arm: Arm | None) -> PushResult:
-        campaign = self._campaign()
+        campaign = replace(self._campaign(), callback_url=self.request.callback_url or "")
         if not campaign.accepted:
             held = await self.outbox.find_key(campaign.idempotency_key)
             await self.outbox.abandon(self.campaign_id)

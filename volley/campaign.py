@@ -81,6 +81,7 @@ class Campaign:
     pause_on_failures_ppm: int = 0
     pause_on_opt_outs_ppm: int = 0
     claims: tuple[tuple[str, str], ...] = ()
+    callback_url: str = ""
 
     @property
     def has_terms(self) -> bool:
@@ -107,6 +108,7 @@ class Campaign:
 
 
 _IMPLIED = {
+    "callback_url": "",
     "on_unknown": "hold",
     "rate_milli": 0,
     "start_us": 0,

@@ -107,6 +107,7 @@ class Settings(BaseModel):
     api_pushes: int = Field(default=4, ge=1, le=32)
     api_rows: int = Field(default=2_000_000, ge=1)
     api_bytes: int = Field(default=1 << 30, ge=1 << 10)
+    callbacks_local: bool = False
     telnyx_api_key: SecretStr | None = None
     telnyx_base_url: str | None = None
     telnyx_public_key: str | None = None

@@ -9,6 +9,7 @@ import typer
 from producer.cli import (
     actions,
     audit,
+    callbacks,
     campaigns,
     config,
     db,
@@ -54,6 +55,7 @@ def build(run_worker: RunWorker) -> typer.Typer:
         campaigns,
         status,
         actions,
+        callbacks,
         audit,
         records,
         reconcile,

@@ -67,6 +67,7 @@ def send(
     budget: BudgetOption = None,
     pause_on_failures: FailuresOption = None,
     pause_on_opt_outs: OptOutsOption = None,
+    callback_url: Annotated[str | None, typer.Option(help="https://…, told of its events (signed).")] = None,
     rejects: Rejects = None,
     on_unknown: OnUnknownOption = "hold",
     idempotency_key: Annotated[str | None, typer.Option(help="The same key again is the same campaign.")] = None,
@@ -78,16 +79,20 @@ def send(
 ) -> None:
     """Sends a text to the recipients in FILE (- is stdin): all valid rows as one campaign, or nothing."""
     asked = _asked(dict(locals()))
+    _push(file, asked, asks=not yes, waits=wait, as_json=as_json)
+
+
+def _push(file: Path, asked: dict[str, Any], *, asks: bool, waits: bool, as_json: bool) -> None:
     from producer.cli import push, pushed
     from producer.push.request import PushRequest
 
-    pushed.tell(push.Push(file, PushRequest(**asked), asks=not yes, waits=wait).run(), as_json=as_json)
+    pushed.tell(push.Push(file, PushRequest(**asked), asks=asks, waits=waits).run(), as_json=as_json)
 
 
 _AS_GIVEN = (
     *("profile", "text", "encoding", "smart_encoding", "sender", "fallback", "carrier_pool", "region", "subject"),
     *("mms_fallback", "media_check", "priority", "weight", "on_unknown", "idempotency_key", "again", "dry_run"),
-    "quiet_hours",
+    *("quiet_hours", "callback_url"),
 )
 _MOMENTS = ("expires", "send_at", "start")
 _NUMBERS = ("rate", "budget", "pause_on_failures", "pause_on_opt_outs")

@@ -36,7 +36,7 @@ class PushRequest:
     `rate` (parts per second) caps this campaign; nothing of it is sent before `start` (with a time zone).
     `quiet_hours` (`21:00-08:00`) are those of the recipients' own clocks; None: the account's, `none`: none.
     `budget` is in the currency of the prices: the next message that would exceed it is not sent. `pause_on_failures` and
-    `pause_on_opt_outs` are shares of what was tried, at which the campaign pauses itself.
+    `pause_on_opt_outs` are shares of what was tried, at which the campaign pauses itself. `callback_url` is told of its events.
     `rejects_path` is where rejected rows are written, if there are any; None drops them after counting. `examples`: how many of
     them the result carries.
 
@@ -74,6 +74,7 @@ class PushRequest:
     budget: Decimal | None = None
     pause_on_failures: Decimal | None = None
     pause_on_opt_outs: Decimal | None = None
+    callback_url: str | None = None
 
     def __post_init__(self) -> None:
         if not self.profile.strip():

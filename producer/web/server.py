@@ -16,6 +16,7 @@ from producer.audit.watch import Watch
 from producer.bill.closing import keep_closing
 from producer.bill.keeping import Keeping
 from producer.bill.resolving import keep_resolving
+from producer.callbacks.messenger import call_back
 from producer.records import ledger
 from producer.sight.pinned import PinCount
 from producer.sight.telling import tell
@@ -89,6 +90,7 @@ def _chores(
         keep_resolving(settings, outbox, engine),
         Keeping(outbox, engine).run(),
         watch.run(),
+        call_back(settings, engine),
         tell(pulse, outbox),
     )
 

@@ -24,7 +24,7 @@ def _row(name: str, action: Action, at_us: int) -> Row:
     return row | {"id": name, "at_us": at_us, "detail": orjson.dumps(action.detail, default=str).decode()}
 
 
-async def note(connection: AsyncConnection, who: str, what: str, campaign_id: str = "", **detail: object) -> None:
+async def note(connection: AsyncConnection, who: str, what: str, campaign_id: str = "", /, **detail: object) -> None:
     """Records an action in the transaction that does it. Nothing where nobody acts."""
     if who != NOBODY:
         row = _row(f"sql-{secrets.token_hex(8)}", Action(who, what, campaign_id, detail), time.time_ns() // 1000)

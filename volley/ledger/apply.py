@@ -10,6 +10,7 @@ from sqlalchemy.sql.dml import Insert
 from volley.ledger import redriven
 from volley.ledger.answers import record_inbound
 from volley.ledger.before import look
+from volley.ledger.callbacks import open_for
 from volley.ledger.facts import Facts
 from volley.ledger.feed import append
 from volley.ledger.merge import Upserts
@@ -44,7 +45,8 @@ async def apply(connection: AsyncConnection, upserts: Upserts, facts: Facts) -> 
     await _complete(connection, upserts, facts)
     again = await redriven.set_right(connection, facts)
     texts = await record_inbound(connection, upserts.inbound, facts)
-    await append(connection, facts, before, texts, again)
+    position = await append(connection, facts, before, texts, again)
+    await open_for(connection, upserts, (campaign for _, campaign in facts.sealed), position)
     return texts
 
 

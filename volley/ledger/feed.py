@@ -29,17 +29,19 @@ _DAY_US = 86_400_000_000
 
 async def append(
     connection: AsyncConnection, facts: Facts, before: Before, texts: Iterable[Row], redriven: set[Place]
-) -> None:
-    """Writes the events of a batch behind all others.
+) -> int:
+    """Writes the events of a batch behind all others; the position before them.
 
     `texts`: the batch's texts of people, with what they answer. `redriven`: its messages whose rank may have gone back.
     """
     were = {place: before.ranks.get(place, 0) for place in redriven}
     told = list(Telling(before).all(facts, texts, redriven))
     told += await _redriven(connection, were)
-    if told:
-        last = await connection.scalar(select(func.max(feed.c.position)))
-        await connection.execute(insert(feed), list(_rows(told, (last or 0) + 1)))
+    if not told:
+        return 0
+    last = await connection.scalar(select(func.max(feed.c.position))) or 0
+    await connection.execute(insert(feed), list(_rows(told, last + 1)))
+    return last
 
 
 async def _redriven(connection: AsyncConnection, were: dict[Place, int]) -> list[Told]:

@@ -13,7 +13,7 @@ from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.dml import Insert
 
 from volley.errors import UnusableInput
-from volley.ledger import schema
+from volley.ledger import feed_schema, schema
 
 
 class Register(NamedTuple):
@@ -66,6 +66,7 @@ class Upserts:
         self.receipts = self._merging(schema.receipts, (), earliest=("received_us",))
         self.inbound = self._merging(schema.inbound, INBOUND, earliest=("received_us",))
         self.optouts = self._merging(schema.optouts, OPTOUT)
+        self.callbacks = self._once(feed_schema.callbacks)
         self.carrier_ids = self._once(schema.carrier_ids)
         self.quarantine = self._once(schema.quarantine)
 

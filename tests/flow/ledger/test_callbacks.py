@@ -1,0 +1,301 @@
+"""Callbacks against real receivers: signed, in order, the same id each time, tried until they are taken, never inside our network."""
+
+import asyncio
+import json
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.abc import AbstractResolver, ResolveResult
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncEngine
+from standardwebhooks import Webhook
+
+from producer.callbacks import pace
+from producer.callbacks.book import Book
+from producer.callbacks.line import Line
+from producer.callbacks.messenger import Messenger
+from producer.callbacks.secret import OF_CAMPAIGNS, secrets, signed
+from tests.flow.ledger.conftest import Feed, Push
+from volley.ledger.engine import writing
+from volley.ledger.feed_schema import callbacks, deliveries
+from volley.ledger.recorder import Recorder
+from volley.settings import Settings
+
+SETTINGS = Settings(secret="a secret that signs things", callbacks_local=True)  # type: ignore[arg-type]
+
+
+@dataclass
+class Receiver:
+    """Answers with `status`, and remembers; `hold_s` makes it slow."""
+
+    url: str = ""
+    status: int = 200
+    hold_s: float = 0.0
+    headers: dict[str, str] = field(default_factory=dict)
+    calls: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+
+    async def take(self, request: web.Request) -> web.Response:
+        self.calls.append((dict(request.headers), await request.read()))
+        await asyncio.sleep(self.hold_s)
+        return web.Response(status=self.status, headers=self.headers, body=b"x" * 100_000)
+
+    @property
+    def ids(self) -> list[str]:
+        return [headers["webhook-id"] for headers, _ in self.calls]
+
+    def events(self) -> list[dict[str, Any]]:
+        """Of calls that were not repeated."""
+        bodies = {headers["webhook-id"]: body for headers, body in self.calls}
+        return [event for body in bodies.values() for event in json.loads(body)["data"]["events"]]
+
+
+@pytest.fixture
+async def receivers() -> AsyncIterator[Callable[..., Awaitable[Receiver]]]:
+    runners: list[web.AppRunner] = []
+
+    async def start(**given: Any) -> Receiver:
+        receiver, app = Receiver(**given), web.Application()
+        app.router.add_post("/in", receiver.take)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}/in"
+        runners.append(runner)
+        return receiver
+
+    yield start
+    for runner in runners:
+        await runner.cleanup()
+
+
+@pytest.fixture
+async def messenger(engine: AsyncEngine) -> AsyncIterator[Callable[[], asyncio.Task[None]]]:
+    """Starts one; `cancel` is its death in the middle of whatever it did."""
+    tasks: list[asyncio.Task[None]] = []
+    line = Line(local=True)
+
+    def start() -> asyncio.Task[None]:
+        tasks.append(asyncio.create_task(Messenger(SETTINGS, engine, line).run()))
+        return tasks[-1]
+
+    yield start
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await line.close()
+
+
+async def until(true: Callable[[], object]) -> None:
+    async def ask() -> object:
+        return true()
+
+    await eventually(ask)
+
+
+async def eventually(true: Callable[[], Awaitable[object]]) -> None:
+    async with asyncio.timeout(20):
+        while not await true():
+            await asyncio.to_thread(time.sleep, 0.02)
+
+
+async def happen(feed: Feed, recorder: Recorder, push: Push, *people: int) -> None:
+    await feed.attempts(*[push.attempt(i) for i in people])
+    await recorder.catch_up()
+
+
+async def test_a_campaigns_callback_gets_its_events_signed_and_in_order(
+    engine: AsyncEngine, feed: Feed, recorder: Recorder, push: Push, receivers: Any, messenger: Any
+) -> None:
+    receiver = await receivers()
+    push.campaign = push.campaign.__class__.from_json(
+        json.dumps(json.loads(push.campaign.to_json()) | {"callback_url": receiver.url})
+    )
+    await feed.sealed(push)
+    await happen(feed, recorder, push, 0, 1)
+    messenger()
+    await until(lambda: len(receiver.events()) == 4)
+    types = [event["type"] for event in receiver.events()]
+    assert types == ["campaign.accepted", "campaign.started", *["message.submitted"] * 2]
+    headers, body = receiver.calls[0]
+    Webhook(secrets(SETTINGS, OF_CAMPAIGNS)[0]).verify(body, headers)
+    await happen(feed, recorder, push, 2)
+    await until(lambda: len(receiver.events()) == 5)
+    assert len(set(receiver.ids)) == len(receiver.calls)
+
+    async def all_taken() -> bool:
+        [row] = await Book(engine).listed()
+        return (row["delivered"], row["waiting"], row["disabled"]) == (5, 0, None)
+
+    await eventually(all_taken)
+
+
+async def test_a_callback_gets_its_types_from_when_it_was_added(
+    engine: AsyncEngine, feed: Feed, recorder: Recorder, push: Push, receivers: Any, messenger: Any
+) -> None:
+    receiver, book = await receivers(), Book(engine)
+    await feed.sealed(push)
+    await happen(feed, recorder, push, 0)
+    name = await book.add(receiver.url, ["message.*"], "tests")
+    messenger()
+    await feed.campaign(push, "paused")
+    await happen(feed, recorder, push, 1)
+    await until(lambda: receiver.events())
+    assert [event["data"]["reference"] for event in receiver.events()] == ["ref-1"]
+    headers, body = receiver.calls[0]
+    Webhook(secrets(SETTINGS, name)[0]).verify(body, headers)
+
+
+async def test_each_try_has_the_same_id_and_body_whoever_makes_it(
+    engine: AsyncEngine, feed: Feed, recorder: Recorder, push: Push, receivers: Any, messenger: Any
+) -> None:
+    receiver, book = await receivers(hold_s=5), Book(engine)
+    await book.add(receiver.url, [], "tests")
+    await feed.sealed(push)
+    await happen(feed, recorder, push, 0)
+    first = messenger()
+    await until(lambda: receiver.calls)
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    receiver.hold_s = 0
+    await _lease_over(engine)
+    messenger()
+    await until(lambda: len(receiver.calls) == 2)
+    await happen(feed, recorder, push, 1)
+    await until(lambda: len(receiver.events()) == 4)
+    assert receiver.ids[0] == receiver.ids[1] != receiver.ids[2]
+    assert receiver.calls[0][1] == receiver.calls[1][1]
+
+
+async def _lease_over(engine: AsyncEngine) -> None:
+    async with writing(engine) as connection:
+        await connection.execute(update(callbacks).values(held_us=0))
+
+
+async def test_a_slow_receiver_holds_up_no_other(
+    engine: AsyncEngine, feed: Feed, recorder: Recorder, push: Push, receivers: Any, messenger: Any
+) -> None:
+    slow, quick, book = await receivers(hold_s=10), await receivers(), Book(engine)
+    for receiver in (slow, quick):
+        await book.add(receiver.url, ["message.*"], "tests")
+    await feed.sealed(push)
+    messenger()
+    for person in range(3):
+        await happen(feed, recorder, push, person)
+        await until(lambda: len(quick.events()) == person + 1)  # noqa: B023 - awaited here
+    assert len(slow.calls) == 1
+
+
+async def test_what_is_not_taken_for_a_day_is_dead_and_can_be_redelivered(
+    engine: AsyncEngine, feed: Feed, recorder: Recorder, push: Push, receivers: Any, messenger: Any
+) -> None:
+    receiver, book = await receivers(status=500), Book(engine)
+    name = await book.add(receiver.url, [], "tests")
+    await feed.sealed(push)
+    await recorder.catch_up()
+    messenger()
+    await until(lambda: receiver.calls)
+    await _until_listed(book, name, "waiting", attempts=1)
+    async with writing(engine) as connection:
+        old = deliveries.c.made_us - pace.PATIENCE_US
+        await connection.execute(update(deliveries).values(made_us=old, due_us=0))
+    await _until_listed(book, name, "dead", attempts=2)
+    [row] = await book.listed()
+    assert (row["dead"], row["waiting"], row["failing_since"] is not None) == (1, 0, True)
+    receiver.status = 200
+    [dead] = await book.open_deliveries(name)
+    assert await book.redeliver(name, dead["delivery_id"], "tests") == 1
+    await until(lambda: len(receiver.calls) == 3)
+    assert set(receiver.ids) == {dead["delivery_id"]}
+
+
+async def _until_listed(book: Book, name: str, state: str, attempts: int) -> None:
+    async def there() -> bool:
+        return [(each["state"], each["attempts"]) for each in await book.open_deliveries(name)] == [(state, attempts)]
+
+    await eventually(there)
+
+
+async def test_a_receiver_that_says_gone_is_switched_off_until_a_person_switches_it_on(
+    engine: AsyncEngine, feed: Feed, recorder: Recorder, push: Push, receivers: Any, messenger: Any
+) -> None:
+    receiver, book = await receivers(status=410), Book(engine)
+    name = await book.add(receiver.url, [], "tests")
+    await feed.sealed(push)
+    await recorder.catch_up()
+    messenger()
+
+    async def off() -> object:
+        return (await book.listed())[0]["disabled"]
+
+    await eventually(off)
+    assert "410" in (await book.listed())[0]["disabled"]
+    receiver.status = 200
+    await happen(feed, recorder, push, 0)
+    await book.enable(name, "tests")
+    await until(lambda: "message.submitted" in [event["type"] for event in receiver.events()])
+
+
+class Rebinding(AbstractResolver):
+    """The name leads to the internet when it is looked at first, and to this machine from then on."""
+
+    def __init__(self, *hosts: str) -> None:
+        self.hosts = list(hosts)
+        self.asked = 0
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = self.hosts[min(self.asked, len(self.hosts) - 1)]
+        self.asked += 1
+        return [ResolveResult(hostname=host, host=found, port=port, family=socket.AF_INET, proto=0, flags=0)]
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_a_name_that_leads_inside_is_never_connected_to(receivers: Any) -> None:
+    receiver = await receivers()
+    port = receiver.url.split(":")[2].split("/")[0]
+    for inside in ("127.0.0.1", "10.0.0.1", "169.254.169.254", "::1"):
+        resolver = Rebinding(inside)
+        line = Line(resolver=resolver)
+        answered = await line.post(f"https://hooks.example.com:{port}/in", b"{}", {})
+        await line.close()
+        assert resolver.asked == 1
+        assert (answered.status, answered.error) == (0, "its name leads to an address that is not on the internet")
+    assert receiver.calls == []
+
+
+async def test_a_name_that_changes_after_a_look_leads_nowhere_either(receivers: Any) -> None:
+    """Nothing remembers an earlier look: the address that is checked is the one that the socket is made for."""
+    receiver = await receivers()
+    port = receiver.url.split(":")[2].split("/")[0]
+    resolver = Rebinding("192.0.2.1", "127.0.0.1")
+    line = Line(resolver=resolver)
+    said = [(await line.post(f"https://hooks.example.com:{port}/in", b"{}", {})).error for _ in range(3)]
+    await line.close()
+    assert said == ["its name leads to an address that is not on the internet"] * 3
+    assert receiver.calls == []
+
+
+async def test_a_redirect_is_not_followed_and_an_answer_hardly_read(receivers: Any) -> None:
+    inside = await receivers()
+    outside = await receivers(status=302, headers={"Location": inside.url})
+    line = Line(local=True)
+    answered = await line.post(outside.url, b"{}", {})
+    await line.close()
+    assert (answered.status, answered.taken, inside.calls) == (302, False, [])
+
+
+async def test_while_a_secret_is_changed_both_sign() -> None:
+    changing = Settings(secret="a newer secret that signs,a secret that signs things")  # type: ignore[arg-type]
+    new, old = secrets(changing, "x")
+    assert old == secrets(SETTINGS, "x")[0] != new
+    headers = signed([new, old], "msg_1", int(time.time()), b"{}")
+    for key in (new, old):
+        Webhook(key).verify(b"{}", headers)
