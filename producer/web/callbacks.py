@@ -14,8 +14,6 @@ from producer.web.routes import Call, Route, answer
 from volley.errors import UnusableInput
 
 
-
-
 class NewCallback(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -74,7 +72,9 @@ class DeliveryList(BaseModel):
 class Redelivery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    delivery_id: Annotated[str | None, Field(max_length=60, description="only this one; none: all that are dead")] = None
+    delivery_id: Annotated[str | None, Field(max_length=60, description="only this one; none: all that are dead")] = (
+        None
+    )
 
 
 class Done(BaseModel):

@@ -56,7 +56,9 @@ class PushOptions(BaseModel):
     on_unknown: OnUnknown = "hold"
     again: Annotated[bool, Field(description="though the same was pushed within 24 h")] = False
     tags: Annotated[list[_Short], Field(max_length=20)] = []
-    callback_url: Annotated[_Link | None, Field(description="https, on the internet: told of its events, signed")] = None
+    callback_url: Annotated[_Link | None, Field(description="https, on the internet: told of its events, signed")] = (
+        None
+    )
 
     def request(self, **more: Any) -> PushRequest:
         """Raises UnusableInput for values that contradict each other."""
