@@ -9,6 +9,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 import secrets
 import socket
 import sys
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 
 _MANAGER = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 _NAME = "volley-pulse"
+_SHAPE = re.compile(rf"@{_NAME}-([a-z]+)-(\d+)-[0-9a-f]+")
 _MOST_STATUS = 200
 _ANSWER_BYTES = 4096
 
@@ -157,8 +159,9 @@ def _listening(table: Path) -> Iterator[tuple[str, str, int]]:
         return
     names = {words[-1] for line in lines if (words := line.split()) and words[-1].startswith(f"@{_NAME}-")}
     for name in sorted(names):
-        role, pid, _ = name.removeprefix(f"@{_NAME}-").split("-")
-        yield name, role, int(pid)
+        found = _SHAPE.fullmatch(name)
+        if found:  # anybody may give a socket any name
+            yield name, found[1], int(found[2])
 
 
 def _ask(name: str, within_s: float) -> dict[str, object] | None:

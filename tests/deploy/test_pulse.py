@@ -93,6 +93,18 @@ async def test_many_processes_answer_each_for_itself() -> None:
         assert beat.says == {"role": "worker", "pid": os.getpid(), "ready": False, "status": "7 ready"}
 
 
+def test_a_socket_that_only_looks_like_ours_is_nobodys_pulse(tmp_path: Path) -> None:
+    table = tmp_path / "unix"
+    names = (
+        "@volley-pulse-worker-x-1f",
+        "@volley-pulse-worker",
+        "@volley-pulse-worker-7-1f",
+        "/run/volley-pulse-worker-8-1f",
+    )
+    table.write_text("".join(f"0: 00000002 00000000 00010000 0001 01 1 {name}\n" for name in names))
+    assert ask(0.1, table=table) == [("worker", 7, None)]
+
+
 def test_children_do_not_speak_for_the_process_that_is_watched() -> None:
     env = {"NOTIFY_SOCKET": "/run/x", "WATCHDOG_USEC": "1", "WATCHDOG_PID": "2", "HOME": "/"}
     assert without_manager(env) == {"HOME": "/"}
