@@ -5,6 +5,7 @@ import sys
 
 from tests.chaos.stage import Stage
 from tests.deploy.files import DEPLOY, HOME, LOGS, path_with_volley
+from volley.pulse import ask
 
 OWN = """
 [unix_http_server]
@@ -45,10 +46,14 @@ class Supervised:
         words = ("supervisor.supervisord", "-c", str(self._conf))
         self.play.serving = self.play.start("supervisord", *words, PATH=path_with_volley())
         await self.play.serving.begin()
-        await self.play.until(self.all_work, "serve and two workers", 60)
+        await self.play.until(self.all_work, "serve and two workers", 120)
 
     async def all_work(self) -> bool:
-        return len(await self.play.outbox.workers()) == 2 and "RUNNING" in await self.ctl("status", "volley-serve")
+        """Both workers have shown themselves, and serve listens: a webhook that nobody takes is not repeated for ever."""
+        serving = await self.pid("volley-serve")
+        beats = await asyncio.to_thread(ask, 2.0, role="serve", pid=serving) if serving else []
+        listens = any(beat.says is not None and beat.says["ready"] is True for beat in beats)
+        return listens and len(await self.play.outbox.workers()) == 2
 
     async def ctl(self, *words: str) -> str:
         """What supervisorctl says."""

@@ -112,7 +112,7 @@ class Night:
         await self.until(more, "nothing more is sent")
 
     async def until(self, true: Callable[[], Awaitable[bool]], complaint: str) -> None:
-        await self.play.until(true, complaint, 60)
+        await self.play.until(true, complaint, 120)
 
 
 @pytest.fixture
