@@ -7,7 +7,7 @@ LoadCredential, or a mounted secret), then the same in `VOLLEY_HOME/secrets`, th
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -31,6 +31,9 @@ DRAIN_SLACK_S = 10.0
 """What a process that ends needs beside its longest POST: to settle, to end its jobs, to tell the others."""
 
 
+CARRIER = "telnyx.com"
+
+
 class Account(BaseModel):
     """One carrier account: its key, its Redis, its rates."""
 
@@ -40,6 +43,7 @@ class Account(BaseModel):
     base_url: str = "https://api.telnyx.com/v2"
     public_key: str | None = None
     redis_url: str | None = None
+    ledger_url: str | None = None
     rates: Rates = Field(default_factory=Rates)
 
 
@@ -104,6 +108,7 @@ class Settings(BaseModel):
     inbound_bound: int = Field(default=100_000, ge=100)
     api_rate: float = Field(default=100, ge=0.001)
     event_days: int = Field(default=7, ge=1, le=365)
+    test_account: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,32}$")
     api_pushes: int = Field(default=4, ge=1, le=32)
     api_rows: int = Field(default=2_000_000, ge=1)
     api_bytes: int = Field(default=1 << 30, ge=1 << 10)
@@ -153,8 +158,35 @@ class Settings(BaseModel):
 
     @property
     def ledger(self) -> str:
-        """SQLAlchemy URL of the ledger; SQLite in the data folder unless told otherwise."""
+        """SQLAlchemy URL of the ledger; SQLite in the data folder unless told otherwise. Test messages never stand in the live one."""
+        own = self.accounts.get(self.account)
+        if own is not None and own.ledger_url:
+            return own.ledger_url
+        if self.account == self.test_account:
+            return f"sqlite+aiosqlite:///{self.home.absolute()}/ledger-{self.account}.db"
         return self.ledger_url or f"sqlite+aiosqlite:///{self.home.absolute()}/ledger.db"
+
+    def of_tests(self) -> Self:
+        """The same for the account of test keys. Raises UnusableInput where what it sends could cost money."""
+        mine = self.model_copy(update={"account": self.test_account or ""})
+        own = self.accounts.get(mine.account)
+        where = f"[accounts.{mine.account}]"
+        if own is None or "base_url" not in own.model_fields_set:
+            raise UnusableInput(f"VOLLEY_TEST_ACCOUNT: {where} needs a base_url of its own, that of a volley sandbox")
+        host, port = _end(own.base_url)
+        lives = {_end(each.base_url) for name, each in self.accounts.items() if name != mine.account}
+        real = f".{host}".endswith(f".{CARRIER}")
+        if mine.account == self.account or real or (host, port) in {*lives, _end(self.current.base_url)}:
+            raise UnusableInput(
+                f"VOLLEY_TEST_ACCOUNT: {where} must not send where a live account does, nor to the carrier: name a volley sandbox"
+            )
+        return mine
+
+
+def _end(url: str) -> tuple[str, int]:
+    """Host and port, spelled one way."""
+    parts = urlsplit(url)
+    return (parts.hostname or "").rstrip("."), parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def redis_file(home: Path) -> Path:

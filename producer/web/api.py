@@ -79,13 +79,14 @@ class Api:
 
 
 @asynccontextmanager
-async def open_api(settings: Settings, test: Desk | None = None) -> AsyncIterator[Api]:
+async def open_api(settings: Settings) -> AsyncIterator[Api]:
     """The API with its connections. Raises UnusableInput or TryAgainLater where Redis or the ledger cannot be used."""
     async with AsyncExitStack() as stack:
         live = await stack.enter_async_context(open_desk(settings))
         ring = KeyRing(lambda: register.of_account(live.engine, settings.account))
         for work in (ring.run(), live.rejects.keep_clean()):
             stack.push_async_callback(_end, asyncio.create_task(work))
+        test = await stack.enter_async_context(open_desk(settings.of_tests())) if settings.test_account else None
         yield Api(live, test, Doorkeeper(ring, Pace(settings.api_rate)))
 
 

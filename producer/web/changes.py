@@ -7,6 +7,7 @@ from aiohttp import web
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from producer.push.redrive import redrive
+from producer.push.retry import retry as retry_failed
 from producer.web.campaigns import absent, one
 from producer.web.models import OneCampaign, Retried
 from producer.web.problems import CONFLICT, NOT_FOUND, Problem
@@ -44,6 +45,19 @@ class Change(BaseModel):
         return cast("Changes", self.model_dump(include=self.model_fields_set))
 
 
+class Retry(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    errors: Annotated[
+        list[Annotated[str, Field(pattern="^[A-Za-z0-9_.-]{1,40}$")]] | None,
+        Field(
+            min_length=1,
+            max_length=50,
+            description="the carrier's codes; none named: what is dead, provably never sent",
+        ),
+    ] = None
+
+
 async def change(call: Call) -> web.Response:
     campaign_id, desk = call.part("campaign_id"), call.desk
     view = await desk.outbox.campaign(campaign_id)
@@ -62,10 +76,13 @@ async def retry(call: Call) -> web.Response:
     if await desk.outbox.campaign(campaign_id) is None:
         raise absent(campaign_id)
     try:
-        done = await redrive(desk.settings, desk.outbox, campaign_id)
+        if (errors := call.body(Retry).errors) is None:
+            told = (await redrive(desk.settings, desk.outbox, campaign_id)).as_json()
+        else:
+            told = (await retry_failed(desk.settings, desk.outbox, campaign_id, errors)).as_json()
     except UnusableInput as error:
         raise Problem(CONFLICT, str(error)) from None
-    return answer({"campaign_id": campaign_id, **done.as_json()})
+    return answer({"campaign_id": campaign_id, "uncertain": 0, "unrecorded": 0, **told})
 
 
 ROUTES = (
@@ -85,11 +102,12 @@ ROUTES = (
         "POST",
         "/v1/campaigns/{campaign_id}:retry",
         "retry_campaign",
-        "Try once more what is dead of it: provably never sent",
+        "Try once more what failed, by error class; or what is dead",
         "campaigns",
         "ops",
         retry,
         {200: Retried},
+        body=Retry,
         problems=(NOT_FOUND, CONFLICT),
     ),
 )

@@ -175,8 +175,10 @@ class MessagePage(BaseModel):
 
 
 class Retried(BaseModel):
-    """`messages` are ready again; `unrecorded` are dead too, and the ledger does not know of them yet."""
+    """`messages` are ready again; `unrecorded` are dead too, and the ledger does not know of them yet; `uncertain` are left alone,
+    as an attempt of theirs may have arrived."""
 
     campaign_id: str
     messages: int
+    uncertain: int
     unrecorded: int

@@ -63,9 +63,11 @@ def test_terms_change_while_a_campaign_runs_and_what_is_over_stays_as_it_is(offi
     assert office.call("PATCH", f"/v1/campaigns/{name}", {"rate": None}).status == 200
     odd: list[dict[str, Any]] = [{}, {"rate": 0}, {"colour": 1}, {"expires": "soon"}, {"quiet_hours": "late"}]
     assert {office.call("PATCH", f"/v1/campaigns/{name}", each).problem for each in odd} == {"invalid"}
-    assert office.post(f"/v1/campaigns/{name}:retry").json["messages"] == 0
+    assert office.post(f"/v1/campaigns/{name}:retry", {}).json["messages"] == 0
+    assert office.post(f"/v1/campaigns/{name}:retry", {"errors": ["40008"]}).json["messages"] == 0
+    assert office.post(f"/v1/campaigns/{name}:retry", {"errors": []}).problem == "invalid"
     office.post(f"/v1/campaigns/{name}:cancel")
     assert office.call("PATCH", f"/v1/campaigns/{name}", {"rate": 1}).problem == "conflict"
-    assert office.post(f"/v1/campaigns/{name}:retry").problem == "conflict"
+    assert office.post(f"/v1/campaigns/{name}:retry", {}).problem == "conflict"
     absent = office.call("PATCH", "/v1/campaigns/0123456789abcdef", {"rate": 1})
     assert (absent.status, absent.problem) == (404, "not-found")
