@@ -9,7 +9,7 @@ with Client("https://volley.example.com", "vk_live_…") as volley:
 
 from .aio import AsyncClient
 from .callbacks import verify_callback
-from .models import Campaign, Event, Message, Money, Pushed, RejectedRow, Sent, SentMessage, Steered
+from .models import Campaign, Event, Message, Money, Pushed, RejectedRow, Retried, Sent, SentMessage, Steered
 from .problems import (
     BadCallback,
     BadRequest,
@@ -66,6 +66,7 @@ __all__ = [
     "Pushed",
     "RefusedByPolicy",
     "RejectedRow",
+    "Retried",
     "Retries",
     "Sent",
     "SentMessage",

@@ -10,10 +10,10 @@ import httpx
 from tenacity import AsyncRetrying
 
 from . import asks
-from .asks import Ask, PushOptions, SendOptions
+from .asks import Ask, Changes, Form, PushOptions, SendOptions
 from .content import Kind, Packing, Row, Spool, opened
 from .feed import Feed
-from .models import Campaign, Event, Message, Pushed, Sent, Steered
+from .models import Campaign, Event, Message, Pushed, Retried, Sent, Steered
 from .problems import VolleyError
 from .retries import Retries
 from .saving import saving
@@ -105,6 +105,26 @@ class AsyncClient:
 
     async def cancel(self, campaign_id: str) -> Steered:
         return await self._do(asks.steer(campaign_id, "cancel"))
+
+    async def change(self, campaign_id: str, **changes: Unpack[Changes]) -> Campaign:
+        return await self._do(asks.change(campaign_id, changes))
+
+    async def retry(self, campaign_id: str) -> Retried:
+        return await self._do(asks.retry(campaign_id))
+
+    async def messages_of(
+        self, campaign_id: str, *, status: str | None = None, page_size: int = 500
+    ) -> AsyncIterator[Message]:
+        cursor: str | None = None
+        while True:
+            page = await self._do(asks.messages_of(campaign_id, status, cursor, page_size))
+            for each in page.messages:
+                yield each
+            if (cursor := page.next) is None:
+                return
+
+    async def export(self, campaign_id: str, path: str | Path, *, form: Form = "csv") -> None:
+        await self._save(asks.export(campaign_id, form), path)
 
     async def rejects(self, campaign_id: str, path: str | Path) -> None:
         await self._save(asks.rejects(campaign_id), path)

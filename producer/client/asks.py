@@ -12,7 +12,7 @@ from uuid import uuid4
 from pydantic import BaseModel, ValidationError
 
 from .content import Content
-from .models import Campaign, Campaigns, Message, Pushed, Sent, Steered
+from .models import Campaign, Campaigns, Message, Messages, Pushed, Retried, Sent, Steered
 from .problems import UnexpectedAnswer, problem_error
 
 T = TypeVar("T")
@@ -20,6 +20,7 @@ Model = TypeVar("Model", bound=BaseModel)
 Value = str | int | float | bool | Decimal | datetime
 Headers = Mapping[str, str]
 Verb = Literal["pause", "resume", "cancel"]
+Form = Literal["jsonl", "csv", "parquet"]
 
 KEY = "Idempotency-Key"
 _JSON = "application/json"
@@ -79,6 +80,19 @@ class PushOptions(TypedDict, total=False):
     again: bool
     tags: list[str]
     test_to: list[str]
+
+
+class Changes(TypedDict, total=False):
+    """Terms of a campaign that runs. What is not named stays; None lifts a limit."""
+
+    rate: Decimal | float | None
+    start: datetime | None
+    expires: datetime | None
+    priority: Literal["urgent", "bulk"]
+    quiet_hours: str | None
+    budget: Decimal | float | None
+    pause_on_failures: Decimal | float | None
+    pause_on_opt_outs: Decimal | float | None
 
 
 class SendOptions(TypedDict, total=False):
@@ -175,6 +189,24 @@ def campaign(campaign_id: str) -> Ask[Campaign]:
 
 def steer(campaign_id: str, verb: Verb) -> Ask[Steered]:
     return Ask("POST", of_campaign(campaign_id, f":{verb}"), as_model(Steered))
+
+
+def messages_of(campaign_id: str, status: str | None, cursor: str | None, limit: int) -> Ask[Messages]:
+    query = fields({"status": status, "cursor": cursor, "limit": limit})
+    return Ask("GET", of_campaign(campaign_id, "/messages"), as_model(Messages), query)
+
+
+def change(campaign_id: str, changes: Mapping[str, Any]) -> Ask[Campaign]:
+    return with_json(Ask("PATCH", of_campaign(campaign_id), as_model(Campaign)), changes)
+
+
+def retry(campaign_id: str) -> Ask[Retried]:
+    """Twice is more than once: what failed again meanwhile would go a third time."""
+    return Ask("POST", of_campaign(campaign_id, ":retry"), as_model(Retried), repeatable=False)
+
+
+def export(campaign_id: str, form: str) -> Ask[None]:
+    return Ask("GET", of_campaign(campaign_id, "/export"), _nothing, fields({"format": form}))
 
 
 def rejects(campaign_id: str) -> Ask[None]:

@@ -123,6 +123,18 @@ class Message(Answer):
     error_text: str | None = None
 
 
+class Messages(Answer):
+    messages: tuple[Message, ...]
+    next: str | None
+
+
+class Retried(Answer):
+    """`messages` are ready again."""
+
+    campaign_id: str
+    messages: int
+
+
 class SentMessage(Answer):
     """`status` ready: it goes out. Otherwise `reason` says why not; nothing of it was taken."""
 

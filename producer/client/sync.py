@@ -10,10 +10,10 @@ import httpx
 from tenacity import Retrying
 
 from . import asks
-from .asks import Ask, PushOptions, SendOptions
+from .asks import Ask, Changes, Form, PushOptions, SendOptions
 from .content import Kind, Packing, Row, Spool, opened
 from .feed import Feed
-from .models import Campaign, Event, Message, Pushed, Sent, Steered
+from .models import Campaign, Event, Message, Pushed, Retried, Sent, Steered
 from .problems import VolleyError
 from .retries import Retries
 from .saving import saving
@@ -119,6 +119,27 @@ class Client:
     def cancel(self, campaign_id: str) -> Steered:
         """For good: what waits is never sent."""
         return self._do(asks.steer(campaign_id, "cancel"))
+
+    def change(self, campaign_id: str, **changes: Unpack[Changes]) -> Campaign:
+        """Its terms while it runs, on every worker within a second; None lifts a limit."""
+        return self._do(asks.change(campaign_id, changes))
+
+    def retry(self, campaign_id: str) -> Retried:
+        """Sends once more what is dead of it and was provably never sent."""
+        return self._do(asks.retry(campaign_id))
+
+    def messages_of(self, campaign_id: str, *, status: str | None = None, page_size: int = 500) -> Iterator[Message]:
+        """Its messages in the order of the rows; pages are fetched as they are needed."""
+        cursor: str | None = None
+        while True:
+            page = self._do(asks.messages_of(campaign_id, status, cursor, page_size))
+            yield from page.messages
+            if (cursor := page.next) is None:
+                return
+
+    def export(self, campaign_id: str, path: str | Path, *, form: Form = "csv") -> None:
+        """A line a message, into a file that is there whole, or not at all. `form`: jsonl, csv or parquet."""
+        self._save(asks.export(campaign_id, form), path)
 
     def rejects(self, campaign_id: str, path: str | Path) -> None:
         """The rejected rows, as a CSV file with their reasons; there whole, or not at all. NotFound where none was rejected."""

@@ -1,6 +1,8 @@
-"""The client as other projects get it: a wheel in an environment of its own, without anything of what sends."""
+"""The client as other projects get it: a wheel in an environment of its own, without anything of what sends. And the how-tos."""
 
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +11,8 @@ import pytest
 
 from tests.flow.api.conftest import PROFILE, Office
 
-SOURCE = Path(__file__).parents[3] / "clients" / "python"
+ROOT = Path(__file__).parents[3]
+SOURCE = ROOT / "clients" / "python"
 ABSENT = ("redis", "arq", "sqlalchemy", "aiohttp", "volley", "producer", "phonenumbers")
 PROGRAM = """
 import importlib.util, json, sys
@@ -51,3 +54,41 @@ def test_it_pushes_from_an_environment_that_has_no_redis_and_nothing_else_of_our
     assert "site-packages" in told["from"]
     assert office.get(f"/v1/campaigns/{told['campaign']}").json["accepted"] == 1
     assert (Path(told["from"]).parent / "py.typed").is_file()
+
+
+def fenced(name: str, language: str) -> str:
+    """The blocks of a how-to, one after the other."""
+    text = (ROOT / "docs" / "how-to" / name).read_text("utf-8")
+    found = re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    assert found, name
+    return "\n".join(found)
+
+
+def run(command: list[str], office: Office, folder: Path) -> str:
+    own = {"VOLLEY_URL": office.url, "VOLLEY_KEY": office.key, "PROFILE": PROFILE, "PATH": os.environ["PATH"]}
+    more = {"PYTHONPATH": str(ROOT / "examples" / "airflow"), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=own | more, timeout=60)
+    assert done.returncode == 0, done.stderr + done.stdout
+    return done.stdout
+
+
+def test_what_the_curl_page_says_is_so(office: Office, tmp_path: Path) -> None:
+    said = run(["bash", "-euo", "pipefail", "-c", fenced("push-from-curl.md", "bash")], office, tmp_path)
+    assert '"state":"paused"' in said
+    assert '"state":"ready"' in said
+    assert "campaign.accepted" in said
+    assert '"message_id"' in said
+
+
+def test_what_the_python_page_says_is_so(office: Office, python: Path, tmp_path: Path) -> None:
+    said = run([str(python), "-c", fenced("push-from-python.md", "python")], office, tmp_path)
+    assert said.startswith("3 messages, 3 parts, ")
+    assert "campaign." in said
+
+
+def test_a_dag_run_that_is_tried_again_pushes_once(office: Office, python: Path, tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text("to,name\n+13125550160,Ann\nnobody,Bob\n")
+    assert run([str(python), "-c", fenced("push-from-airflow.md", "python")], office, tmp_path) == "goes on\n"
+    assert "nobody" in (tmp_path / "people.rejected.csv").read_text()
+    dag = ROOT / "examples" / "airflow" / "volley_dag.py"
+    compile(dag.read_text("utf-8"), str(dag), "exec")
