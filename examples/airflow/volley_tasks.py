@@ -24,4 +24,4 @@ def look(campaign_id: str) -> bool:
 
 
 def _client() -> Client:
-    return Client(os.environ["VOLLEY_URL"], os.environ["VOLLEY_KEY"])
+    return Client(os.environ["SMS_API_URL"], os.environ["SMS_API_KEY"])

@@ -65,7 +65,7 @@ def fenced(name: str, language: str) -> str:
 
 
 def run(command: list[str], office: Office, folder: Path) -> str:
-    own = {"VOLLEY_URL": office.url, "VOLLEY_KEY": office.key, "PROFILE": PROFILE, "PATH": os.environ["PATH"]}
+    own = {"SMS_API_URL": office.url, "SMS_API_KEY": office.key, "PROFILE": PROFILE, "PATH": os.environ["PATH"]}
     more = {"PYTHONPATH": str(ROOT / "examples" / "airflow"), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=own | more, timeout=60)
     assert done.returncode == 0, done.stderr + done.stdout

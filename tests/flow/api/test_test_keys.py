@@ -1,7 +1,13 @@
 """Test keys go to an account of their own: what they push is in no live place, and what is live they cannot see."""
 
 import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
@@ -63,6 +69,25 @@ def test_nothing_of_a_test_key_reaches_the_live_account(two: Office) -> None:
     assert live != name
     assert two.get(f"/v1/campaigns/{live}", key=trial).problem == "not-found"
     assert two.post(f"/v1/campaigns/{live}:cancel", key=trial).problem == "not-found"
+
+
+def test_what_the_page_about_going_live_says_is_so(two: Office) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "from-test-key-to-live.md").read_text("utf-8")
+    script = "\n".join(re.findall(r"^```bash\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)).replace(
+        "\npush ", "\necho; push "
+    )
+    own = {"SMS_API_URL": two.url, "PROFILE": PROFILE, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    command = ["bash", "-euo", "pipefail", "-c", script]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=two.world.folder, env=two.world.env(**own)
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    trial, dry, own_phone, live = (json.loads(line) for line in done.stdout.splitlines() if line)
+    assert [each["accepted"] for each in (trial, dry, own_phone, live)] == [2, 2, 1, 2]
+    assert dry["campaign_id"] is None
+    assert len({each["campaign_id"] for each in (trial, own_phone, live)}) == 3
+    assert two.get(f"/v1/campaigns/{live['campaign_id']}").status == 200
+    assert two.get(f"/v1/campaigns/{trial['campaign_id']}").problem == "not-found"
 
 
 def test_a_test_key_without_its_account_opens_nothing(office: Office) -> None:
