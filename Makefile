@@ -9,13 +9,14 @@ READY := $(VENV)/.ready
 AT_ONCE ?= 3
 CHAOS_AT_ONCE ?= 1
 
-.PHONY: help install demo test api-fuzz check format bench chaos clean
+.PHONY: help install demo test api-fuzz check format bench chaos screenshots clean
 
 help:
 	@echo "make demo    a campaign through a local carrier, from a file to a report (about a minute; KEEP=1: it goes on, with its dashboard)"
 	@echo "make test    the tests, against a real Valkey of their own"
 	@echo "make api-fuzz  every operation of the HTTP API asked with good and bad, at length (EXAMPLES=100 of each)"
 	@echo "make check   formatting, lint, types, import rules, sizes"
+	@echo "make screenshots  pictures of the page for the docs (needs chromium and chromium-driver)"
 	@echo "make chaos   it is broken in every way we know, and the promises are checked (ONLY=\"1 2 5\" SEED=7 SCALE=short)"
 	@echo "make bench   the measurements that the README quotes (ONLY=send for one of them)"
 
@@ -50,6 +51,9 @@ format: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m bench $(ONLY)
+
+screenshots: $(READY)
+	@SCREENSHOTS=$(CURDIR)/docs/images $(BIN)/python -m pytest tests/web/test_pictures.py
 
 chaos: $(READY)
 	@ONLY="$(ONLY)" SEED="$(SEED)" SCALE="$(SCALE)" AT_ONCE="$(CHAOS_AT_ONCE)" $(BIN)/python -m tests.chaos

@@ -8,6 +8,7 @@ import { ask, follow, ring, state } from "/page/state.js";
 import { action } from "/page/panels.js";
 
 const EVERY_MS = 2000;
+const WHY_MS = 6000;
 const WAITS = {
   rate: "their turn, at the rates of account, profile and senders",
   pinned: "one sender, whom their people are pinned to",
@@ -40,10 +41,10 @@ const facts = (campaign) => [
   ["If unknown", words(campaign.on_unknown || "")],
 ];
 
-const why = (campaign, live) => {
-  const sentences = [];
-  if (live && live.why) sentences.push(live.why);
-  else if (campaign.waits_for) sentences.push(`It waits for ${campaign.waits_for}.`);
+const why = (campaign, live, causes) => {
+  const sentences = causes.map((each) => each.says);
+  if (!sentences.length && live && live.why) sentences.push(live.why);
+  else if (!sentences.length && campaign.waits_for) sentences.push(`It waits for ${campaign.waits_for}.`);
   for (const [name, n] of Object.entries((live && live.waits) || {})) {
     if (n) sentences.push(`${count(n)} wait for ${WAITS[name] || words(name)}.`);
   }
@@ -113,10 +114,20 @@ export class Detail {
       text(this.parts.error, "");
       this.campaign = found;
       follow(found);
+      this.causes = found.counts.ready ? await this.why(id) : [];
       this.draw();
     } catch (error) {
       if (id === this.id) text(this.parts.error, error.message);
     }
+  }
+
+  // The reckoning is dearer than a look, so it is asked for less often.
+  async why(id) {
+    if (Date.now() < (this.whyDue || 0) && this.whyOf === id) return this.causes;
+    this.whyDue = Date.now() + WHY_MS;
+    this.whyOf = id;
+    const found = await ask(`/v1/why/${encodeURIComponent(id)}`).catch(() => ({ causes: [] }));
+    return found.causes;
   }
 
   draw() {
@@ -134,7 +145,7 @@ export class Detail {
       node.update = () => text(value, count(this.campaign.counts[name]));
       return node;
     });
-    const sentences = why(campaign, live);
+    const sentences = why(campaign, live, this.causes || []);
     keep(p.why, sentences.length ? sentences : ["Nothing."], (each) => each, (each) => {
       const node = el("li", {}, each);
       node.update = () => {};

@@ -13,7 +13,7 @@ const item = (fields, kind = "") => {
 const banners = ({ about = {}, rests = [], conservation = {}, redis = {}, notes = [], ledger_away }) => {
   const found = [];
   if (about.circuit_open) found.push(["bad", "The circuit is open: the carrier does not answer, so sending stands still. One message at a time tries again."]);
-  for (const each of rests) if (each.what === "stopped") found.push(["bad", `All sending is stopped: ${each.reason}. To go on: volley go-on`]);
+  for (const each of rests) if (each.what === "stopped") found.push(["bad", `All sending is stopped: ${each.reason}. To go on: volley resume --all`]);
   for (const each of conservation.broken || []) found.push(["bad", `The books do not add up: ${each}`]);
   if (redis.held) found.push(["odd", "Another Redis server has come: nothing is taken for a moment, until workers have told it what they sent."]);
   if (redis.aof_enabled === false || redis.aof_ok === false) found.push(["odd", `Redis writes no append-only file as it should${redis.aof_error ? `: ${redis.aof_error}` : ""}. A crash may lose what was acknowledged.`]);

@@ -1,0 +1,140 @@
+"""What people see and do on the page: in a real browser, against the real thing."""
+
+import signal
+
+from selenium.webdriver.common.keys import Keys
+
+from tests.flow.cli.conftest import PATIENCE_S, wait_until
+from tests.web.conftest import Browser, Shop
+from tests.web.letters import write_in
+
+HOSTILE = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
+WIDTHS = (320, 390, 1280)
+
+
+def row(campaign: str) -> str:
+    return f'[data-id="{campaign}"]'
+
+
+def through(browser: Browser, campaign: str) -> int:
+    """Messages that are through, as the row says: «12 % · 24 of 200»."""
+    words = browser.text(f"{row(campaign)} .at")
+    return int(words.split(" · ")[1].split(" of ")[0].replace(",", "")) if " of " in words else 0
+
+
+def test_without_a_key_the_page_says_how_to_get_one_and_a_wrong_one_is_told_so(browser: Browser) -> None:
+    browser.open()
+    assert "volley keys create --name me --scope read --scope ops" in browser.text("#ask")
+    browser.one("#key").send_keys("vk_live_0000000000_" + "x" * 43, Keys.ENTER)
+    browser.sees("#refused", "this key is not known")
+    assert not browser.all("#tiles .tile")
+
+
+def test_a_campaign_is_seen_moving_without_a_reload(shop: Shop, browser: Browser) -> None:
+    browser.open(shop.key("read"))
+    campaign = shop.push(400, 0)
+    browser.comes(lambda: 0 < through(browser, campaign) < 400, "it has begun")
+    before = through(browser, campaign)
+    browser.comes(lambda: through(browser, campaign) > before, "it goes on")
+    assert shop.world.run("campaigns", "cancel", campaign).returncode == 0
+
+
+def test_pause_resume_and_cancel_are_asked_again_and_done_in_the_key_s_name(shop: Shop, browser: Browser) -> None:
+    browser.open(shop.key("read", "ops", name="the night shift"))
+    campaign = shop.push(400, 1000)
+    browser.comes(lambda: browser.all(f"{row(campaign)} [data-verb=pause]"), "it may be paused")
+    browser.one(f"{row(campaign)} [data-verb=pause]").click()
+    browser.one("#sure-no").click()
+    assert shop.state(campaign) == "ready", "whoever says no has done nothing"
+    for verb, state in (("pause", "paused"), ("resume", "ready"), ("cancel", "cancelled")):
+        browser.act(campaign, verb)
+        assert shop.state(campaign) == state
+    wait_until(lambda: shop.actions("cancel", campaign))
+    for verb in ("pause", "resume", "cancel"):
+        [who] = shop.actions(verb, campaign)
+        assert who.endswith("the night shift")
+    browser.sees("#audit", "the night shift")
+
+
+def test_a_key_that_may_only_read_sees_nothing_to_press(shop: Shop, browser: Browser) -> None:
+    browser.open(shop.key("read"))
+    campaign = shop.push(200, 2000)
+    browser.comes(lambda: browser.all(row(campaign)), "it is there")
+    assert not browser.all("[data-verb]")
+    browser.open(shop.key("read", "ops"))
+    browser.comes(lambda: browser.all(f"{row(campaign)} [data-verb=cancel]"), "who may do it sees it")
+    browser.act(campaign, "cancel")
+
+
+def test_what_people_and_programs_write_is_text_and_nothing_else(shop: Shop, browser: Browser) -> None:
+    write_in(shop, HOSTILE)
+    browser.open(shop.key("read", "ops", name=HOSTILE[:60]))
+    browser.sees("#inbound", HOSTILE)
+    browser.sees("#audit", HOSTILE[:60])
+    assert browser.driver.title == "Volley"
+    assert not browser.all("main img, main script")
+
+
+def test_it_fits_a_phone_in_the_light_and_in_the_dark(shop: Shop, browser: Browser) -> None:
+    browser.open(shop.key("read", "ops"))
+    grounds = set()
+    for scheme in ("light", "dark"):
+        browser.light(scheme)
+        for width in WIDTHS:
+            browser.size(width)
+            assert browser.driver.execute_script("return document.documentElement.scrollWidth") <= width
+        grounds.add(browser.driver.execute_script("return getComputedStyle(document.body).backgroundColor"))
+    assert len(grounds) == 2
+
+
+def test_the_keyboard_alone_is_enough(shop: Shop, browser: Browser) -> None:
+    token, campaign = shop.key("read", "ops"), shop.push(400, 3000)
+    browser.open()
+    press = browser.driver.switch_to.active_element.send_keys
+    press(token, Keys.ENTER)
+    browser.comes(lambda: browser.all(f"{row(campaign)} [data-verb=cancel]"), "it is there")
+    _tab_to(browser, f"{row(campaign)} [data-verb=cancel]")
+    shown = browser.driver.execute_script("return getComputedStyle(document.activeElement).outlineStyle")
+    assert shown != "none", "one sees where one is"
+    browser.driver.switch_to.active_element.send_keys(Keys.ENTER)
+    browser.driver.switch_to.active_element.send_keys(Keys.ESCAPE)
+    browser.comes(lambda: not browser.all("#sure[open]"), "escape leaves it")
+    browser.driver.switch_to.active_element.send_keys(Keys.ENTER)
+    browser.driver.switch_to.active_element.send_keys(Keys.TAB)
+    browser.driver.switch_to.active_element.send_keys(Keys.ENTER)
+    wait_until(lambda: shop.state(campaign) == "cancelled")
+
+
+def _tab_to(browser: Browser, css: str) -> None:
+    for _ in range(60):
+        browser.driver.switch_to.active_element.send_keys(Keys.TAB)
+        if browser.driver.switch_to.active_element.get_attribute("data-verb"):
+            here = browser.driver.execute_script("return document.activeElement.matches(arguments[0])", css)
+            if here:
+                return
+    raise AssertionError(f"no way to {css} by keyboard")
+
+
+def test_one_campaign_has_a_view_of_its_own_with_what_it_waits_for(shop: Shop, browser: Browser) -> None:
+    campaign = shop.push(300, 4000)
+    assert shop.world.run("campaigns", "pause", campaign).returncode == 0
+    browser.open(shop.key("read", "ops"))
+    browser.comes(lambda: browser.all(f"{row(campaign)} .id"), "it is there")
+    browser.one(f"{row(campaign)} .id").click()
+    browser.sees("#detail", "paused")
+    browser.sees("#detail .plainly", "paus")
+    browser.sees("#detail .legend", "ready")
+    browser.driver.back()
+    browser.comes(lambda: browser.all(row(campaign))[0].is_displayed(), "and a way back")
+    browser.act(campaign, "cancel")
+
+
+def test_when_serve_is_away_the_page_says_so_and_comes_back_by_itself(shop: Shop, browser: Browser) -> None:
+    browser.open(shop.key("read"))
+    serve = shop.world.started[0]
+    serve.send_signal(signal.SIGTERM)
+    serve.wait(PATIENCE_S)  # who watches does not keep it from its end
+    browser.sees("#live", "not live since")
+    shop.world.started[0] = shop.world.start("serve")
+    shop.world.started.pop()
+    browser.comes(lambda: browser.text("#live") == "live", "it is live again")
