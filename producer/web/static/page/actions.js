@@ -16,8 +16,8 @@ const VERBS = {
   },
   retry: {
     does: "Retry",
-    words: "Messages that were given up, and provably never sent, are tried once more.",
-    fits: (campaign) => (campaign.counts.dead || 0) > 0 && !["cancelled", "expired"].includes(campaign.state),
+    words: "What failed is tried once more, and never what somebody may have got.",
+    fits: (campaign) => failed(campaign) && !["cancelled", "expired"].includes(campaign.state),
   },
   cancel: {
     does: "Cancel",
@@ -27,6 +27,7 @@ const VERBS = {
   },
 };
 
+const failed = (campaign) => ["dead", "refused", "undelivered"].some((name) => campaign.counts[name]);
 const open = (campaign) => ["ready", "sending", "unknown"].some((name) => campaign.counts[name]);
 
 export const buttons = () => {
@@ -64,6 +65,8 @@ export const sure = (verb, campaign) => {
   text(byId("sure-h"), `${VERBS[verb].does} campaign ${short(campaign.campaign_id)}?`);
   text(byId("sure-words"), `${VERBS[verb].words} ${count(waiting)} of its ${count(campaign.accepted)} messages wait.`);
   text(byId("sure-error"), "");
+  byId("sure-codes").hidden = verb !== "retry";
+  byId("codes").value = "";
   text(yes, VERBS[verb].does);
   yes.className = VERBS[verb].grave ? "main grave" : "main";
   yes.disabled = false;
@@ -76,13 +79,18 @@ export const sure = (verb, campaign) => {
   byId("sure-no").focus();
 };
 
+const wanted = () => {
+  const errors = byId("codes").value.split(/[\s,]+/).filter(Boolean);
+  return { body: JSON.stringify(errors.length ? { errors } : {}) };
+};
+
 const act = async (verb, id, dialog, yes) => {
   yes.disabled = true;
   try {
-    const done = await ask(`/v1/campaigns/${encodeURIComponent(id)}:${verb}`, { method: "POST" });
+    const done = await ask(`/v1/campaigns/${encodeURIComponent(id)}:${verb}`, { method: "POST", ...(verb === "retry" ? wanted() : {}) });
     dialog.close();
     const flying = done.in_flight ? `; ${count(done.in_flight)} are still in flight` : "";
-    say(done.state ? `Campaign ${short(id)} is ${done.state}${flying}.` : `Campaign ${short(id)}: done.`);
+    say(done.state ? `Campaign ${short(id)} is ${done.state}${flying}.` : `${count(done.messages)} messages of campaign ${short(id)} go once more.`);
     document.dispatchEvent(new CustomEvent("acted", { detail: id }));
   } catch (error) {
     text(byId("sure-error"), error.message);

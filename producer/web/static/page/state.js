@@ -33,7 +33,7 @@ export const ring = (rings, id) => {
 export const ask = async (path, options = {}) => {
   const answer = await fetch(path, {
     ...options,
-    headers: { Authorization: `Bearer ${state.key}` },
+    headers: { Authorization: `Bearer ${state.key}`, ...(options.body ? { "Content-Type": "application/json" } : {}) },
     cache: "no-store",
     signal: AbortSignal.timeout(20000),
   }).catch(() => {
