@@ -8,6 +8,7 @@ from tests.chaos.oracle import accepted
 from tests.chaos.registry import Run, experiment
 from tests.chaos.stage import Stage, stage
 from volley.sandbox.arrivals import read
+from volley.sandbox.config import ReceiptSpec
 
 WORKERS = 2
 AGAIN_S = 5.0
@@ -18,7 +19,10 @@ async def _kill_redis(run: Run, *, fsync: str = "always", **env: str) -> None:
     rate = 60.0
     people = int(rate / 1.15 * kills * (pause + 4))
     run.settings |= {"workers": WORKERS, "messages": people, "parts_per_s": rate, "appendfsync": fsync}
-    async with stage(senders=8, rate=rate / 4, account_rate=rate, latency_ms=(20, 200), env=env) as play:
+    patient = ReceiptSpec(done_after_s=(0.05, 0.3), attempts=12)  # webhooks that come while Redis is away come again
+    async with stage(
+        senders=8, rate=rate / 4, account_rate=rate, latency_ms=(20, 200), env=env, receipts=patient
+    ) as play:
         if fsync != "always":
             await _weaken(play, fsync)
         await play.serve()
