@@ -26,17 +26,19 @@ const banners = ({ about = {}, rests = [], conservation = {}, redis = {}, notes 
   });
 };
 
+const drains = (seconds) => (seconds === null ? ["–", "not at this rate, "] : [when(new Date(Date.now() + seconds * 1000).toISOString()), `in ${span(seconds)}, `]);
+
 const tiles = ({ total, spend = [], queues = [] }) => {
   if (!total) return;
   const figures = [
     ["Ready", count(total.ready), `${count(total.due)} due now`],
     ["In flight", count(total.in_flight), plural(total.campaigns, "open campaign")],
     ["Rate", `${rate(total.rate)}/s`, `of ${rate(total.allowed_rate)}/s allowed`],
-    ["Drains", total.ready ? after(total.eta_seconds) : "empty", `in ${plural(queues.filter((each) => each.ready).length, "profile")}`],
-    ["Oldest due", span(total.oldest_due_seconds), "it could have gone since"],
+    ["Drains", total.ready ? drains(total.eta_seconds)[0] : "empty", `${total.ready ? drains(total.eta_seconds)[1] : ""}${plural(queues.filter((each) => each.ready).length, "profile")}`],
+    ["Oldest due", span(total.oldest_due_seconds), "waits for its rate"],
     ["Unknown", count(total.unknown), `${count(total.dead)} dead`, total.unknown ? "odd" : ""],
     ...spend.slice(0, 2).map((each) => [
-      "Spend", each.per_minute_micros === null ? "–" : `${micros(each.per_minute_micros, each.currency)}/min`,
+      "Spend/min", each.per_minute_micros === null ? "–" : micros(each.per_minute_micros, each.currency),
       `${money({ amount: each.spent, currency: each.currency })} so far`,
     ]),
   ];
