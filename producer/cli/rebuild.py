@@ -66,7 +66,8 @@ def show(document: dict[str, Any]) -> None:
         table(columns, rows, title="would be put back" if document["dry_run"] else "put back, paused")
     else:
         say("no campaign is open in the ledger")
-    say(f"\nopt-outs: {document['optouts']}; messages that told of a pin: {document['pins']}")
+    told = f"messages that told of a pin: {document['pins']}; idempotency keys of what is over: {document['keys']}"
+    say(f"\nopt-outs: {document['optouts']}; {told}")
     for name, why in document["unsynced"].items():
         note(f"the pool of profile {name} was not read: {why}")
     say("\nwhat cannot be known")

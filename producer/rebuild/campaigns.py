@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from producer.intake import GIVEN_KEY_LIFE_S, OWN_KEY_LIFE_S
+from producer.rebuild import claims
 from volley.errors import UnusableInput
 from volley.ledger import restoration
 from volley.ledger.paging import pages
@@ -94,11 +94,10 @@ class Rebuilding:
 
     async def _sealing(self, lost: Lost) -> Sequence[str | bytes | int]:
         campaign = lost.campaign
-        own = campaign.idempotency_key.startswith("auto:")
-        left_s = (OWN_KEY_LIFE_S if own else GIVEN_KEY_LIFE_S) - (self._now_us - campaign.created_us) // 1_000_000
+        left_s = claims.life_s(campaign, self._now_us)
         refused = self._refused if campaign.fallback else []
         with reaching():
-            return await pushes.sealing(self._outbox.redis, self._outbox.keys, campaign, max(0, left_s), refused)
+            return await pushes.sealing(self._outbox.redis, self._outbox.keys, campaign, left_s, refused)
 
     async def _chunks(self, lost: Lost, rebuilt: Rebuilt) -> _Parts:
         campaign = lost.campaign
@@ -162,6 +161,8 @@ class Rebuilding:
             sent = await restoration.sent(connection, lost.campaign.id)
         others = " ".join(f"{state}={count}" for state, count in parts.others.items())
         held = " ".join(map(str, parts.held))
+        # before it is there: were this to end in between, a request made again must not send a second time
+        await claims.put_back(self._outbox, [lost.campaign], self._now_us)
         with reaching():
             await hours.before_seal(self._outbox.scripts, lost.campaign)
             answer = await self._outbox.scripts.durable(

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from producer.pool.sync import sync
-from producer.rebuild import people
+from producer.rebuild import claims, people
 from producer.rebuild.campaigns import Rebuilding, Rebuilt
 from volley.errors import RefusedByPolicy, UnusableInput, VolleyError
 from volley.ledger import restoration
@@ -38,6 +38,8 @@ class Report:
     campaigns: list[Rebuilt] = field(default_factory=list)
     optouts: int = 0
     pins: int = 0
+    keys: int = 0
+    """Idempotency keys of campaigns that are over; those of the others come with them."""
     synced: list[str] = field(default_factory=list)
     unsynced: dict[str, str] = field(default_factory=dict)
     """Profile → why its pool could not be read."""
@@ -90,7 +92,11 @@ async def rebuild(settings: Settings, outbox: Outbox, engine: AsyncEngine, wish:
     await _pools(settings, outbox, lost, report)
     # first those who must not be sent to, last what may be sent
     report.optouts = await people.opt_outs(outbox, engine, dry=wish.dry)
-    report.pins = await people.pins(outbox, engine, settings.pin_days, time_ns() // 1000, dry=wish.dry)
+    now_us = time_ns() // 1000
+    report.pins = await people.pins(outbox, engine, settings.pin_days, now_us, dry=wish.dry)
+    if wish.only is None:
+        names = {each.campaign.id for each in lost}
+        report.keys = await claims.of_those_over(outbox, engine, names, now_us, dry=wish.dry)
     rebuilding = Rebuilding(outbox, engine, wish.margin_chunks, settings.alphanumeric_refused, dry=wish.dry)
     for each in lost:
         report.campaigns.append(await rebuilding.campaign(each))
