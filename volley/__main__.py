@@ -8,8 +8,9 @@ def _run_worker() -> int:
     from volley.settings import load
     from worker.main import run as run_worker
 
-    start_logging()
-    return run_worker(load())
+    settings = load()
+    start_logging("worker", settings)
+    return run_worker(settings)
 
 
 def main() -> None:

@@ -113,6 +113,8 @@ class Settings(BaseModel):
     api_rows: int = Field(default=2_000_000, ge=1)
     api_bytes: int = Field(default=1 << 30, ge=1 << 10)
     callbacks_local: bool = False
+    log_format: Literal["json", "text"] | None = None
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
     telnyx_api_key: SecretStr | None = None
     telnyx_base_url: str | None = None
     telnyx_public_key: str | None = None

@@ -200,7 +200,8 @@ class Delivery:
                 self._hand_over(token, grant, member, outcome, record, again)
         except Exception:
             # our own mistake: it may have gone out, so it is not tried again
-            log.exception("message %s-%d-%d", grant.campaign, grant.chunk, grant.offset)
+            about = {"campaign": grant.campaign, "flight": token}
+            log.exception("message %s-%d-%d", grant.campaign, grant.chunk, grant.offset, extra=about)
             self._settler.add(token, grant, Next(State.UNKNOWN), None)
 
     def _hand_over(

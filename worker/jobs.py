@@ -7,6 +7,7 @@ from time import monotonic
 from typing import Any
 
 from redis.exceptions import RedisError
+from structlog.contextvars import bound_contextvars
 
 from volley.outbox.outbox import Outbox
 from volley.outbox.queue import Queue
@@ -44,7 +45,8 @@ class Jobs:
         await self._told(self._plan(campaign_id))
 
     async def _plan(self, campaign_id: str) -> None:
-        await plan_chunks(self._outbox, self._texts, campaign_id, enough=2 * self._drain.low_water)
+        with bound_contextvars(campaign=campaign_id):
+            await plan_chunks(self._outbox, self._texts, campaign_id, enough=2 * self._drain.low_water)
         self._drain.nudge()
         await self._sweeper.arm()
 

@@ -21,6 +21,7 @@ from arq.typing import WorkerCoroutine
 from arq.worker import Worker as ArqWorker
 from arq.worker import func
 from redis.exceptions import RedisError
+from structlog.contextvars import bind_contextvars
 
 from volley.carrier.reference import secrets_of
 from volley.carrier.telnyx import Carrier
@@ -64,6 +65,7 @@ async def _main(settings: Settings) -> int:
     async with AsyncExitStack() as stack:
         pulse = await stack.enter_async_context(Pulse("worker"))
         worker = await _build(settings, stack, pulse)
+        bind_contextvars(worker=worker.name)
         on_end(worker.stop)
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTSTP, worker.hush, True)

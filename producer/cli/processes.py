@@ -34,8 +34,9 @@ def serve() -> None:
     from volley.logs import start_logging
     from volley.settings import load
 
-    start_logging()
-    uvloop.run(run(load()))
+    settings = load()
+    start_logging("serve", settings)
+    uvloop.run(run(settings))
 
 
 def sandbox(context: typer.Context) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from producer.web.access import access, name_request
 from producer.web.webhooks import Webhooks
 
 Ping = Callable[[], Awaitable[object]]
@@ -33,7 +34,8 @@ class Malformed(logging.Filter):
 
 def application(webhooks: Webhooks, ping: Ping, facts: Facts, metrics: Handler) -> web.Application:
     """`ping` raises when Redis does not answer; `facts` are counters to show beside; `metrics` answers Prometheus."""
-    app = web.Application()
+    app = web.Application(middlewares=[access])
+    app.on_response_prepare.append(name_request)
     app.router.add_post("/webhooks/telnyx/{account}", webhooks.receive)
     app.router.add_post("/webhooks/telnyx/{account}/failover", webhooks.receive_failover)
     app.router.add_get("/healthz", _health(ping, facts))

@@ -215,7 +215,7 @@ def test_what_the_audit_finds_is_an_alarm_everywhere(world: World, valkey: Embed
     mended = world.run("audit", **here)
     assert mended.returncode == 0, mended.stdout
     assert serve.stop() == 0
-    alarms = [line for line in world.log("serve").splitlines() if "ERROR" in line]
+    alarms = [line for line in world.log("serve").splitlines() if '"level": "error"' in line]
     assert 1 <= len(alarms) <= 2
     assert all(campaign in line and PHONE not in line for line in alarms)
 

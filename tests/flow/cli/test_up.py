@@ -36,8 +36,8 @@ def test_sigterm_stops_the_worker_then_serve_then_valkey(world: World) -> None:
     assert process.wait(PATIENCE_S) == 0
     assert not any(child.is_running() for child in family.values())
     log = world.log("up")
-    assert log.index("worker.main worker") < log.index("stopping: the worker") < log.index("has stopped")
-    assert log.index("has stopped") < log.index("producer.web.server stopping")
+    assert log.index("is ready") < log.index("stopping: the worker") < log.index("has stopped")
+    assert log.index("has stopped") < log.index("stopping: {")
     assert "Error" not in log
     assert not (world.folder / "home" / "redis-url").exists()
 
