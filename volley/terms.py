@@ -4,7 +4,7 @@ Pure. The same checks hold for a push and for a change while it runs.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, TypedDict, get_args
 
@@ -16,6 +16,8 @@ from volley.money import micros
 LEAST_RATE: Final = Decimal("0.001")
 MOST_RATE: Final = Decimal(1_000_000)
 MOST_BUDGET: Final = Decimal(1_000_000_000)
+LAST_S: Final = datetime(2200, 1, 1, tzinfo=UTC).timestamp()
+"""Scripts reckon in doubles, which hold microseconds up to 2255; and what lies beyond the year 9999 no library can show."""
 
 
 class Changes(TypedDict, total=False):
@@ -48,11 +50,13 @@ def rate_milli(rate: Decimal | None) -> int:
 
 
 def moment_us(moment: datetime | None, what: str) -> int:
-    """Microseconds since 1970; 0 for none. Raises UnusableInput where it has no time zone."""
+    """Microseconds since 1970; 0 for none. Raises UnusableInput where it has no time zone, or is no moment that clocks will show."""
     if moment is None:
         return 0
     if moment.tzinfo is None:
         raise UnusableInput(f"{what} needs a time zone (2030-01-31T18:00:00+01:00)")
+    if not 0 < moment.timestamp() < LAST_S:
+        raise UnusableInput(f"{what} lies after 1970 and before 2200: choose another, or leave it out")
     return int(moment.timestamp() * 1_000_000)
 
 

@@ -84,9 +84,10 @@ async def open_api(settings: Settings) -> AsyncIterator[Api]:
     async with AsyncExitStack() as stack:
         live = await stack.enter_async_context(open_desk(settings))
         ring = KeyRing(lambda: register.of_account(live.engine, settings.account))
-        for work in (ring.run(), live.rejects.keep_clean()):
-            stack.push_async_callback(_end, asyncio.create_task(work))
         test = await stack.enter_async_context(open_desk(settings.of_tests())) if settings.test_account else None
+        folders = [desk.rejects.keep_clean() for desk in (live, test) if desk is not None]
+        for work in (ring.run(), *folders):
+            stack.push_async_callback(_end, asyncio.create_task(work))
         yield Api(live, test, Doorkeeper(ring, Pace(settings.api_rate)))
 
 

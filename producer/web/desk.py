@@ -120,7 +120,7 @@ def _laid(settings: Settings, outbox: Outbox, engine: AsyncEngine, queue: Queue 
         queue,
         Sight(outbox, settings.account),
         Slots(settings.api_pushes),
-        RejectsFolder(settings.home, settings.retention_days),
+        RejectsFolder(settings.home, settings.account, settings.retention_days),
         Gather(outbox, settings, partial(_arm, queue)),
     )
 

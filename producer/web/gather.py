@@ -32,6 +32,7 @@ APART_S = 1 / 40
 _WAITING = 5_000
 """Messages that may wait in one process; above it we say «not now» at once."""
 
+Allow = Callable[[int], Awaitable[None]]
 Place = tuple[int, int] | str
 """(chunk, offset) of a message that was taken; else opted_out, duplicate, or why it was rejected."""
 
@@ -114,8 +115,9 @@ class Gather:
         told = [tuple(each) if isinstance(each, list) else each for each in orjson.loads(places)]
         return Taken(campaign_id, told, replayed=True)
 
-    async def push(self, request: PushRequest, key: str, texts: Sequence[Text]) -> Taken:
-        """Returns once it is on the disk. `request` has no text of its own; those with equal ones are gathered.
+    async def push(self, request: PushRequest, key: str, texts: Sequence[Text], allow: Allow) -> Taken:
+        """Returns once it is on the disk. `request` has no text of its own; those with equal ones are gathered. `allow` is asked
+        before so many are taken, and not for what was taken before: what it raises passes through.
 
         Raises:
             KeyTaken: the key belongs to another request.
@@ -127,6 +129,7 @@ class Gather:
             return found
         if self._held + len(texts) > _WAITING:
             raise TryAgainLater("too many messages wait to be taken")
+        await allow(len(texts))
         numbers = [_number(each.to, request.region) for each in texts]
         each = _Waiting(key, mark, texts, numbers, asyncio.get_running_loop().create_future())
         self._held += len(texts)

@@ -87,12 +87,11 @@ async def send(call: Call) -> web.Response:
     request, texts = asked.request(call.who.id), asked.texts()
     allowance, sent = Allowance(call.desk.outbox, call.who), 0
     with call.desk.busy.held(key):
-        await allowance.take(len(texts))
         try:
-            taken = await call.desk.gather.push(request, key, texts)
+            taken = await call.desk.gather.push(request, key, texts, allowance.take)
             sent = 0 if taken.replayed else sum(not isinstance(each, str) for each in taken.places)
         finally:
-            await allowance.give_back(len(texts) - sent)
+            await allowance.give_back(sent)
     document = _document(taken, texts)
     if taken.campaign_id is None:
         raise Problem(NOTHING_TO_SEND, "none of these messages can be sent: see messages", more=document)

@@ -1,6 +1,7 @@
 """POST /v1/campaigns: a body becomes a campaign, whole or not at all, in constant memory."""
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from producer.intake import PushRequest, PushResult, push
 from producer.push.request import MAX_KEY
 from producer.push.sources import ObjectSource, Source, open_source
 from producer.push.steps import Steps
+from producer.push.zoning import NONE
 from producer.web import unpacking
 from producer.web.bounds import MAX_LINE, Bounded, ForTesters
 from producer.web.models import PushAnswer, PushForecast
@@ -35,6 +37,8 @@ from producer.web.pushing import Allowance, marked
 from producer.web.routes import JSON, Call, Route, answer
 from producer.web.stream import Body
 from volley.campaign import Campaign
+from volley.outbox.pushes import as_pushed
+from volley.outbox.scripts import reaching
 from volley.terms import budget_micros, moment_us, rate_milli, share_ppm
 
 CSV = ("text/csv",)
@@ -47,11 +51,10 @@ REPLAYED = {"Idempotent-Replayed": "true"}
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A push as it was read: what it asks for, and its rows. `given` are the options that were named."""
+    """A push as it was read: what it asks for, and its rows."""
 
     request: PushRequest
     source: Source
-    given: frozenset[str]
 
 
 async def create(call: Call) -> web.Response:
@@ -95,7 +98,7 @@ def _read(call: Call, query: PushQuery, stream: BinaryIO, key: str | None) -> Wa
     request = options.request(**({"dry_run": True} if query.dry_run else more))
     if query.test_to:
         request = replace(request, tags=(*request.tags, "test"))
-    return Wanted(request, source, frozenset(options.model_fields_set))
+    return Wanted(request, source)
 
 
 def _one_object(query: PushQuery, stream: BinaryIO) -> tuple[PushOptions, Source]:
@@ -150,11 +153,13 @@ async def _push(call: Call, wanted: Wanted) -> web.Response:
 
 
 async def _same(call: Call, campaign_id: str, wanted: Wanted) -> None:
-    """The rows are the same, or the intake had refused. What else was named must be so too."""
-    view = await call.desk.outbox.campaign(campaign_id)
-    if view is None:
+    """The rows are the same, or the intake had refused. What else was asked must be so too, whatever was changed since."""
+    outbox = call.desk.outbox
+    with reaching():
+        campaign = await as_pushed(outbox.redis, outbox.keys, campaign_id)
+    if campaign is None:
         return
-    other = list(_others(wanted, view.campaign))
+    other = list(_others(wanted.request, campaign))
     if other:
         detail = f"this Idempotency-Key belongs to campaign {campaign_id}, pushed with another {', '.join(other)}"
         raise Problem(KEY_TAKEN, detail)
@@ -165,7 +170,7 @@ _KEPT: Mapping[str, Callable[[PushRequest], object]] = {
     "weight": lambda request: request.weight,
     "on_unknown": lambda request: request.on_unknown,
     "tags": lambda request: request.tags,
-    "region": lambda request: request.region,
+    "callback_url": lambda request: request.callback_url or "",
     "rate_milli": lambda request: rate_milli(request.rate),
     "start_us": lambda request: moment_us(request.start, "start"),
     "budget_micros": lambda request: budget_micros(request.budget),
@@ -173,18 +178,26 @@ _KEPT: Mapping[str, Callable[[PushRequest], object]] = {
     "pause_on_opt_outs_ppm": lambda request: share_ppm(request.pause_on_opt_outs),
 }
 """Fields of a campaign by what asked for them. The rows, texts and senders are in its content hash."""
+_SETTLED: Mapping[str, Callable[[PushRequest], object]] = {
+    "region": lambda request: request.region,
+    "quiet_hours": lambda request: "" if request.quiet_hours == NONE else request.quiet_hours,
+    "expires_us": lambda request: moment_us(request.expires, "expires"),
+}
+"""Those that profile and settings fill in where nobody names them."""
+_UNIT = re.compile("_(us|milli|micros|ppm)$")
 
 
-def _others(wanted: Wanted, campaign: Campaign) -> Iterator[str]:
-    """Options that were named now and are not those of the campaign."""
-    request = wanted.request
+def _others(request: PushRequest, campaign: Campaign) -> Iterator[str]:
+    """Options that are not those of the campaign."""
     for field, asked in _KEPT.items():
-        name = field.removesuffix("_us").removesuffix("_milli").removesuffix("_micros").removesuffix("_ppm")
-        if name in wanted.given and asked(request) != getattr(campaign, field):
+        if asked(request) != getattr(campaign, field):
+            yield _UNIT.sub("", field)
+    for field, asked in _SETTLED.items():
+        name = _UNIT.sub("", field)
+        # what is scheduled expires by a reckoning of its own, and knows no quiet hours
+        scheduled = request.send_at is not None and name != "region"
+        if getattr(request, name) is not None and not scheduled and asked(request) != getattr(campaign, field):
             yield name
-    # what is scheduled expires before that, by a reckoning of its own
-    if "expires" in wanted.given and request.send_at is None and moment_us(request.expires, "") != campaign.expires_us:
-        yield "expires"
 
 
 def _document(result: PushResult) -> dict[str, Any]:

@@ -112,13 +112,13 @@ class Allowance:
         if used == messages:
             await self._redis.expire(self._name, 2 * _DAY_S)
         if used > self._who.daily:
-            await self.give_back(self._taken)
+            await self.give_back()
             detail = f"key {self._who.id} may send {self._who.daily:,} messages a day (UTC), and this would be more"
             raise Problem(TOO_MANY, detail, headers=retry_after(_DAY_S - self._now_s % _DAY_S))
 
-    async def give_back(self, messages: int | None = None) -> None:
-        """What was taken and not sent; None: all of it."""
-        spare = self._taken if messages is None else messages
-        if spare:
-            self._taken -= spare
+    async def give_back(self, sent: int = 0) -> None:
+        """What was taken beyond what was sent."""
+        spare = self._taken - sent
+        if spare > 0:
+            self._taken = sent
             await self._redis.execute_command("HINCRBY", self._name, self._who.id, -spare)

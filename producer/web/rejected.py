@@ -13,10 +13,10 @@ _DAY_S = 86_400
 
 
 class RejectsFolder:
-    """`home` is the data folder. Files are for its owner only: they hold numbers."""
+    """`home` is the data folder. Files are for its owner only: they hold numbers. An account finds its own alone."""
 
-    def __init__(self, home: Path, retention_days: int) -> None:
-        self._folder = home / "rejects"
+    def __init__(self, home: Path, account: str, retention_days: int) -> None:
+        self._folder = home / "rejects" / account
         self._life_s = retention_days * _DAY_S
 
     def fresh(self) -> Path:

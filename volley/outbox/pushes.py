@@ -67,6 +67,12 @@ async def find_key(client: Redis, keys: Keys, idempotency_key: str) -> tuple[str
     return campaign_id, content_hash
 
 
+async def as_pushed(client: Redis, keys: Keys, campaign_id: str) -> Campaign | None:
+    """A campaign with the terms of its push, whatever has been changed since; None where it is not kept any more."""
+    meta = await client.hget(keys.campaign(campaign_id), "meta")
+    return None if meta is None else Campaign.from_json(meta)
+
+
 def unknown_profile(profile: str) -> UnusableInput:
     return UnusableInput(f"profile {profile} is not known: run volley numbers sync --profile {profile}")
 

@@ -90,6 +90,15 @@ def test_what_the_page_about_going_live_says_is_so(two: Office) -> None:
     assert two.get(f"/v1/campaigns/{trial['campaign_id']}").problem == "not-found"
 
 
+def test_rejected_rows_of_live_pushes_are_not_for_test_keys(two: Office) -> None:
+    _, trial = two.make_key(*ALL, mode="test")
+    people = [{"to": "+13125550102"}, {"to": "12"}]
+    for key, other in ((two.key, trial), (trial, two.key)):
+        told = two.post("/v1/campaigns", {"profile": PROFILE, "text": "Rows", "recipients": people}, key=key).json
+        assert two.get(told["rejects_url"], key=key).status == 200
+        assert two.get(told["rejects_url"], key=other).problem == "not-found"
+
+
 def test_a_test_key_without_its_account_opens_nothing(office: Office) -> None:
     _, trial = office.make_key(*ALL, mode="test")
     answer = office.get("/v1/campaigns", key=trial)

@@ -1,0 +1,68 @@
+"""The same request made again, whatever has happened to its campaign or its key since; and moments that no clock shows."""
+
+import pytest
+import redis
+
+from tests.flow.api.conftest import ALL, PROFILE, Office
+
+RECIPIENTS = [{"to": "+13125550100"}]
+
+
+def keyed(key: str) -> dict[str, dict[str, str]]:
+    return {"headers": {"Idempotency-Key": key}}
+
+
+def test_a_push_that_is_repeated_after_its_campaign_was_changed_has_its_answer(office: Office) -> None:
+    push = {"profile": PROFILE, "text": "Hi", "recipients": RECIPIENTS, "rate": "5", "budget": "3"}
+    first = office.post("/v1/campaigns", push, **keyed("changed"))
+    assert first.status == 202, first.body
+    changes = {"rate": "7", "budget": None, "priority": "urgent", "quiet_hours": "21:00-08:00"}
+    assert office.call("PATCH", first.json["status_url"], changes).status == 200
+    again = office.post("/v1/campaigns", push, **keyed("changed"))
+    assert (again.status, again.json) == (202, first.json)
+
+
+@pytest.mark.parametrize("left_out", ["rate", "budget", "tags", "quiet_hours"])
+def test_a_key_with_an_option_less_or_another_one_is_another_request(office: Office, left_out: str) -> None:
+    options = {"rate": "5", "budget": "3", "tags": ["spring"], "quiet_hours": "21:00-08:00"}
+    push = {"profile": PROFILE, "text": "Hi", "recipients": RECIPIENTS, **options}
+    assert office.post("/v1/campaigns", push, **keyed("options")).status == 202
+    other = {**push, "quiet_hours": "22:00-08:00"} if left_out == "quiet_hours" else push.copy()
+    if left_out != "quiet_hours":
+        del other[left_out]
+    answer = office.post("/v1/campaigns", other, **keyed("options"))
+    assert answer.problem == "idempotency-key-taken"
+    assert left_out in answer.json["detail"]
+
+
+def test_a_key_that_may_send_no_more_today_hears_again_what_became_of_what_it_sent(office: Office) -> None:
+    _, key = office.make_key("send", daily=2)
+    sent = {"profile": PROFILE, "messages": [{"to": f"+1312555011{n}", "text": "Hi"} for n in range(2)]}
+    first = office.post("/v1/messages", sent, key=key, **keyed("allowed"))
+    again = office.post("/v1/messages", sent, key=key, **keyed("allowed"))
+    assert (first.status, again.status, again.json) == (202, 202, first.json)
+    assert office.post("/v1/messages", sent, key=key, **keyed("another")).problem == "too-many-requests"
+
+
+def test_a_key_without_a_limit_is_not_counted(office: Office) -> None:
+    _, key = office.make_key("send")
+    one = {"profile": PROFILE, "to": "+13125550120", "text": "Hi"}
+    assert office.post("/v1/messages", one, key=key, **keyed("counted")).status == 202
+    assert office.post("/v1/messages", one, key=key, **keyed("counted")).headers["Idempotent-Replayed"] == "true"
+    with redis.Redis.from_url(office.valkey.url) as client:
+        counted = [client.hgetall(name) for name in client.keys("volley:{default}:allowed:*")]  # type: ignore[union-attr]
+    assert not any(key.split("_")[2].encode() in each for each in counted)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-23:59", "2200-01-01T00:00:00Z", "0001-01-01T00:00:00+23:59"])
+@pytest.mark.parametrize("what", ["start", "expires"])
+def test_a_moment_that_no_clock_shows_is_refused_and_all_that_is_watched_goes_on(
+    office: Office, what: str, moment: str
+) -> None:
+    push = {"profile": PROFILE, "text": f"Hi {what} {moment}", "recipients": RECIPIENTS}
+    assert office.post("/v1/campaigns", {**push, what: moment}).problem == "invalid"
+    name = office.post("/v1/campaigns", push).json["campaign_id"]
+    assert office.call("PATCH", f"/v1/campaigns/{name}", {what: moment}).problem == "invalid"
+    _, reads = office.make_key(*ALL)
+    for path in ("/v1/campaigns", "/v1/facts", f"/v1/campaigns/{name}", "/metrics"):
+        assert office.get(path, key=reads).status == 200
