@@ -18,7 +18,7 @@ from producer.web.checks import Doorkeeper, read_body, read_query
 from producer.web.desk import Desk, open_desk
 from producer.web.docs import Docs
 from producer.web.openapi import describe
-from producer.web.problems import FAILED, MISSING_SCOPE, Problem, problem_of
+from producer.web.problems import FAILED, MISSING_SCOPE, NOT_FOUND, Problem, problem_of
 from producer.web.routes import Call, Route
 from producer.web.table import TABLE
 from volley.settings import Settings
@@ -63,6 +63,8 @@ class Api:
         async def respond(request: web.Request) -> web.StreamResponse:
             who = await self._doorkeeper.admit(request, route)
             desk = self._desk(who).of(who)
+            if any("\0" in part for part in request.match_info.values()):
+                raise Problem(NOT_FOUND, "nothing has a NUL character in its name")  # and PostgreSQL cannot even be asked
             asked = read_query(route.query, request.query)
             sent = await read_body(route.body, request, self._bodies, route.largest) if route.body else None
             return await route.handler(Call(desk, who, request, asked, sent))
@@ -108,6 +110,9 @@ async def problems(request: web.Request, handler: Next) -> web.StreamResponse:
         if found is None:
             _complain(request, error)
             found = Problem(FAILED, "this is our fault: try again, and tell us if it stays so")
+        if request.writer.output_size:
+            # an answer has begun: one in its midst could be taken for a part of it, a connection that breaks off cannot
+            raise ConnectionError("the answer broke off") from None
         return found.answer()
 
 

@@ -72,9 +72,9 @@ class DeliveryList(BaseModel):
 class Redelivery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    delivery_id: Annotated[str | None, Field(max_length=60, description="only this one; none: all that are dead")] = (
-        None
-    )
+    delivery_id: Annotated[
+        str | None, Field(pattern="^[!-~]{1,60}$", description="only this one; none: all that are dead")
+    ] = None
 
 
 class Done(BaseModel):

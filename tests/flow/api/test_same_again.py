@@ -66,3 +66,10 @@ def test_a_moment_that_no_clock_shows_is_refused_and_all_that_is_watched_goes_on
     _, reads = office.make_key(*ALL)
     for path in ("/v1/campaigns", "/v1/facts", f"/v1/campaigns/{name}", "/metrics"):
         assert office.get(path, key=reads).status == 200
+
+
+def test_a_name_with_a_nul_names_nothing(office: Office) -> None:
+    for path in ("campaigns/%00", "campaigns/%00/export", "messages/%00", "why/%00", "callbacks/%00/deliveries"):
+        answer = office.get(f"/v1/{path}")
+        assert (answer.status, answer.problem) in ((404, "not-found"), (403, "missing-scope"))
+        assert "NUL" in answer.json["detail"]
