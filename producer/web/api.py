@@ -64,7 +64,8 @@ class Api:
             who = await self._doorkeeper.admit(request, route)
             desk = self._desk(who).of(who)
             if any("\0" in part for part in request.match_info.values()):
-                raise Problem(NOT_FOUND, "nothing has a NUL character in its name")  # and PostgreSQL cannot even be asked
+                # PostgreSQL cannot even be asked for one
+                raise Problem(NOT_FOUND, "nothing has a NUL character in its name")
             asked = read_query(route.query, request.query)
             sent = await read_body(route.body, request, self._bodies, route.largest) if route.body else None
             return await route.handler(Call(desk, who, request, asked, sent))
