@@ -77,6 +77,7 @@ class Keeping:
             off = await failing.off_by(connection, [view.campaign.id for view in views if view.campaign.budget_micros])
         for view in views:
             if view.campaign.budget_micros:
+                await limits.counted(self._outbox, view.campaign.id)
                 await limits.cost_differs(self._outbox, view.campaign.id, off.get(view.campaign.id, 0))
             await self._judge(view, heard)
 
@@ -90,7 +91,10 @@ class Keeping:
         if view.judged_from == "?":
             await limits.judge_from(self._outbox, campaign.id, " ".join(map(str, now)))
             return
-        before = Tally(*map(int, view.judged_from.split())) if view.judged_from else Tally(0, 0, 0)
+        known = Tally(*map(int, view.judged_from.split())) if view.judged_from else Tally(0, 0, 0)
+        before = Tally(*map(min, known, now))  # a retry makes what was tried, and failed, untried again
+        if before != known:
+            await limits.judge_from(self._outbox, campaign.id, " ".join(map(str, before)))
         why = verdict(now.since(before), campaign.pause_on_failures_ppm, campaign.pause_on_opt_outs_ppm)
         if why:
             await self._outbox.pause(campaign.id, why)

@@ -2,8 +2,8 @@
 
 Nobody gets a text twice by it: only what the carrier refused, or says that it could not deliver, and of which every attempt is known.
 It goes under a new idempotency key, as the old one would only be answered as before; receipts of the attempts before count no more,
-but that it was delivered after all. Whoever begins later than another is the only one who goes on, and reads the ledger only
-when it knows of all that had happened when they began.
+but that it was delivered after all, be it after the ledger was read. Whoever begins later than another is the only one who goes on,
+and reads the ledger only when it knows of all that had happened when they began.
 """
 
 import asyncio
@@ -76,6 +76,8 @@ async def retry(
         for index, theirs in found.items():
             action = b"" if result.messages else outbox.action("retry", campaign_id, errors=list(codes))
             result.messages += await _chunk(outbox, engine, (campaign_id, index, turn), theirs, action) if theirs else 0
+    with reaching():
+        await outbox.scripts.run("retry", campaign_id, turn)
     return result
 
 
@@ -125,7 +127,7 @@ async def _chunk(
             raise UnusableInput(f"campaign {campaign_id} is over: nothing of it is sent any more")
         if moved == _OTHER:
             raise RefusedByPolicy(
-                f"somebody else began to retry campaign {campaign_id} meanwhile: see what came of that first"
+                f"somebody else began to retry campaign {campaign_id} meanwhile (or this took too long): see what came of that first"
             )
         if moved != _GONE:
             return moved

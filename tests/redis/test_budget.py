@@ -9,7 +9,7 @@ from tests.redis.conftest import Rig, chunk_of, people
 from tests.redis.test_routes import british
 from volley.campaign import Campaign
 from volley.errors import UnusableInput
-from volley.outbox import limits
+from volley.outbox import budget, limits
 from volley.outbox.chunks import Chunk
 
 PRICES = {"US": 4000}
@@ -109,6 +109,22 @@ async def test_a_first_budget_knows_what_was_spent_before(rig: Rig) -> None:
     n = len(flights[0].grants) - 1
     assert await left(rig, campaign) == 100_000 - n * 4000
     assert await granted(rig) == 25 - n
+    await rig.check(campaign)
+
+
+async def test_what_comes_back_while_a_first_budget_is_counted_does_not_widen_it(rig: Rig) -> None:
+    """It is not charged any more when somebody looks, so it has nothing to give back."""
+    await rig.pool(2)
+    campaign = await push(rig, 50, 0)
+    flight = await rig.take(20)
+    n = len(flight.grants)
+    await rig.outbox.scripts.durable("change", campaign.id, "b=100000", "", "", "{}", b"")
+    await rig.settle(flight, "x", *range(4))
+    assert await granted(rig) == 0, "it stands still until that is known"
+    await budget.begin(rig.outbox.scripts, campaign)
+    assert await left(rig, campaign) == 100_000 - (n - 4) * 4000
+    await rig.settle(flight, "x", 4)
+    assert await left(rig, campaign) == 100_000 - (n - 5) * 4000
     await rig.check(campaign)
 
 

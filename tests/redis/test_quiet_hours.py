@@ -30,7 +30,7 @@ async def windows(rig: Rig, campaign: Campaign, *of_groups: list[tuple[float, fl
     now_s = await rig.now_us() / 1e6
     texts = [" ".join(f"{now_s + begin:.0f}-{now_s + end:.0f}" for begin, end in group) for group in of_groups]
     union = " ".join(sorted(" ".join(texts).split()))
-    await rig.outbox.scripts.run("reckon", campaign.id, 1 << 52, "", union, *texts)
+    await rig.outbox.scripts.run("reckon", campaign.id, 1 << 52, "", "", union, *texts)
 
 
 async def plan_all(rig: Rig, campaign: Campaign, *sizes: int) -> list[int]:
@@ -159,6 +159,30 @@ async def test_other_hours_hold_at_once_and_lifted_ones_hold_nothing_back(rig: R
     assert view is not None
     assert view.campaign.quiet_hours == ""
     await rig.check(campaign)
+
+
+async def test_windows_of_hours_that_were_changed_meanwhile_are_not_written(rig: Rig) -> None:
+    """The sweeper reads the hours, stands still, and reckons only after somebody has changed them."""
+    await rig.pool(1)
+    campaign = await push(rig, 5, groups=(0,))
+    await rig.outbox.change(campaign.id, quiet_hours="02:00-20:00")
+    held = await rig.redis.hgetall(rig.keys.of("hours", campaign.id))
+    await hours.reckon(rig.outbox.scripts, campaign.id, NIGHT, ZONES, held=NIGHT)
+    assert await rig.redis.hgetall(rig.keys.of("hours", campaign.id)) == held
+
+
+async def test_of_two_who_change_the_hours_at_once_one_has_both_words(rig: Rig) -> None:
+    """Never the hours of one with the windows of the other."""
+    await rig.pool(1)
+    campaign = await push(rig, 5, groups=(0,))
+    for _ in range(3):
+        await asyncio.gather(*(rig.outbox.change(campaign.id, quiet_hours=quiet) for quiet in (NIGHT, "02:00-20:00")))
+        view = await rig.outbox.campaign(campaign.id)
+        assert view is not None
+        held = await rig.redis.hgetall(rig.keys.of("hours", campaign.id))
+        await hours.reckon(rig.outbox.scripts, campaign.id, view.campaign.quiet_hours, ZONES)
+        right = await rig.redis.hgetall(rig.keys.of("hours", campaign.id))
+        assert held | {b">": b""} == right | {b">": b""}
 
 
 async def test_a_campaign_pushed_without_hours_gets_those_of_all_people_of_each_chunk(rig: Rig) -> None:

@@ -139,6 +139,17 @@ async def test_a_change_of_the_expiry_holds_at_once(rig: Rig) -> None:
     assert len((await rig.take()).grants) == 10
 
 
+async def test_what_has_finished_does_not_expire(rig: Rig) -> None:
+    await rig.pool(1)
+    campaign = await rig.push(chunk_of(people(2)))
+    for flight in await rig.take_all(2):
+        await rig.settle(flight, "a")
+    newest = await rig.redis.xrevrange(rig.keys.ledger, count=1)
+    await rig.outbox.retire([campaign.id], newest[0][0].decode())
+    await rig.outbox.change(campaign.id, expires=datetime.now(UTC) - timedelta(seconds=1))
+    assert await rig.outbox.chores.expired() == []
+
+
 async def test_a_changed_campaign_shows_what_holds_now_and_the_ledger_is_told(rig: Rig) -> None:
     await rig.pool(1)
     campaign = await rig.push(chunk_of(people(1)), rate_milli=5000)

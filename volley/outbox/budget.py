@@ -39,6 +39,13 @@ def charged(chunk: Chunk, states: str) -> int:
     return sum(max(0, micros) for micros, state in rows if state in CHARGED)
 
 
+async def begin_first(scripts: Scripts, campaign_id: str) -> None:
+    """Where it is the campaign's first one, and nobody has counted yet: it stands still until what it has spent is known."""
+    client, key = scripts.client, scripts.keys.campaign(campaign_id)
+    if await client.hget(key, "bn") is not None and (meta := await client.hget(key, "meta")) is not None:
+        await begin(scripts, Campaign.from_json(meta))
+
+
 async def begin(scripts: Scripts, campaign: Campaign) -> None:
     """What a campaign had spent when it got its first budget; it stands still meanwhile. Of chunks that are gone, which are over, their
     number times an average message.

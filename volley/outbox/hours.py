@@ -31,9 +31,12 @@ def joined(names: Iterable[str]) -> str:
 
 
 async def reckon(
-    scripts: Scripts, campaign_id: str, quiet: str, zones: Sequence[str], groups: Sequence[int] = ()
+    scripts: Scripts, campaign_id: str, quiet: str, zones: Sequence[str], groups: Sequence[int] = (), *, held: str = ""
 ) -> None:
-    """Writes the windows of each group of zones; with `groups`, of which group each chunk is. Redis errors pass through."""
+    """Writes the windows of each group of zones; with `groups`, of which group each chunk is. Redis errors pass through.
+
+    `held`: only if these are the campaign's hours still.
+    """
     seconds, _ = await scripts.client.time()
     now_s = int(seconds)
     hours = None if quiet in ("", NONE) else parse(quiet)
@@ -42,7 +45,7 @@ async def reckon(
     of = b"".join(group.to_bytes(2, "big") for group in groups)
     texts = [_text(union(found)), *map(_text, found)]
     await scripts.client.hset(scripts.keys.of("hours", campaign_id), mapping={"zones": orjson.dumps(list(zones))})
-    await scripts.durable("reckon", campaign_id, again_us, of, *texts)
+    await scripts.durable("reckon", campaign_id, again_us, held, of, *texts)
 
 
 async def before_seal(scripts: Scripts, campaign: Campaign) -> None:
@@ -60,14 +63,14 @@ def _text(found: Iterable[Window]) -> str:
 
 
 async def again(scripts: Scripts, campaign_id: str) -> None:
-    """What the sweeper does when the windows of a campaign are due."""
+    """What the sweeper does when the windows of a campaign are due. Whoever gives it other hours meanwhile has the last word."""
     client, keys = scripts.client, scripts.keys
     quiet = await client.hget(keys.campaign(campaign_id), "tq")
     zones = await client.hget(keys.of("hours", campaign_id), "zones")
     if quiet is None or zones is None:
         await client.zrem(keys.of("reckon"), campaign_id)
     else:
-        await reckon(scripts, campaign_id, quiet.decode(), orjson.loads(zones))
+        await reckon(scripts, campaign_id, quiet.decode(), orjson.loads(zones), held=quiet.decode())
 
 
 async def zones(client: Redis, keys: Keys, campaign: Campaign) -> tuple[tuple[str, ...], tuple[int, ...]]:

@@ -88,7 +88,12 @@ DIRECTORY: tuple[Key, ...] = (
         "hash: last sender and profile index given out, p:<profile id> → one that its first sync will give it",
         "permanent: two fields, and profiles",
     ),
-    Key("heard", "", "zset message that a receipt told of while it was being sent → µs", "an hour"),
+    Key(
+        "heard",
+        "",
+        "zset message that a receipt told of while it was being sent, or with a d while a retry was on → µs",
+        "an hour",
+    ),
     Key("said", "", "zset profile index:recipient → µs of their last STOP or START", "8 days"),
     Key("inbound", "", "stream: texts that people sent us, one JSON field each", "inbound_bound entries"),
     Key("webhooks", "", "hash: what webhooks came to → how many, and when last", "permanent: some thirty fields"),
@@ -139,7 +144,12 @@ DIRECTORY: tuple[Key, ...] = (
     Key("reckon", "", "zset campaign → µs at which its windows are reckoned anew", "while anything of it is open"),
     Key("pushing", "idempotency key", "string: who is at it", "20 s after its last sign of life"),
     Key("allowed", "day", "hash API key → messages it has pushed that day, where it has a limit", "2 days"),
-    Key("retried", "", "zset carrier id of an attempt after which its message was retried → µs", "8 days"),
+    Key(
+        "retried",
+        "",
+        "zset carrier id of an attempt after which its message was retried, campaign of which some are just now → µs",
+        "8 days",
+    ),
 )
 
 PIN_BUCKETS = 16384

@@ -1,6 +1,6 @@
 """Campaigns that have a budget, or limits at which they pause themselves: which they are, and what is learnt of them."""
 
-from volley.outbox import views
+from volley.outbox import budget, views
 from volley.outbox.outbox import Outbox
 from volley.outbox.scripts import reaching
 
@@ -25,6 +25,12 @@ async def cost_differs(outbox: Outbox, campaign_id: str, micros: int) -> None:
     """What the carrier asked for is by so much more than what was estimated: the budget is reckoned with that from now on."""
     with reaching():
         await outbox.scripts.run("spent", campaign_id, micros, "")
+
+
+async def counted(outbox: Outbox, campaign_id: str) -> None:
+    """Whoever gave a campaign its first budget may have died before it was known what had been spent: else it would stand still."""
+    with reaching():
+        await budget.begin_first(outbox.scripts, campaign_id)
 
 
 async def judge_from(outbox: Outbox, campaign_id: str, tally: str) -> None:

@@ -60,8 +60,10 @@ async def change(scripts: Scripts, campaign_id: str, changes: Changes, action: b
         raise UnusableInput(f"no campaign {campaign_id[:40]!r}: see volley campaigns")
     if state in _OVER:
         raise UnusableInput(f"campaign {campaign_id} is {_OVER[state]} and stays so")
+    if "quiet_hours" in values:
+        await hours.again(scripts, campaign_id)  # somebody else may have written other windows since
     if values.get("budget_micros"):
-        await _begin_budget(scripts, campaign_id)
+        await budget.begin_first(scripts, campaign_id)
     return values
 
 
@@ -70,13 +72,6 @@ async def _priced(scripts: Scripts, campaign_id: str) -> None:
     if meta is not None:
         prices = await scripts.client.hget(scripts.keys.campaign(campaign_id), "pp")
         budget.check_priced(Campaign.from_json(meta), prices)
-
-
-async def _begin_budget(scripts: Scripts, campaign_id: str) -> None:
-    """Where it is the campaign's first one: it stands still until what it has spent is known."""
-    fields = await scripts.client.hgetall(scripts.keys.campaign(campaign_id))
-    if b"bn" in fields:
-        await budget.begin(scripts, Campaign.from_json(fields[b"meta"]))
 
 
 async def _zoned(scripts: Scripts, campaign_id: str, values: dict[str, Any]) -> None:

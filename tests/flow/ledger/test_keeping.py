@@ -7,12 +7,15 @@ import redis.asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from producer.bill.keeping import Keeping, Tally, verdict
+from producer.push.redrive import refs
 from tests.flow.ledger.test_audit import Books
 from tests.redis.conftest import PROFILE, chunk_of, people, receipt
 from volley.campaign import Campaign
+from volley.ledger.dead import Corpse
 from volley.money import amount
 from volley.outbox.inbound import InboundRecord, Said, Word, hear
 from volley.outbox.outbox import Outbox
+from volley.state import RETRIES_ARG
 
 
 @pytest.fixture
@@ -67,6 +70,36 @@ async def test_a_resumed_one_is_judged_by_what_comes_after(books: Books) -> None
     assert (await looked(books, campaign))[0] == "ready"
     await on(books, 10, 10)
     assert await looked(books, campaign) == ("paused", "15 of 110 messages failed, and its limit is 10 %")
+
+
+async def test_what_fails_again_after_a_retry_is_judged_too(books: Books) -> None:
+    chunk = chunk_of(people(160))
+    campaign = await books.push(chunk, created_us=await books.now_us(), pause_on_failures_ppm=100_000)
+    await on(books, 150, 100)
+    assert (await looked(books, campaign))[0] == "paused"
+    await books.outbox.resume(campaign.id)
+    assert (await looked(books, campaign))[0] == "ready"
+    states = await books.states(campaign)
+    failed = [Corpse(offset, 1) for offset, state in enumerate(states) if state == "x"]
+    scripts = books.outbox.scripts
+    turn = await scripts.durable("retry", campaign.id, "")
+    arguments = RETRIES_ARG, 0, 8, refs(0, chunk, failed), "x" * 100, b""
+    assert await scripts.durable("retry", campaign.id, turn, *arguments) == 100
+    await books.recorder.catch_up()
+    assert (await looked(books, campaign))[0] == "ready"
+    await on(books, 100, 100)
+    assert await looked(books, campaign) == ("paused", "100 of 100 messages failed, and its limit is 10 %")
+
+
+async def test_a_first_budget_is_counted_also_if_who_gave_it_has_died(books: Books) -> None:
+    campaign = await sent(books, 20, estimated_micros=4000 * 420)
+    await books.outbox.scripts.durable("change", campaign.id, "b=100000", "", "", "{}", b"")
+    assert (await books.take()).grants == []
+    await looked(books, campaign)
+    view = await books.outbox.campaign(campaign.id)
+    assert view is not None
+    assert amount(view.budget_left_micros or 0) == "0.02", "0.1 - 20 × 0.004"
+    assert len((await books.take()).grants) == 5
 
 
 async def test_too_many_who_say_stop_pause_it(books: Books) -> None:

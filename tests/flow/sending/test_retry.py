@@ -126,6 +126,25 @@ async def test_who_has_read_an_older_ledger_sends_nobody_twice(opening: Opening)
     assert len(keys(scene, lost["to"])) == 2
 
 
+async def test_what_is_delivered_after_the_ledger_was_read_is_not_sent_again(opening: Opening) -> None:
+    """Its chunk has left Redis, where nothing is left of it that could say so."""
+    scene, campaign_id = await opened(opening)
+    lost, _ = await by_status(scene, campaign_id, "submitted")
+    await scene.outbox.apply_receipts([told(lost, "delivery_failed", "40001")])
+    await scene.recorder.catch_up()
+    turn = int(await scene.outbox.scripts.durable("retry", campaign_id, ""))
+    await scene.outbox.apply_receipts([told(lost, "delivered")])
+    blob = await stored(scene.outbox, scene.reader._engine, campaign_id, 0)
+    packed = refs(0, decode(blob), [Corpse(int(lost["message_id"].rsplit("-", 1)[1]), 1)])
+    late = ("retry", campaign_id, turn, RETRIES_ARG, 0, 8, packed, "a", b"")
+    assert await scene.outbox.scripts.durable(*late) == 0
+    await scene.recorder.catch_up()
+    assert await again(scene, campaign_id, "40310") == 2, "of all others nothing is held back"
+    assert campaign_id.encode() not in await scene.outbox.redis.zrange(scene.outbox.keys.of("retried"), 0, -1)
+    await scene.recorder.catch_up()
+    assert (await scene.export(campaign_id))[lost["to"]]["status"] == "delivered"
+
+
 async def test_nothing_is_retried_while_the_ledger_is_behind(opening: Opening) -> None:
     scene, campaign_id = await opened(opening)
     lost, _ = await by_status(scene, campaign_id, "submitted")

@@ -29,14 +29,14 @@ local function spend(c, ref, sign)
   c.spent = (c.spent or 0) + micros
 end
 
--- Writes what the call spent; a campaign that had come to its end is looked at again once it has got something back.
+-- Writes what the call spent; a campaign that had come to its end is looked at again once it has got something back. Nothing is given
+-- back while what was spent before the first budget is being counted (bn): whoever counts may not have seen it as charged.
 local function save_budgets(now)
   for _, c in pairs(camps) do
-    if c and c.spent then
-      call('HINCRBY', K.campaign .. c.id, 'bc', int(c.spent))
-      if c.spent < 0 and call('HEXISTS', K.campaign .. c.id, 'bn') == 0 and call('HDEL', K.campaign .. c.id, 'bz') == 1 then
-        call('ZADD', K.asleep, int(now), c.id)
-      end
+    local key = c and K.campaign .. c.id
+    if c and c.spent and (c.spent > 0 or call('HEXISTS', key, 'bn') == 0) then
+      call('HINCRBY', key, 'bc', int(c.spent))
+      if c.spent < 0 and call('HDEL', key, 'bz') == 1 then call('ZADD', K.asleep, int(now), c.id) end
     end
   end
 end

@@ -39,7 +39,8 @@ if ARGV[2]:find('q=', 1, true) then rouse_later() end
 if ARGV[3] ~= '' and ARGV[3] ~= c.pr then move_lines(ARGV[3]) end
 if ARGV[4] ~= '' then
   call('HSET', key, 'x', ARGV[4])
-  if ARGV[4] == '0' then call('ZREM', K.expiring, cid) else call('ZADD', K.expiring, ARGV[4], cid) end
+  if ARGV[4] == '0' then call('ZREM', K.expiring, cid)
+  elseif call('ZSCORE', K.live, cid) then call('ZADD', K.expiring, ARGV[4], cid) end -- what has finished does not expire
 end
 if c.st == 'r' then call('ZADD', K.asleep, int(now), cid) end -- it is looked at anew
 happened(cid, 'changed', ARGV[5])

@@ -10,11 +10,23 @@ local retried = call('EXISTS', K.retried) == 1
 -- Whether it is about an attempt before a retry: that says nothing of the one after it.
 local function outdated(id) return retried and id and id ~= '' and call('ZSCORE', K.retried, id) end
 
+-- Whether somebody is about to retry some of its messages, by what the ledger knew when they began (retry.lua).
+local HOUR_US = 3600000000
+local retrying = {}
+local function in_doubt(cid)
+  if retried and retrying[cid] == nil then
+    retrying[cid] = tonumber(call('ZSCORE', K.retried, cid) or 0) > now - HOUR_US
+  end
+  return retrying[cid]
+end
+
 for at = 1, #ARGV[3], 23 do
   local cid = sub(ARGV[3], at, at + 15)
   local k, off = unpack_('>I4I2', ARGV[3], at + 16)
-  local chunk = chunk_of(cid, k)
-  if chunk and off < #chunk.text and not outdated(ARGV[4 + (at - 1) / 23]) then
+  local chunk, id = chunk_of(cid, k), ARGV[4 + (at - 1) / 23]
+  -- delivered: whatever it is here, and if its chunk has left, it is not to be sent once more
+  if id == '' and in_doubt(cid) then call('ZADD', K.heard, int(now), sub(ARGV[3], at, at + 21) .. 'd') end
+  if chunk and off < #chunk.text and not outdated(id) then
     if state_of(chunk, off) == 's' then
       -- its worker settles it, and knows more; should it never, reap finds here that the carrier has it
       call('ZADD', K.heard, int(now), sub(ARGV[3], at, at + 21))
