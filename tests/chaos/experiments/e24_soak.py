@@ -154,6 +154,7 @@ async def _soak(run: Run, minutes: float) -> None:
         between=WAYS,
         latency_ms=(20, 200),
         receipts=ReceiptSpec(attempts=15),
+        remember=1_000_000,  # of an hour and more; a carrier remembers keys for a day
         fsync=False,  # it outlives all this, and a carrier that waits for its disk would read late what was sent in time
     ) as play:
         await play.serve()
