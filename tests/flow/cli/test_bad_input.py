@@ -55,14 +55,21 @@ def send(world: World, *words: str, rows: str | bytes = GOOD) -> subprocess.Comp
 def nothing_is_left(world: World) -> None:
     """No campaign, no chunk, no key of a push, no file."""
     keys = asyncio.run(_keys(world.settings["VOLLEY_REDIS_URL"]))
-    of_pushes = ("campaigns", "campaign:", "chunk:", "states:", "open", "once:", "live", "ledger")
+    of_pushes = ("campaigns", "campaign:", "chunk:", "states:", "open", "once:", "live")
     assert not [key for key in keys if key.removeprefix("volley:{default}:").startswith(of_pushes)]
+    assert asyncio.run(_told(world.settings["VOLLEY_REDIS_URL"])) <= {b"action"}
     assert [path.name for path in world.folder.iterdir() if "rejected" in path.name] == []
 
 
 async def _keys(url: str) -> list[str]:
     async with redis.asyncio.Redis.from_url(url) as client:
         return [key.decode() for key in await client.keys()]
+
+
+async def _told(url: str) -> set[bytes]:
+    """What the ledger is told of: that the pool was synced is in the audit."""
+    async with redis.asyncio.Redis.from_url(url) as client:
+        return {fields[b"k"] for _, fields in await client.xrange("volley:{default}:ledger")}
 
 
 def test_no_redis_named(world: World, profile: str) -> None:
