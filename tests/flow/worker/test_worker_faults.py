@@ -230,7 +230,7 @@ async def test_many_sweepers_arm_each_job_once(world: World) -> None:
 async def test_answers_that_never_come_hold_back_nobody_while_slots_are_free(world: World) -> None:
     await world.begin()
     await world.fail(FaultRule(kind="black_hole", first=100))
-    await world.worker(VOLLEY_CONCURRENCY="500", VOLLEY_HTTP_TIMEOUT="60")
+    await world.worker(VOLLEY_CONCURRENCY="500", VOLLEY_HTTP_TIMEOUT="60", VOLLEY_DRAIN_SECONDS="80")
     hung = await world.push(people(100))
 
     async def all_are_out() -> bool:
