@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -246,7 +245,7 @@ async def test_a_killed_recorder_tells_nothing_twice_and_leaves_nothing_out(
     feed: Feed,
     another: Callable[..., Push],
     tell: Tell,
-    tmp_path: Path,
+    ledger_url: str,
 ) -> None:
     push = another(n=6000, size=500)
     await feed.sealed(push)
@@ -254,13 +253,13 @@ async def test_a_killed_recorder_tells_nothing_twice_and_leaves_nothing_out(
         await feed.attempts(*[push.attempt(i) for i in range(start, start + 50)])
         await feed.receipts(*[push.receipt(i) for i in range(start, start + 50)])
     entries = await feed.length()
-    url = f"sqlite+aiosqlite:///{tmp_path}/ledger.db"
     killed_within = 0
     for part in range(1, 5):
-        recording = subprocess.Popen([sys.executable, "-c", RECORDER, valkey.url, url], stdout=subprocess.PIPE)
+        recording = subprocess.Popen([sys.executable, "-c", RECORDER, valkey.url, ledger_url], stdout=subprocess.PIPE)
         assert recording.stdout is not None
         await asyncio.to_thread(recording.stdout.readline)
         while await feed.length() > entries * (5 - part) // 5:
+            assert recording.poll() is None, "the recorder ended by itself"
             await asyncio.to_thread(time.sleep, 0.002)
         recording.kill()
         await asyncio.to_thread(recording.wait)
