@@ -79,7 +79,7 @@ class Stage:
             SandboxConfig(
                 port=free_port(),
                 pool=(("long_code", senders, 0),),
-                receipts=ReceiptSpec(done_after_s=(0.05, 0.3)),
+                receipts=ReceiptSpec(done_after_s=(0.05, 0.3), connections=64),
                 log=folder / "arrivals.jsonl",
                 fsync=True,
             ),

@@ -110,17 +110,20 @@ async def test_what_stays_unknown_is_asked_about_later_and_later(rig: Rig, delay
     assert (doubt.repeats, doubt.attempt) == (3, 4)
 
 
-@pytest.mark.parametrize("release", [True, False])
-async def test_a_repeat_that_was_not_made_counts_for_nothing(rig: Rig, release: bool) -> None:
+@pytest.mark.parametrize("delay_us", [None, 1_000_000, 0])
+async def test_a_repeat_that_was_not_made_counts_for_nothing_and_is_made_soon(rig: Rig, delay_us: int | None) -> None:
+    """Released; not sent for whatever reason; too late for its moment."""
     await rig.pool()
     campaign = await rig.unknown()
+    await rig.age(10 * HOUR_US)
     flight = await rig.repeat(honoured=True)
-    if release:
+    if delay_us is None:
         await rig.outbox.dispatch.release(flight.token)
     else:
-        assert await rig.settle(flight, "?", flags=NO_ATTEMPT | NOT_SPENT, delay_us=1_000_000) == "?"
+        assert await rig.settle(flight, "?", flags=NO_ATTEMPT | NOT_SPENT, delay_us=delay_us) == "?"
     [doubt] = await rig.doubts(campaign)
     assert (doubt.attempt, doubt.repeats) == (1, 0)
+    assert doubt.next_us - await rig.now_us() <= 1_000_000
     assert await rig.states(campaign) == "?"
     await rig.check(campaign)
 

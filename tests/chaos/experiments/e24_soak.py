@@ -153,7 +153,7 @@ async def _soak(run: Run, minutes: float) -> None:
         account_rate=rate,
         between=WAYS,
         latency_ms=(20, 200),
-        receipts=ReceiptSpec(attempts=15),
+        receipts=ReceiptSpec(attempts=15, connections=64),
         remember=1_000_000,  # of an hour and more; a carrier remembers keys for a day
         fsync=False,  # it outlives all this, and a carrier that waits for its disk would read late what was sent in time
     ) as play:

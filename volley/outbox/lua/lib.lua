@@ -133,6 +133,7 @@ end
 -- doubts: what is known of messages of which nobody knows whether the carrier has them ----------------------------------
 -- `proof` 0: each repeat was proved to be harmless; 1: one flies that was not; 2: one that was not may have arrived.
 local FIRST_LOOK_US, LAST_LOOK_US = 20000000, 10800000000
+local SOON_US = 1000000
 
 local function spot(cid, k, off) return cid .. pack('>I4I2', k, off) end
 
@@ -150,12 +151,15 @@ local function doubt(chunk, off, record, deadline, now)
 end
 
 -- A repeat has come back, and the message is as unknown as before. `tried`: the POST was made, `gone`: it may have arrived.
+-- One that was not made, as it was too late for its moment, asked the carrier nothing: it is made soon, however old the doubt is.
 local function doubt_again(c, place, now, tried, gone, delay)
   tally(c, 'rf', -1)
   local text = call('HGET', K.unknown, place)
   if not text then return end
   local v, idx, parts, attempt, spent, generation, rcpt, since, repeats, proof = unpack_(DOUBT, text)
-  if not tried then attempt, repeats = max(0, attempt - 1), max(0, repeats - 1) end
+  if not tried then
+    attempt, repeats, delay = max(0, attempt - 1), max(0, repeats - 1), max(delay, SOON_US)
+  end
   if proof == 1 then proof = gone and 2 or 0 end
   call('HSET', K.unknown, place, pack(DOUBT, v, idx, parts, attempt, spent, generation, rcpt, since, repeats, proof))
   call('ZADD', K.doubts, delay > 0 and int(now + delay) or next_look(since, now), place)
