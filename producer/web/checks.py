@@ -76,8 +76,15 @@ def checked(model: type[BaseModel], fields: Mapping[str, Any], where: str) -> Ba
         raise invalid(error, where) from None
 
 
+def requires(model: type[BaseModel]) -> bool:
+    """Whether anything must be said."""
+    return any(each.is_required() for each in model.model_fields.values())
+
+
 async def read_body(model: type[BaseModel], request: web.Request, bodies: Bodies, largest: int) -> BaseModel:
-    """A JSON body. Raises Problem, or what Bodies raises."""
+    """A JSON body, which may be left out where nothing of it is required. Raises Problem, or what Bodies raises."""
+    if not request.can_read_body and not requires(model):
+        return model()
     if request.content_type != JSON:
         raise Problem(WRONG_TYPE, f"send {JSON}")
     body = await bodies.read(request, largest)

@@ -22,6 +22,7 @@ from openapi_pydantic.v3.v3_1 import (
 from pydantic import BaseModel
 
 from producer.push.request import MAX_KEY
+from producer.web.checks import requires
 from producer.web.problems import (
     AWAY,
     BAD_REQUEST,
@@ -139,7 +140,7 @@ def _in_headers(route: Route) -> Iterable[Parameter]:
 
 def _body(route: Route) -> RequestBody | None:
     if route.body is not None:
-        return RequestBody(required=True, content={JSON: _json(route.body)})
+        return RequestBody(required=requires(route.body), content={JSON: _json(route.body)})
     if route.bodies:
         content = {media: _json(model) if model else MediaType() for media, model in route.bodies.items()}
         return RequestBody(required=True, content=content)

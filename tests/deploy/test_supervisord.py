@@ -24,8 +24,11 @@ async def supervised() -> AsyncIterator[Supervised]:
 
 async def test_a_rolling_restart_and_a_kill_under_load_reach_everybody_once(supervised: Supervised) -> None:
     play = supervised.play
-    states = [line.split()[1] for line in (await supervised.ctl("status")).splitlines()]
-    assert states == ["RUNNING"] * 3
+
+    async def all_run() -> bool:
+        return [line.split()[1] for line in (await supervised.ctl("status")).splitlines()] == ["RUNNING"] * 3
+
+    await play.until(all_run, "supervisord does not say that all run", 30)
     campaign = (await play.push(PEOPLE)).campaign_id or ""
     await play.until_left(PEOPLE - 20)
     before = [await supervised.pid(name) for name in WORKERS]

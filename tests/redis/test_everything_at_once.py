@@ -118,7 +118,7 @@ class Everything:
     async def control(self) -> None:
         if self.campaigns:
             name = self.random.choice(list(self.campaigns))
-            await self.rig.outbox.scripts.run("control", name, self.random.choice("pr"))
+            await self.rig.outbox.scripts.run("control", name, self.random.choice("pr"), b"", b"")
 
     async def rest(self) -> None:
         until = await self.rig.now_us() + self.random.randint(1000, 200_000)
@@ -158,7 +158,7 @@ class Everything:
         await asyncio.sleep(0.25)
         await self.rig.outbox.chores.wake()
         for name in self.campaigns:
-            await self.rig.outbox.scripts.run("control", name, "r")
+            await self.rig.outbox.scripts.run("control", name, "r", b"", b"")
         async with asyncio.timeout(20):
             while await self.rig.redis.zcard(self.rig.keys.of("live")) and await self.waiting():
                 for name in self.campaigns:

@@ -62,7 +62,11 @@ async def test_a_terminal_that_hangs_up_or_interrupts_leaves_nothing_unknown(
 ) -> None:
     await world.begin(rate=60)
     await world.fail(SLOW)
-    worker = await world.worker()
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and stays so in what is started
+    try:
+        worker = await world.worker()
+    finally:
+        signal.signal(signal.SIGHUP, before)
     campaign = await world.push(people(200))
     await world.until(campaign, left=160)
     worker.send_signal(signum)

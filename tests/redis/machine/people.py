@@ -47,7 +47,7 @@ class People(Stage):
             else:
                 if act == "r":
                     self.truth.stopped.discard(campaign.id)
-                self.do(self.rig.outbox.scripts.run("control", campaign.id, act))
+                self.do(self.rig.outbox.scripts.run("control", campaign.id, act, b"", b""))
 
     def opt_out(self, person: int) -> None:
         self.surely(self.rig.outbox.add_optouts(PROFILE, people(1, person)))
