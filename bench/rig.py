@@ -19,7 +19,7 @@ from typing import Self
 from bench.meter import Meter
 from bench.people import campaign_to, chunks
 from volley.campaign import Campaign
-from volley.embedded import EmbeddedValkey
+from volley.embedded import EmbeddedValkey, free_port
 from volley.offspring import ends_with_parent
 from volley.outbox.chunks import encode
 from volley.outbox.connect import connect
@@ -113,19 +113,32 @@ class Rig:
         self.meter.watch(name, child.pid)
         return child
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """Settings of every process of Volley's here."""
+        return {
+            "VOLLEY_REDIS_URL": self.valkey.url,
+            "VOLLEY_HOME": str(self.folder / "home"),
+            "VOLLEY_PUBLIC_URL": PUBLIC_URL,
+            "VOLLEY_SECRET": SECRET,
+            "TELNYX_API_KEY": API_KEY,
+            "TELNYX_BASE_URL": self.sandbox.url,
+        }
+
+    def start_serve(self, **environment: str) -> str:
+        """`volley serve`, as `serve` in the meter; its address, at which it may not answer yet."""
+        port = free_port()
+        self.start("serve", "volley", "serve", **self.environment | {"VOLLEY_SERVE_PORT": str(port)} | environment)
+        return f"http://127.0.0.1:{port}"
+
     async def start_workers(self, count: int = 1, *, redis_url: str = "", durability: str = "strict") -> None:
         """So many `volley worker`; returns when they have shown themselves."""
         for number in range(count):
             self.start(
                 f"worker {number}",
                 *("volley", "worker"),
-                VOLLEY_REDIS_URL=redis_url or self.valkey.url,
-                VOLLEY_HOME=str(self.folder / "home"),
-                VOLLEY_PUBLIC_URL=PUBLIC_URL,
-                VOLLEY_SECRET=SECRET,
+                **self.environment | {"VOLLEY_REDIS_URL": redis_url or self.valkey.url},
                 VOLLEY_DURABILITY=durability,
-                TELNYX_API_KEY=API_KEY,
-                TELNYX_BASE_URL=self.sandbox.url,
             )
         await self.until(lambda: self._shown(count), "the workers did not start", 20)
         await asyncio.sleep(0.5)

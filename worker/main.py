@@ -5,7 +5,6 @@ SIGTERM, SIGINT or SIGHUP: takes nothing more, ends what is in flight, gives the
 """
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -23,6 +22,7 @@ from arq.worker import func
 from redis.exceptions import RedisError
 from structlog.contextvars import bind_contextvars
 
+from volley import collector
 from volley.carrier.reference import secrets_of
 from volley.carrier.telnyx import Carrier
 from volley.errors import UnusableInput
@@ -70,18 +70,11 @@ async def _main(settings: Settings) -> int:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTSTP, worker.hush, True)
         loop.add_signal_handler(signal.SIGCONT, worker.hush, False)
-        _calm_the_collector()
+        collector.calm()
         log.info("worker %s is ready", worker.name)
         await worker.run()
     log.info("worker %s has stopped", worker.name)
     return 0
-
-
-def _calm_the_collector() -> None:
-    """What lives for ever is not looked at again, and what lives for one message is looked at less often."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 50)
 
 
 async def _build(settings: Settings, stack: AsyncExitStack, pulse: Pulse) -> "WorkerProcess":

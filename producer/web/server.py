@@ -28,6 +28,7 @@ from producer.web.metrics import Metrics, Sources
 from producer.web.page import add_page
 from producer.web.tally import Tally
 from producer.web.webhooks import Webhooks
+from volley import collector
 from volley.carrier.reference import secrets_of
 from volley.carrier.signature import public_keys
 from volley.errors import UnusableInput
@@ -75,6 +76,7 @@ async def serve(settings: Settings) -> None:
         api.add_to(app)
         add_page(app)
         await _listen(settings, app, tally, stack)
+        collector.calm()
         pulse.ready()
         await run_until(stop, asyncio.create_task(_first_to_end(recording, *tasks)))
         pulse.stopping(settings.drain_seconds)

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import orjson
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.sql.dml import Insert
 
 from volley.ledger.facts import Facts
+from volley.ledger.merge import Upsert
 from volley.ledger.paging import pages
 from volley.ledger.ranks import RANKS, SUBMITTED
 from volley.ledger.rows import Row
@@ -38,7 +38,7 @@ class _Sent(NamedTuple):
     at_us: int
 
 
-async def record_inbound(connection: AsyncConnection, upsert: Insert, facts: Facts) -> list[Row]:
+async def record_inbound(connection: AsyncConnection, upsert: Upsert, facts: Facts) -> list[Row]:
     """Writes the batch's texts, and again those that a message of this batch may be the answer to.
 
     Returns the batch's own as they were written, each with `reference`, what the producer called the message.
@@ -50,7 +50,7 @@ async def record_inbound(connection: AsyncConnection, upsert: Insert, facts: Fac
         return []
     sent = await _sent_to(connection, {row["recipient"] for row in rows if row["recipient"] is not None})
     references = [_answer(row, sent.get(row["recipient"], [])) for row in rows]
-    await connection.execute(upsert, rows)
+    await upsert.write(connection, rows)
     return [row | {"reference": name} for row, name in zip(fresh.values(), references, strict=False)]
 
 
@@ -84,7 +84,7 @@ def _latest(candidate: tuple[int, _Sent]) -> tuple[int, int, str, int, int]:
 async def _earlier(connection: AsyncConnection, facts: Facts) -> list[Row]:
     """Texts that are here already and came after a message of this batch had gone out."""
     told = [(row["recipient"], row["sent_us"]) for row in facts.messages]
-    since = {to: int(str(sent_us)) for to, sent_us in told if to is not None and sent_us is not None}
+    since: dict[Any, Any] = {to: sent_us for to, sent_us in told if to is not None and sent_us is not None}
     if not since or not await _any_since(connection, min(since.values())):
         return []
     found: list[Row] = []

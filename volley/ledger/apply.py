@@ -5,7 +5,6 @@ from typing import Any
 
 from sqlalchemy import RowMapping, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.sql.dml import Insert
 
 from volley.ledger import redriven
 from volley.ledger.answers import record_inbound
@@ -13,6 +12,7 @@ from volley.ledger.before import look
 from volley.ledger.callbacks import open_for
 from volley.ledger.facts import Facts
 from volley.ledger.feed import append
+from volley.ledger.fold import folded
 from volley.ledger.merge import Upserts
 from volley.ledger.paging import pages
 from volley.ledger.rows import NAMELESS, Place, Row, message_of_chunk, receipt_row, starts_of
@@ -31,17 +31,18 @@ async def apply(connection: AsyncConnection, upserts: Upserts, facts: Facts) -> 
     """
     await _find_homes(connection, upserts, facts)
     before = await look(connection, facts)
-    await _write(connection, upserts.campaigns, [*facts.campaigns, *starts_of(facts.started)])
-    await _write(connection, upserts.campaign_events, facts.campaign_events)
-    await _write(connection, upserts.actions, facts.actions)
-    await _write(connection, upserts.chunks, facts.chunks)
-    await _write(connection, upserts.attempts, facts.attempts)
-    await _write(connection, upserts.moves, facts.moves)
-    await _write(connection, upserts.receipts, [receipt_row(record) for record in facts.receipts])
-    await _write(connection, upserts.messages, [row for row in facts.messages if row["taken_us"] != NAMELESS])
-    await _write(connection, upserts.nameless, [row for row in facts.messages if row["taken_us"] == NAMELESS])
-    await _write(connection, upserts.optouts, facts.optouts)
-    await _write(connection, upserts.quarantine, facts.unreadable)
+    await upserts.campaigns.write(connection, [*facts.campaigns, *starts_of(facts.started)])
+    await upserts.campaign_events.write(connection, facts.campaign_events)
+    await upserts.actions.write(connection, facts.actions)
+    await upserts.chunks.write(connection, facts.chunks)
+    await upserts.attempts.write(connection, facts.attempts)
+    await upserts.moves.write(connection, facts.moves)
+    await upserts.receipts.write(connection, [receipt_row(record) for record in facts.receipts])
+    rows = folded(facts.messages)
+    await upserts.messages.write(connection, [row for row in rows if row["taken_us"] != NAMELESS])
+    await upserts.nameless.write(connection, [row for row in rows if row["taken_us"] == NAMELESS])
+    await upserts.optouts.write(connection, facts.optouts)
+    await upserts.quarantine.write(connection, facts.unreadable)
     await _complete(connection, upserts, facts)
     again = await redriven.set_right(connection, facts)
     texts = await record_inbound(connection, upserts.inbound, facts)
@@ -50,15 +51,10 @@ async def apply(connection: AsyncConnection, upserts: Upserts, facts: Facts) -> 
     return texts
 
 
-async def _write(connection: AsyncConnection, statement: Insert, rows: Sequence[Row]) -> None:
-    if rows:
-        await connection.execute(statement, rows)
-
-
 async def _find_homes(connection: AsyncConnection, upserts: Upserts, facts: Facts) -> None:
     """Receipts without a reference of ours go to the message that has their carrier id, whichever of the two came first."""
     ids = [_home_row(carrier_id, place) for carrier_id, place in facts.carrier_ids.items()]
-    await _write(connection, upserts.carrier_ids, ids)
+    await upserts.carrier_ids.write(connection, ids)
     homeless = [record for record in facts.receipts if not record.campaign]
     homes = await _homes(connection, [record.carrier_id for record in homeless if record.carrier_id])
     earlier = await _earlier(connection, list(facts.carrier_ids))
@@ -132,4 +128,4 @@ async def _complete_chunks(
     for index, blob in (await connection.execute(held)).all():
         chunk = blobs.decode(blob)
         rows = [message_of_chunk((campaign_id, index, offset), chunk) for offset in offsets[index]]
-        await _write(connection, upserts.messages, rows)
+        await upserts.messages.write(connection, rows)

@@ -35,5 +35,4 @@ async def open_for(connection: AsyncConnection, upserts: Upserts, campaigns: Ite
     rows = [
         callback_row(f"cb{each.id}", each.id, each.callback_url, (), after) for each in campaigns if each.callback_url
     ]
-    if rows:
-        await connection.execute(upserts.callbacks, rows)
+    await upserts.callbacks.write(connection, rows)

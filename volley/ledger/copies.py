@@ -33,7 +33,7 @@ async def copy_chunks(
     for page in pages(wanted, _PAGE):
         if last:
             async with writing(engine) as connection:
-                await connection.execute(upserts.chunks, last)
+                await upserts.chunks.write(connection, last)
         blobs = await fetch(page)
         missing += [name for name, blob in zip(page, blobs, strict=True) if blob is None]
         last = list(_rows(zip(page, blobs, strict=True)))

@@ -5,15 +5,19 @@ their first column, and hold what tells two different reports apart, so no two r
 """
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
-from sqlalchemy import Table, case, tuple_
+from sqlalchemy import Dialect, Table, case, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import asyncpg
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.dml import Insert
 
 from volley.errors import UnusableInput
 from volley.ledger import feed_schema, schema
+from volley.ledger.rows import Row
 
 
 class Register(NamedTuple):
@@ -43,19 +47,35 @@ INBOUND = (Register(("answer_rank", "answer_us", "campaign_id", "chunk", "offset
 # the last word counts; of two that were said in one moment, the STOP
 OPTOUT = (Register(("at_us", "opted_out")),)
 
-_LATEST = ("sent_us", "completed_us")
-_EARLIEST = ("submitted_us",)
+LATEST = ("sent_us", "completed_us")
+EARLIEST = ("submitted_us",)
+
+
+class Upsert:
+    """A statement for any number of rows, each with all columns, in the driver's own words: what SQLAlchemy does to every value
+    of every row costs more than the database does.
+    """
+
+    def __init__(self, statement: Insert, table: Table, dialect: Dialect) -> None:
+        names = [column.name for column in table.columns if column.computed is None]
+        compiled = statement.compile(dialect=dialect, column_keys=names)
+        self.sql = str(compiled)
+        self._values = itemgetter(*compiled.positiontup or ())
+
+    async def write(self, connection: AsyncConnection, rows: Sequence[Row]) -> None:
+        if rows:
+            await connection.exec_driver_sql(self.sql, list(map(self._values, rows)))
 
 
 class Upserts:
     """The statements of one database dialect; `*_once` keep the first row of a key."""
 
     def __init__(self, dialect: str) -> None:
-        self._dialect = dialect
-        self.messages = self._merging(schema.messages, MESSAGE, _LATEST, _EARLIEST)
+        self._dialect: Dialect = _positional(dialect)
+        self.messages = self._merging(schema.messages, MESSAGE, LATEST, EARLIEST)
         # a row that names nobody (taken_us -1) never wins PERSON: unnamed, its columns cost their index nothing
         nameless = [register for register in MESSAGE if register is not PERSON]
-        self.nameless = self._merging(schema.messages, nameless, _LATEST, _EARLIEST)
+        self.nameless = self._merging(schema.messages, nameless, LATEST, EARLIEST)
         self.campaigns = self._merging(schema.campaigns, CAMPAIGN, earliest=("started_us",))
         self.attempts = self._merging(schema.attempts, ATTEMPT)
         self.campaign_events = self._once(schema.campaign_events)
@@ -71,18 +91,14 @@ class Upserts:
         self.quarantine = self._once(schema.quarantine)
 
     def _insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
-        if self._dialect == "sqlite":
-            return sqlite.insert(table)
-        if self._dialect == "postgresql":
-            return postgresql.insert(table)
-        raise UnusableInput(f"the ledger runs on SQLite or PostgreSQL, not on {self._dialect}: see VOLLEY_LEDGER_URL")
+        return sqlite.insert(table) if self._dialect.name == "sqlite" else postgresql.insert(table)
 
-    def _once(self, table: Table) -> Insert:
-        return self._insert(table).on_conflict_do_nothing()
+    def _once(self, table: Table) -> Upsert:
+        return Upsert(self._insert(table).on_conflict_do_nothing(), table, self._dialect)
 
     def _merging(
         self, table: Table, registers: Sequence[Register], latest: Sequence[str] = (), earliest: Sequence[str] = ()
-    ) -> Insert:
+    ) -> Upsert:
         statement = self._insert(table)
         new, old = statement.excluded, table.c
         merged: dict[str, ColumnElement[object]] = {}
@@ -93,4 +109,14 @@ class Upserts:
             merged[name] = case((old[name].is_(None), new[name]), (new[name] > old[name], new[name]), else_=old[name])
         for name in earliest:
             merged[name] = case((old[name].is_(None), new[name]), (new[name] < old[name], new[name]), else_=old[name])
-        return statement.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=merged)
+        merging = statement.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=merged)
+        return Upsert(merging, table, self._dialect)
+
+
+def _positional(dialect: str) -> Dialect:
+    """How the ledger's drivers are spoken to: values by their place."""
+    if dialect == "sqlite":
+        return sqlite.dialect()
+    if dialect == "postgresql":
+        return asyncpg.dialect()  # type: ignore[no-untyped-call]
+    raise UnusableInput(f"the ledger runs on SQLite or PostgreSQL, not on {dialect}: see VOLLEY_LEDGER_URL")

@@ -34,6 +34,8 @@ from volley.outbox.outbox import Outbox
 log = logging.getLogger(__name__)
 
 _READ = 200
+_MOST = 600
+"""Entries of one read: more where they are light and many wait, so that a transaction is worth its flush."""
 _BLOCK_MS = 1000
 _LINGER_S = 0.02
 """After a small batch: entries gather meanwhile, and share one commit."""
@@ -84,6 +86,7 @@ class Recorder:
         self._pruned = -_PRUNE_S
         self._senders: dict[int, str] = {}
         self._unretired: set[str] = set()
+        self._ask = _READ
         self._stopping = asyncio.Event()
         self.counts = Counts()
 
@@ -116,7 +119,7 @@ class Recorder:
         before = self.counts.entries
         await self._stream.ensure()
         await self._own()
-        while entries := await self._stream.fresh(_READ, 0):
+        while entries := await self._fresh(0):
             await self._record(entries)
         return self.counts.entries - before
 
@@ -125,13 +128,22 @@ class Recorder:
         looked = -_LOOK_AROUND_S
         while not self._stopping.is_set():
             if time.monotonic() - looked >= _LOOK_AROUND_S:
-                await self._record(await self._stream.abandoned(_READ))
+                await self._adopt()
                 looked = time.monotonic()
                 await self._prune()
-            entries = await self._stream.fresh(_READ, _BLOCK_MS)
+            asked = self._ask
+            entries = await self._fresh(_BLOCK_MS)
             await self._record(entries)
-            if 0 < len(entries) < _READ:
+            if 0 < len(entries) < asked:
                 await self._pause(_LINGER_S)
+
+    async def _fresh(self, block_ms: int) -> list[Entry]:
+        """What nobody was given yet. The fuller it is of light entries, the more of them the next read asks for."""
+        entries = await self._stream.fresh(self._ask, block_ms)
+        full = len(entries) >= self._ask
+        light = len(entries) * _BATCH_RECORDS // (sum(map(_weight, entries)) or 1) if full else 0
+        self._ask = max(_READ, min(light, _MOST))
+        return entries
 
     async def _prune(self) -> None:
         if time.monotonic() - self._pruned >= _PRUNE_S:
@@ -140,6 +152,10 @@ class Recorder:
 
     async def _own(self) -> None:
         while not self._stopping.is_set() and (entries := await self._stream.own(_READ)):
+            await self._record(entries)
+
+    async def _adopt(self) -> None:
+        while not self._stopping.is_set() and (entries := await self._stream.abandoned(_READ)):
             await self._record(entries)
 
     async def _record(self, entries: Sequence[Entry]) -> None:
@@ -209,7 +225,7 @@ class Recorder:
         log.error("recorder: entry %s cannot be recorded and is kept in quarantine: %s", entry.id, reason)
         row: Row = {"entry_id": entry.id, "at_us": time.time_ns() // 1000, "error": reason}
         async with writing(self._engine) as connection:
-            await connection.execute(self._upserts.quarantine, row | {"fields": msgpack.packb(dict(entry.fields))})
+            await self._upserts.quarantine.write(connection, [row | {"fields": msgpack.packb(dict(entry.fields))}])
         self.counts.quarantined += 1
 
     async def _retrying(self, work: Callable[[], Awaitable[object]]) -> None:
@@ -240,12 +256,16 @@ def _tell(state: RetryCallState) -> None:
         log.warning("recorder: waits, attempt %d failed: %s", state.attempt_number, state.outcome.exception())
 
 
+def _weight(entry: Entry) -> int:
+    """Its records, about."""
+    return len(entry.fields.get(b"p", b"")) // _SIZES.get(entry.fields.get(b"k", b""), _RECORD_BYTES) + 1
+
+
 def _batches(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
     """Entries that make a transaction of bearable size: a cancelled campaign's may hold ten thousand moves each."""
     start, weight = 0, 0
     for at, entry in enumerate(entries):
-        size = _SIZES.get(entry.fields.get(b"k", b""), _RECORD_BYTES)
-        weight += len(entry.fields.get(b"p", b"")) // size + 1
+        weight += _weight(entry)
         if weight >= _BATCH_RECORDS:
             yield entries[start : at + 1]
             start, weight = at + 1, 0
