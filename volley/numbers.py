@@ -119,8 +119,7 @@ def _shared_code_country(number: int, digits: str) -> str:
     # Several countries behind one code, told apart by their leading digits: the area code in North America, what
     # stands before the last five digits elsewhere. Holds for sendable numbers only; tests/unit/test_numbers.py tries it.
     key = number // 10**7 if digits[0] == "1" else number // 10**5
-    known = _countries.get(key)
-    return _remember(key, _look_up(digits)) if known is None else known
+    return _countries.get(key) or _remember(key, _look_up(digits))
 
 
 def _look_up(digits: str) -> str:
