@@ -1,7 +1,7 @@
 """A campaign's terms changed over HTTP while it runs, and what is dead of it tried once more."""
 
 from decimal import Decimal
-from typing import Annotated, Self, cast
+from typing import Annotated, Any, Self, cast
 
 from aiohttp import web
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
@@ -19,10 +19,16 @@ from volley.terms import Changes
 _Share = Annotated[Decimal, Field(gt=0, le=1)]
 
 
+def _without_defaults(schema: dict[str, Any]) -> None:
+    """What is left out stays as it is: who filled in a default that is named would change it."""
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
 class Change(BaseModel):
     """What is not named stays; null lifts a limit."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_without_defaults)
 
     rate: Annotated[Decimal | None, Field(gt=0, description="parts a second")] = None
     start: Annotated[AwareDatetime | None, Field(description="nothing is sent before")] = None

@@ -45,6 +45,8 @@ _ALWAYS = (BAD_REQUEST, UNAUTHENTICATED, MISSING_SCOPE, INVALID, TOO_MANY, FAILE
 _WITH_BODY = (TOO_SLOW, TOO_LARGE, WRONG_TYPE)
 _KEY = "apiKey"
 _RETRIED = (TOO_MANY.status, AWAY.status)
+_KEPT = {"optional": "30 days", "required": "24 hours"}
+"""Where a key is required, all that it stands for may be one text."""
 _TAGS = {
     "campaigns": "One push is one campaign.",
     "messages": "One text to one recipient.",
@@ -132,7 +134,7 @@ def _in_headers(route: Route) -> Iterable[Parameter]:
                 "name": "Idempotency-Key",
                 "in": "header",
                 "required": route.keyed == "required",
-                "description": "the same key with the same content is the same push, for 30 days",
+                "description": f"the same key with the same content is the same request, for {_KEPT[route.keyed]}",
                 "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY, "pattern": "^[!-~]+$"},
             }
         )

@@ -8,7 +8,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -128,8 +128,8 @@ def slow(office: Office) -> Mapping[str, Trickle]:
 
 
 @pytest.fixture(scope="module")
-def document(office: Office, slow: Mapping[str, Trickle]) -> Iterator[dict[str, Any]]:
-    yield ask(office, "GET", "/v1/openapi.json").json
+def document(office: Office, slow: Mapping[str, Trickle]) -> dict[str, Any]:
+    return ask(office, "GET", "/v1/openapi.json").json
 
 
 def test_the_document_has_every_route_with_its_scope_and_there_are_no_others(

@@ -4,6 +4,7 @@ import pytest
 import redis
 
 from tests.flow.api.conftest import ALL, PROFILE, Office
+from tests.flow.cli.conftest import wait_until
 
 RECIPIENTS = [{"to": "+13125550100"}]
 
@@ -33,6 +34,27 @@ def test_a_key_with_an_option_less_or_another_one_is_another_request(office: Off
     answer = office.post("/v1/campaigns", other, **keyed("options"))
     assert answer.problem == "idempotency-key-taken"
     assert left_out in answer.json["detail"]
+
+
+def test_a_push_that_is_repeated_with_its_callback_is_called_back_once_and_another_callback_is_another_push(
+    office: Office,
+) -> None:
+    push = {"profile": PROFILE, "text": "Hi", "recipients": RECIPIENTS, "callback_url": "https://hooks.example.com/in"}
+    first, again = (office.post("/v1/campaigns", push, **keyed("called")) for _ in range(2))
+    assert (first.status, again.status, again.json) == (202, 202, first.json)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    bare = {name: value for name, value in push.items() if name != "callback_url"}
+    for other in ({**push, "callback_url": "https://hooks.example.com/other"}, bare):
+        answer = office.post("/v1/campaigns", other, **keyed("called"))
+        assert answer.problem == "idempotency-key-taken"
+        assert "callback_url" in answer.json["detail"]
+
+    def called() -> list[str]:
+        told = office.get("/v1/callbacks").json["callbacks"]
+        return [each["url"] for each in told if each["campaign_id"] == first.json["campaign_id"]]
+
+    wait_until(called)
+    assert called() == [push["callback_url"]]
 
 
 def test_a_key_that_may_send_no_more_today_hears_again_what_became_of_what_it_sent(office: Office) -> None:

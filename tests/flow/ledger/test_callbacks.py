@@ -5,6 +5,7 @@ import json
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -240,8 +241,13 @@ async def test_a_receiver_that_says_gone_is_switched_off_until_a_person_switches
     await until(lambda: "message.submitted" in [event["type"] for event in receiver.events()])
 
 
+INSIDE = "its name leads to an address that is not on the internet"
+UNROUTED = "3ffe::1"
+"""An address of the internet, of a network that was given back: nobody is there."""
+
+
 class Rebinding(AbstractResolver):
-    """The name leads to the internet when it is looked at first, and to this machine from then on."""
+    """The name leads elsewhere each time that it is looked at; to the last from then on. With spaces between: to all of them."""
 
     def __init__(self, *hosts: str) -> None:
         self.hosts = list(hosts)
@@ -250,12 +256,18 @@ class Rebinding(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        found = self.hosts[min(self.asked, len(self.hosts) - 1)]
+        found = self.hosts[min(self.asked, len(self.hosts) - 1)].split()
         self.asked += 1
-        return [ResolveResult(hostname=host, host=found, port=port, family=socket.AF_INET, proto=0, flags=0)]
+        return [
+            ResolveResult(hostname=host, host=each, port=port, family=_family(each), proto=0, flags=0) for each in found
+        ]
 
     async def close(self) -> None:
         pass
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 async def test_a_name_that_leads_inside_is_never_connected_to(receivers: Any) -> None:
@@ -267,20 +279,42 @@ async def test_a_name_that_leads_inside_is_never_connected_to(receivers: Any) ->
         answered = await line.post(f"https://hooks.example.com:{port}/in", b"{}", {})
         await line.close()
         assert resolver.asked == 1
-        assert (answered.status, answered.error) == (0, "its name leads to an address that is not on the internet")
+        assert (answered.status, answered.error) == (0, INSIDE)
     assert receiver.calls == []
 
 
-async def test_a_name_that_changes_after_a_look_leads_nowhere_either(receivers: Any) -> None:
-    """Nothing remembers an earlier look: the address that is checked is the one that the socket is made for."""
-    receiver = await receivers()
-    port = receiver.url.split(":")[2].split("/")[0]
-    resolver = Rebinding("192.0.2.1", "127.0.0.1")
-    line = Line(resolver=resolver)
-    said = [(await line.post(f"https://hooks.example.com:{port}/in", b"{}", {})).error for _ in range(3)]
-    await line.close()
-    assert said == ["its name leads to an address that is not on the internet"] * 3
-    assert receiver.calls == []
+@asynccontextmanager
+async def listening() -> AsyncIterator[tuple[int, list[object]]]:
+    """A port of this machine, and who connected to it."""
+    met: list[object] = []
+
+    def meet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        met.append(writer.get_extra_info("peername"))
+        writer.close()
+
+    async with await asyncio.start_server(meet, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1], met
+
+
+async def test_a_name_that_is_public_when_it_is_looked_at_and_private_later_leads_nowhere() -> None:
+    """One look a call: the address that is checked is the one that the socket is made for."""
+    async with listening() as (port, met):
+        resolver = Rebinding(UNROUTED, "127.0.0.1")
+        line = Line(resolver=resolver)
+        first = await line.post(f"https://hooks.example.com:{port}/in", b"{}", {})
+        assert resolver.asked == 1
+        assert (first.status, INSIDE in first.error) == (0, False), "it was let out, and nobody is there"
+        said = [(await line.post(f"https://hooks.example.com:{port}/in", b"{}", {})).error for _ in range(2)]
+        await line.close()
+        assert (said, met) == ([INSIDE] * 2, [])
+
+
+async def test_a_name_that_leads_to_both_at_once_leads_to_the_public_one_alone() -> None:
+    async with listening() as (port, met):
+        line = Line(resolver=Rebinding(f"{UNROUTED} 127.0.0.1"))
+        answered = await line.post(f"https://hooks.example.com:{port}/in", b"{}", {})
+        await line.close()
+        assert (answered.status, met) == (0, [])
 
 
 async def test_a_redirect_is_not_followed_and_an_answer_hardly_read(receivers: Any) -> None:
