@@ -21,7 +21,16 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 def new_campaign_id(now_ms: int | None = None) -> str:
     """16 characters: 48 bits of milliseconds, 32 bits of chance, so that ids sort by time."""
-    value = ((time.time_ns() // 1_000_000 if now_ms is None else now_ms) << 32) | secrets.randbits(32)
+    return _written(time.time_ns() // 1_000_000 if now_ms is None else now_ms, secrets.randbits(32))
+
+
+def first_id(moment_us: int) -> str:
+    """No campaign id that was made at this moment or later sorts before it."""
+    return _written(max(0, moment_us) // 1000, 0)
+
+
+def _written(moment_ms: int, chance: int) -> str:
+    value = moment_ms << 32 | chance
     return "".join(_ALPHABET[(value >> shift) & 31] for shift in range(75, -1, -5))
 
 

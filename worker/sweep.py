@@ -19,7 +19,9 @@ PERIOD_S = 1.0
 _ABANDONED_US = 3_600_000_000
 _FLIGHTS = 50
 _REFS = 500
-_CAMPAIGNS = 20
+_CAMPAIGNS = 100
+_FORGETTING = 10
+"""Looks of so many campaigns in a round: a thousand a second go, and no script holds the server for long."""
 _DOUBTS = 500
 DAY_US = 86_400_000_000
 
@@ -85,7 +87,7 @@ class Sweeper:
         await chores.reckon()
         self._pin_bucket += 1
         await chores.prune_pins(self._pin_bucket)
-        await chores.forget(self._retention_us, _CAMPAIGNS)
+        await self._forget()
 
     async def shards(self) -> int:
         """How many drains there should be."""
@@ -116,6 +118,12 @@ class Sweeper:
         for owner in await self._outbox.chores.evicted():
             while await self._outbox.chores.evict(owner, _REFS) >= _REFS:
                 pass
+
+    async def _forget(self) -> None:
+        """As many as there are to go; where few of those looked at did, the next round goes on."""
+        for _ in range(_FORGETTING):
+            if await self._outbox.chores.forget(self._retention_us, _CAMPAIGNS) < _CAMPAIGNS:
+                return
 
     async def _expire(self) -> None:
         for name in await self._outbox.chores.expired():

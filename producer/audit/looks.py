@@ -3,6 +3,7 @@
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from volley.ledger import audit
+from volley.ledger.missing import Settled, missing
 from volley.outbox.conservation import Breach, judged, judged_counters
 from volley.outbox.outbox import Outbox
 from volley.outbox.snapshot import WHOLE, snapshot
@@ -46,6 +47,6 @@ class Looks:
             return None
         return await audit.counted(self.outbox, self.engine, stands, self._patience_s)
 
-    async def missing(self, retention_days: float, ended: set[str]) -> list[Breach]:
+    async def missing(self, retention_days: float, settled: Settled | None = None) -> list[Breach]:
         """Campaigns that the ledger has open and Redis has lost."""
-        return await audit.missing(self.outbox, self.engine, retention_days, ended)
+        return await missing(self.outbox, self.engine, retention_days, settled)

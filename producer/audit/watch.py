@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from producer.audit.confirmed import PAUSE_S, Look, confirmed
 from producer.audit.looks import Looks
 from volley.ledger.audit import LedgerBehind
+from volley.ledger.missing import Settled
 from volley.outbox import findings
 from volley.outbox.conservation import Breach
 from volley.outbox.outbox import Outbox
@@ -52,7 +53,7 @@ class Watch:
         self._retention_days = retention_days
         self._pause_s = pause_s
         self._accepted: dict[str, int] = {}
-        self._ended: set[str] = set()
+        self._settled = Settled()
         self._well: set[str] = set()
         self._last = ""
         self._windows: dict[str, int] = {}
@@ -132,7 +133,7 @@ class Watch:
             "places": lambda: self._looks.places(name, _CHUNKS, _REFS),
             "ledger": lambda: self._looks.ledger(name, first, first + WINDOW),
             "counts": lambda: self._looks.counts(name),
-            "missing": lambda: self._looks.missing(self._retention_days, self._ended),
+            "missing": lambda: self._looks.missing(self._retention_days, self._settled),
         }
         return looks[kind]
 

@@ -53,7 +53,7 @@ class Whole:
                 await self._known(campaign_id)
         for each in everyone:
             broken += [breach async for breach in self._one(each)]
-        lost = await self._looks.missing(self._retention_days, set())
+        lost = await self._looks.missing(self._retention_days)
         broken += [each for each in lost if campaign_id in (None, each.campaign)]
         return {
             "checked": len(everyone),

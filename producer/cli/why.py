@@ -22,7 +22,14 @@ def why(
     from producer.sight.why import why as ask
 
     async def work(desk: Desk) -> Answer:
-        return await ask(Sight(desk.outbox, desk.settings.account), desk.outbox, what)
+        async def past(what: str) -> str | None:
+            from producer.records import reading  # SQL is half a second of imports, and what waits needs none
+            from producer.sight.past import past_state
+
+            async with reading(desk.settings) as reader:
+                return await past_state(reader, what)
+
+        return await ask(Sight(desk.outbox, desk.settings.account), desk.outbox, what, past)
 
     answer = at_desk(work)
     if as_json:

@@ -81,7 +81,8 @@ async def received(outbox: Outbox, settings: Settings) -> Verdict | None:
     """What came so far, and when last; None where nothing is to come."""
     if not settings.public_url:
         return None
-    taken = any(view.counts["submitted"] for view in await outbox.campaigns())
+    views = (*await outbox.campaigns(), *await outbox.campaigns("gathered"))
+    taken = any(view.counts["submitted"] for view in views)
     return judge(await counts(outbox.redis, outbox.keys), taken=taken, now_us=time.time_ns() // 1000)
 
 

@@ -176,6 +176,7 @@ class Rebuilding:
                 *arguments[:-1],
                 budget.packed(parts.prices),
                 parts.charged,
+                "1" if lost.campaign.claims else "",
             )
         if answer != b"rebuilt":
             rebuilt.why = f"Redis would not have it ({answer.decode()}): run volley rebuild again"

@@ -15,7 +15,7 @@ RELAXED_RISK = "when Redis crashes it may forget what it had acknowledged: messa
 
 
 async def every_campaign(outbox: Outbox, settings: Settings, newest: int) -> list[Document]:
-    """The newest campaigns, the newest first; with receipts where the ledger can be asked."""
+    """The newest campaigns, the newest first, without those of gathered messages; with receipts where the ledger can be asked."""
     views = (await outbox.campaigns())[:newest]
     recorded = await _recorded(settings, [view.campaign.id for view in views])
     profiles = {each.profile: each for each in await outbox.profiles()}
@@ -61,8 +61,9 @@ async def status(outbox: Outbox, account: str, *, relaxed: bool) -> Document:
     nothing moves.
     """
     now_us = time_ns() // 1000
-    views = await outbox.campaigns()
-    live = [view for view in views if view.waiting or view.in_flight]
+    opened = await outbox.campaigns("live")
+    live = [view for view in opened if view.waiting or view.in_flight]
+    views = {view.campaign.id: view for view in (*opened, *await outbox.campaigns())}.values()
     profiles = {each.profile: each for each in await outbox.profiles()}
     workers, rests = await outbox.workers(), await outbox.rests()
     hooks = await webhooks.counts(outbox.redis, outbox.keys)

@@ -31,6 +31,11 @@ class Standing(NamedTuple):
         return oldest_due_us(self.view, self.waits)
 
 
+def first_shown(standing: Standing) -> tuple[bool, int]:
+    """The order in which campaigns are listed, the newest first: gathered messages behind all that were pushed as one."""
+    return bool(standing.view.campaign.claims), -standing.view.sealed_us
+
+
 def profile_view(name: str, seen: Seen, pool: Pool, mine: Sequence[Standing]) -> ProfileView:
     """A profile as pace.py asks for it."""
     index = seen.profiles.get(name, "")

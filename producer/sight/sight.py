@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from producer.sight import fleet, pools, portrait
 from producer.sight.documents import moment
 from producer.sight.facts import Facts, Point, PoolFacts, SenderFacts, SpendFacts
+from producer.sight.gathered import Gathered
 from producer.sight.history import EVERY_S, History, point
 from producer.sight.looking import Seen, look
 from producer.sight.pools import Pool, Pools, Used
@@ -75,6 +76,7 @@ class Sight:
         self._pins: Mapping[int, int] | None = None
         self.totals = Totals()
         self.history = History(outbox)
+        self._gathered = Gathered(outbox)
 
     @property
     def last(self) -> Facts | None:
@@ -168,7 +170,7 @@ class Sight:
     ) -> Facts:
         dead = self._dead(everyone)
         queues = [portrait.queue(profile, mine, dead[name]) for name, (profile, mine) in held.items()]
-        newest = sorted(everyone, key=lambda each: -each.view.sealed_us)[: portrait.MOST_CAMPAIGNS]
+        newest = sorted(everyone, key=portrait.first_shown)[: portrait.MOST_CAMPAIGNS]
         return Facts(
             at=moment(seen.now_us) or "",
             at_us=seen.now_us,
@@ -196,7 +198,8 @@ class Sight:
     async def _standings(self, seen: Seen) -> list[Standing]:
         """All live campaigns. Those that are over are read once more when they end, and the newest of them at the start."""
         recent = await self._recent()
-        ended = [name for name in (*self._live, *recent) if name not in seen.live and name not in self._over]
+        fresh = await self._gathered.since(seen.now_us)
+        ended = [name for name in (*self._live, *recent, *fresh) if name not in seen.live and name not in self._over]
         self._live = set(seen.live)
         looked = await depths.depths(self._outbox, [*seen.live, *dict.fromkeys(ended)])
         await self._learn(looked)

@@ -1,6 +1,6 @@
 """`why`: what a campaign, a message or a profile waits for, in words and numbers. Reads only, for one person's question."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from producer.sight.causes import Cause, Held, at_senders, before, clock, flow, narrowest, parts_of, timed
@@ -14,12 +14,17 @@ from volley.outbox import queued
 from volley.outbox.outbox import Outbox
 from volley.outbox.scripts import reaching
 from volley.outbox.whereabouts import wait_of
+from volley.state import STATUS, State
+
+Past = Callable[[str], Awaitable[str | None]]
+"""How a campaign or a message ended that Redis does not hold, None where nobody knows it: past.py, with a ledger."""
 
 _MOST_CAMPAIGNS = 5
 _MOST_SENDERS = 20
 """So many of the longest lanes are looked at more closely."""
 
 
+_OVER = Cause("over", "nothing of it waits: it is over")
 _ENDLESS = frozenset({"no_worker", "rest", "sender_left", "unserved", "budget", "quiet_hours"})
 
 
@@ -37,27 +42,35 @@ class Answer:
     seconds: float | None = None
 
 
-async def why(sight: Sight, outbox: Outbox, what: str) -> Answer:
-    """Raises UnusableInput for what is none of the three, or over; TryAgainLater where Redis is away."""
+async def nobody(_what: str) -> None:
+    """Without a ledger."""
+
+
+async def why(sight: Sight, outbox: Outbox, what: str, past: Past = nobody) -> Answer:
+    """Raises UnusableInput for what is none of the three; TryAgainLater where Redis is away. What `past` raises passes through."""
     with reaching():
         scene = await sight.scene()
         if what in scene.profiles:
             return await _profile(outbox, scene, what)
         if "-" in what and len(what) < 36:
-            return await _message(outbox, scene, what)
+            return await _message(outbox, scene, what, past)
         mine = next((each for each in scene.everyone if each.view.campaign.id == what), None)
         if mine is not None:
             return await _campaign(outbox, scene, mine)
         view = await outbox.campaign(what)
-    if view is None:
+    state = await past(what) if view is None else view.state
+    if state is None:
         raise UnusableInput(
             f"{what[:40]!r} is no campaign, message or profile that is known here: see volley campaigns"
         )
-    return Answer(what, "campaign", view.state, view.waiting, (Cause("over", "nothing of it waits: it is over"),))
+    return Answer(what, "campaign", state, view.waiting if view else 0, (_OVER,))
 
 
-async def _message(outbox: Outbox, scene: Scene, what: str) -> Answer:
+async def _message(outbox: Outbox, scene: Scene, what: str, past: Past) -> Answer:
     wait = await wait_of(outbox, parse_message_id(what))
+    ended = None if wait.held else await past(what)
+    if ended not in (None, STATUS[State.READY]):
+        return Answer(what, "message", str(ended), 0, (_OVER,))
     seconds = max(0.0, (wait.until_us - scene.seen.now_us) / 1e6) if wait.until_us else None
     cause = Cause("message", wait.why, int(wait.state == "ready"))
     if seconds is not None:

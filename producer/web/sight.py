@@ -1,9 +1,12 @@
 """What there is to watch, over HTTP: the snapshot that page, metrics and terminal show too, and how it stood over the last hours."""
 
+from functools import partial
+
 from aiohttp import web
 from pydantic import BaseModel, RootModel
 
 from producer.sight.facts import Facts, Point
+from producer.sight.past import past_state
 from producer.sight.why import Answer, why
 from producer.web.problems import NOT_FOUND, Problem
 from producer.web.routes import Call, Route, answer
@@ -35,7 +38,7 @@ class WhyAnswer(RootModel[Answer]):
 async def explain(call: Call) -> web.Response:
     desk, what = call.desk, call.part("what")
     try:
-        return answer(await why(desk.sight, desk.outbox, what))
+        return answer(await why(desk.sight, desk.outbox, what, partial(past_state, desk.reader)))
     except UnusableInput as error:
         raise Problem(NOT_FOUND, str(error)) from None
 

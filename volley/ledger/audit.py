@@ -6,14 +6,14 @@ again: only what stood still between the two readings is judged.
 
 import asyncio
 from collections.abc import Iterator
-from time import monotonic, time_ns
+from time import monotonic
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from volley.errors import TryAgainLater
 from volley.ledger.ranks import RANKS, SUBMITTED, agrees
-from volley.ledger.schema import campaigns, chunks, messages
+from volley.ledger.schema import chunks, messages
 from volley.ledger.stream import order
 from volley.outbox import chunks as blobs
 from volley.outbox.conservation import MOST, Breach
@@ -30,7 +30,6 @@ Ranks = dict[int, dict[int, int]]
 
 _LOOK_S = 0.1
 _ENDED = RANKS["expired"]
-_DAY_US = 86_400_000_000
 
 
 class LedgerBehind(TryAgainLater):
@@ -141,25 +140,3 @@ async def _ends(engine: AsyncEngine, campaign_id: str) -> tuple[int, int]:
         counts = [(int(rank), int(count)) for rank, count in await connection.execute(query)]
     taken = sum(count for rank, count in counts if rank >= SUBMITTED)
     return taken, sum(count for rank, count in counts if rank >= _ENDED)
-
-
-async def missing(
-    outbox: Outbox, engine: AsyncEngine, retention_days: float, ended: set[str] | None = None
-) -> list[Breach]:
-    """Campaigns that the ledger has open and Redis has not: it has lost them. `ended` remembers those that are well."""
-    since_us = time_ns() // 1000 - int((retention_days - 1) * _DAY_US)
-    known = set() if ended is None else ended
-    query = select(campaigns.c.id, campaigns.c.accepted).where(
-        campaigns.c.created_us > since_us, campaigns.c.accepted.is_not(None)
-    )
-    async with engine.connect() as connection:
-        recent = {name: accepted for name, accepted in await connection.execute(query) if name not in known}
-    held = {name.decode() for name in await outbox.redis.zrange(outbox.keys.campaigns, 0, -1)}
-    found: list[Breach] = []
-    for name in recent.keys() - held:
-        accepted = recent[name]
-        if (await _ends(engine, name))[1] == accepted:
-            known.add(name)
-        else:
-            found.append(Breach(name, "missing", "volley rebuild restores it"))
-    return found

@@ -13,6 +13,8 @@ log = logging.getLogger(__name__)
 
 ALIVE_US = 4_000_000
 """A job that has shown no life for this long is armed anew."""
+GATHERED_US = 600_000_000
+"""How long a campaign of gathered messages stays at least: at 40 a second some 24,000 of them."""
 FLIGHT_US = 15_200_000
 """A flight's life with the default settings."""
 
@@ -95,9 +97,11 @@ class Chores:
             dropped += int(await self._scripts.run("prune", index, turn % PIN_BUCKETS, self._pin_days))
         return dropped
 
-    async def forget(self, older_than_us: int, most: int) -> int:
-        """Campaigns that are over and were sealed longer ago than this leave Redis; the ledger keeps them."""
-        return int(await self._scripts.run("forget", await self._now_us() - older_than_us, most))
+    async def forget(self, older_than_us: int, most: int, gathered_us: int = GATHERED_US) -> int:
+        """Campaigns that are over and were sealed longer ago than this leave Redis; the ledger keeps them. How many went, of up to
+        `most` that were looked at. `gathered_us`: the same for those of gathered messages."""
+        now_us = await self._now_us()
+        return int(await self._scripts.run("forget", now_us - older_than_us, now_us - gathered_us, most))
 
     async def show(self, worker: str, facts: dict[str, Any]) -> None:
         """A worker is there: it shows itself for 15 s."""

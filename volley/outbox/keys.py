@@ -150,6 +150,12 @@ DIRECTORY: tuple[Key, ...] = (
         "zset carrier id of an attempt after which its message was retried, campaign of which some are just now → µs",
         "8 days",
     ),
+    Key(
+        "gathered",
+        "",
+        "zset campaign of gathered messages (in no other list of all) → µs at which it was sealed, or last found open",
+        "ten minutes; in campaigns from then on, where something of it is unknown or dead",
+    ),
 )
 
 PIN_BUCKETS = 16384

@@ -146,9 +146,9 @@ class Outbox:
 
     # people
 
-    async def campaigns(self) -> list[views.CampaignView]:
+    async def campaigns(self, of: views.Listing = "campaigns") -> list[views.CampaignView]:
         with reaching():
-            return await views.campaigns(self.redis, self.keys)
+            return await views.campaigns(self.redis, self.keys, of)
 
     async def campaign(self, campaign_id: str) -> views.CampaignView | None:
         with reaching():

@@ -9,7 +9,8 @@ from volley.outbox.views import CampaignView, campaign_view
 async def campaigns(
     client: Redis, keys: Keys, most: int, before_us: int | None
 ) -> tuple[list[CampaignView], int | None]:
-    """So many campaigns that were sealed before a moment (None: up to now), newest first; and the moment of the next page.
+    """So many campaigns that were sealed before a moment (None: up to now), newest first; and the moment of the next page. None of
+    those that gathered messages were made of: there may be many a second.
 
     Campaigns sealed in the same microsecond stay on one page.
     """

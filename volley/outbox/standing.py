@@ -25,11 +25,15 @@ class Standing(NamedTuple):
 
 
 async def standings(outbox: Outbox, accepted: MutableMapping[str, int]) -> list[Standing]:
-    """All campaigns that Redis has, each read at one moment. `accepted` remembers what never changes, from call to call.
+    """All campaigns that Redis has, each read at one moment; those of gathered messages only while anything of them is open.
+    `accepted` remembers what never changes, from call to call.
 
     Redis errors pass through.
     """
-    ids = [name.decode() for name in await outbox.redis.zrange(outbox.keys.campaigns, 0, -1)]
+    pipeline = outbox.redis.pipeline(transaction=False)
+    for index in ("campaigns", "live"):
+        pipeline.execute_command("ZRANGE", outbox.keys.of(index), 0, -1)
+    ids = list(dict.fromkeys(name.decode() for names in await pipeline.execute() for name in names))
     for name in accepted.keys() - set(ids):
         del accepted[name]
     return [each for at in range(0, len(ids), _PAGE) for each in await _page(outbox, ids[at : at + _PAGE], accepted)]

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from typing import Literal
 
 import orjson
 
@@ -18,6 +19,9 @@ from volley.state import STATUS, State
 STATES = {"r": "ready", "p": "paused", "c": "cancelled", "e": "expired"}
 POLICIES: dict[str, OnUnknown] = {"h": "hold", "r": "retry", "g": "give-up"}
 _TEMPO_SLOTS = 2
+
+Listing = Literal["campaigns", "live", "gathered"]
+"""All campaigns but those that gathered messages were made of; those in which something is open; those of gathered messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +142,13 @@ async def campaign(client: Redis, keys: Keys, campaign_id: str) -> CampaignView 
         return None
     sealed = await client.zscore(keys.campaigns, campaign_id)
     asleep = await client.zscore(keys.of("asleep"), campaign_id) if b"po" in fields else None
-    return replace(campaign_view(fields, int(sealed or 0)), asleep_us=int(asleep or 0))
+    view = campaign_view(fields, int(sealed or 0))
+    return replace(view, asleep_us=int(asleep or 0), sealed_us=view.sealed_us or view.campaign.created_us)
 
 
-async def campaigns(client: Redis, keys: Keys, *, live: bool = False) -> list[CampaignView]:
-    """All campaigns, newest first; only those in which something is open, if `live`."""
-    index = keys.of("live") if live else keys.campaigns
-    ids = await client.zrevrange(index, 0, -1, withscores=True)
+async def campaigns(client: Redis, keys: Keys, of: Listing = "campaigns") -> list[CampaignView]:
+    """Newest first: all campaigns but those of gathered messages, or those in which something is open, or those of gathered ones."""
+    ids = await client.zrevrange(keys.of(of), 0, -1, withscores=True)
     found = []
     for at in range(0, len(ids), 200):
         pipeline = client.pipeline(transaction=False)
@@ -217,7 +221,7 @@ async def pins(client: Redis, keys: Keys) -> dict[tuple[int, int], int]:
 async def profiles(client: Redis, keys: Keys, only: str | None = None) -> list[ProfileView]:
     """All profiles, or only one."""
     indices = await client.hgetall(keys.of("profile"))
-    live = await campaigns(client, keys, live=True)
+    live = await campaigns(client, keys, "live")
     seconds, micros = await client.time()
     stops = await client.hgetall(keys.of("stops"))
     slots = [await client.hgetall(keys.of("tempo", int(seconds) // 10 - n)) for n in range(1, _TEMPO_SLOTS + 1)]

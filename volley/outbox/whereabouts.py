@@ -25,13 +25,14 @@ _BETWEEN = "it is between two places at this moment, or its person's pin has cha
 @dataclass(frozen=True, slots=True)
 class Wait:
     """`why` in words. `until_us` 0: no moment is known. `lane`: a sender's number or a class. `ahead`: messages of its
-    campaign before it in the lane, at most; None where it is in none."""
+    campaign before it in the lane, at most; None where it is in none. `held`: Redis has its chunk."""
 
     state: str
     why: str
     until_us: int = 0
     lane: str = ""
     ahead: int | None = None
+    held: bool = True
 
 
 async def wait_of(outbox: Outbox, place: MessageId) -> Wait:
@@ -42,7 +43,9 @@ async def wait_of(outbox: Outbox, place: MessageId) -> Wait:
         fields = await outbox.redis.hgetall(outbox.keys.campaign(place.campaign))
         if not states or not blob or not fields:
             return Wait(
-                STATUS[State.READY], "Redis does not hold it: it has ended since, or Redis has lost it; ask again"
+                STATUS[State.READY],
+                "Redis does not hold it: it has ended since, or Redis has lost it; ask again",
+                held=False,
             )
         state = states[place.offset : place.offset + 1].decode()
         if state != State.READY:

@@ -48,15 +48,19 @@ def push(
     return office.post(path(**options), body, headers=own)
 
 
+SEALED = ("campaigns", "gathered")
+"""Where a campaign is listed, once."""
+
+
 def campaigns(office: Office) -> int:
     with redis.Redis.from_url(office.valkey.url) as client:
-        return int(client.zcard("volley:{default}:campaigns"))  # type: ignore[arg-type]
+        return sum(int(client.zcard(f"volley:{{default}}:{name}")) for name in SEALED)  # type: ignore[arg-type]
 
 
 def leftovers(office: Office) -> list[bytes]:
     """What an unsealed push has in Redis."""
     with redis.Redis.from_url(office.valkey.url) as client:
-        sealed = set(client.zrange("volley:{default}:campaigns", 0, -1))  # type: ignore[arg-type]
+        sealed = {each for name in SEALED for each in client.zrange(f"volley:{{default}}:{name}", 0, -1)}  # type: ignore[union-attr]
         names = [name.split(b":")[3] for name in client.keys("volley:{default}:chunk:*")]  # type: ignore[union-attr]
         return [name for name in names if name not in sealed] + list(client.zrange("volley:{default}:open", 0, -1))  # type: ignore[arg-type]
 

@@ -60,7 +60,7 @@ def test_nothing_of_a_test_key_reaches_the_live_account(two: Office) -> None:
             if b"campaign" in name or b"chunk" in name
         }  # type: ignore[union-attr]
         assert before == after
-        assert client.zcard("volley:{trial}:campaigns") == 2
+        assert client.zcard("volley:{trial}:campaigns") == client.zcard("volley:{trial}:gathered") == 1
     name = told.json["campaign_id"]
     assert two.get(f"/v1/campaigns/{name}", key=trial).status == 200
     assert two.get(f"/v1/campaigns/{name}").problem == "not-found"

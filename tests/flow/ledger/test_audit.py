@@ -13,6 +13,7 @@ from producer.audit.whole import Whole
 from tests.redis.conftest import Rig, chunk_of, people
 from volley.campaign import Campaign
 from volley.ledger import audit
+from volley.ledger.missing import Settled, missing
 from volley.ledger.recorder import Recorder
 from volley.ledger.schema import chunks, messages
 from volley.outbox import findings
@@ -21,6 +22,7 @@ from volley.outbox.flights import Flight
 from volley.outbox.outbox import Outbox
 
 DAYS = 30.0
+HOUR_US = 3_600_000_000
 
 
 class Books(Rig):
@@ -154,6 +156,52 @@ async def test_a_campaign_that_redis_has_lost_is_missed_and_one_that_is_over_is_
     assert await books.audit() == {("missing",)}
     assert await books.audit(lost) == {("missing",)}
     assert await books.audit(over) == set()
+
+
+async def test_gathered_messages_that_have_left_redis_are_well_and_those_that_it_has_lost_are_missed(
+    books: Books,
+) -> None:
+    await books.pool(count=3, rate=100_000, account=100_000)
+    fields = {"created_us": await books.now_us(), "claims": (("k", "mark [[0, 0]]"),)}
+    over = await books.push(chunk_of(people(3)), **fields)
+    await books.end(over)
+    assert await books.outbox.chores.forget(86_400_000_000, 10, -1_000_000) == 1
+    assert await books.outbox.campaign(over.id) is None
+    assert await books.audit() == await books.audit(over) == set()
+    lost = await books.push(chunk_of(people(3)), **fields | {"claims": (("l", "mark [[0, 0]]"),)})
+    await books.recorder.catch_up()
+    assert await books.audit() == set(), "it is in Redis"
+    await books.redis.flushall()  # type: ignore[attr-defined]
+    assert await books.audit(lost) == await books.audit() == {("missing",)}
+
+
+async def test_who_looks_again_for_what_is_lost_remembers_only_what_is_open_and_what_has_just_ended(
+    books: Books,
+) -> None:
+    await books.pool(count=3, rate=100_000, account=100_000)
+    long_ago, now_us = await books.now_us() - 3 * HOUR_US, await books.now_us()
+    early = [await books.push(chunk_of(people(1, n)), created_us=long_ago) for n in range(3)]
+    for each in early:
+        await books.end(each)
+    settled = Settled()
+    assert await missing(books.outbox, books.engine, DAYS, settled) == []
+    assert settled.open.keys() == {each.id for each in early}, "Redis has them: it may lose them yet"
+    for each in early[:2]:
+        await forget(books, each)
+    open_ = await books.push(chunk_of(people(1, 9)), created_us=now_us)
+    await books.recorder.catch_up()
+    for _ in range(2):
+        assert await missing(books.outbox, books.engine, DAYS, settled) == []
+        assert settled.open.keys() == {early[2].id, open_.id}
+        assert settled.ended == {}
+    await forget(books, open_)
+    for _ in range(2):
+        [breach] = await missing(books.outbox, books.engine, DAYS, settled)
+        assert breach.campaign == open_.id
+
+
+async def forget(books: Books, campaign: Campaign) -> None:
+    await books.redis.zrem(books.keys.campaigns, campaign.id)
 
 
 async def test_where_the_ledger_is_behind_it_is_said_and_nothing_is_called_broken(books: Books) -> None:

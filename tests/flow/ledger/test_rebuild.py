@@ -203,6 +203,15 @@ async def test_the_idempotency_key_still_leads_to_its_campaign(books: Lossy) -> 
     assert await books.outbox.find_key("monday") == (campaign.id, "h")
 
 
+async def test_gathered_messages_are_put_back_as_such(books: Lossy) -> None:
+    pushed = await books.sent_some()
+    gathered = await books.push(chunk_of(people(1, 900)), created_us=await books.now_us(), claims=(("k", "mark []"),))
+    await books.lose()
+    await books.rebuild()
+    assert [view.campaign.id for view in await books.outbox.campaigns()] == [pushed.id]
+    assert [view.campaign.id for view in await books.outbox.campaigns("gathered")] == [gathered.id]
+
+
 async def test_opt_outs_of_every_source_hold_and_the_last_word_counts(books: Lossy) -> None:
     anne, bert, carl, dora = people(4, 900)
     await books.sync([sender(1)])

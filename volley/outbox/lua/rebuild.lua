@@ -4,7 +4,7 @@
 --       'a=12 x=3', created µs, parts that the carrier took, what they cost in micro-units, first and last sent µs, then as seal:
 --       campaign, campaign JSON, idempotency key, content hash, key's life s, messages, chunks, weight, profile index,
 --       priority, expiry µs, sender, fallback, MMS, what becomes of unknown messages, its own terms (terms.lua),
---       the price of a part (budget.lua), and then what was charged of its budget
+--       the price of a part (budget.lua), and then what was charged of its budget, '1' where it was gathered (see forget)
 -- Returns: 'rebuilt' | 'there' | 'sum' (the states do not add up to what was accepted: nothing was done)
 local st, nx, cid, now = ARGV[1], tonumber(ARGV[2]), ARGV[10], clock()
 local key = K.campaign .. cid
@@ -35,7 +35,7 @@ set_terms(cid, ARGV[25], now, true)
 if ARGV[22] ~= '' then call('HSET', key, 'fb', ARGV[22]) end
 if ARGV[23] ~= '' then call('HSET', key, 'mm', ARGV[23]) end
 if ARGV[8] ~= '0' then call('HSET', key, 'f', ARGV[8], 'l', ARGV[9]) end
-call('ZADD', K.campaigns, ARGV[5], cid)
+call('ZADD', ARGV[28] == '1' and K.gathered or K.campaigns, ARGV[5], cid)
 call('ZADD', K.live, ARGV[5], cid)
 if st == 'p' then
   if nx < chunks then call('ZADD', K.unplanned, planned_at(ARGV[19], now), cid) end

@@ -37,7 +37,7 @@ call('HSET', K.campaign .. cid, 'meta', ARGV[2], 'st', 'r', 'w', ARGV[8], 'p', A
      'ch', ARGV[7], 'next', 0, 'ln', 0, 'vf', 0, 'sd', ARGV[12], 'n.', ARGV[6], 'ou', ARGV[15])
 if ARGV[13] ~= '' then call('HSET', K.campaign .. cid, 'fb', ARGV[13]) end
 if ARGV[14] ~= '' then call('HSET', K.campaign .. cid, 'mm', ARGV[14]) end
-call('ZADD', K.campaigns, int(now), cid)
+call('ZADD', next(claims) and K.gathered or K.campaigns, int(now), cid)
 call('ZADD', K.live, int(now), cid)
 if ARGV[17] ~= '' then call('HSET', K.campaign .. cid, 'pp', ARGV[17]) end
 set_terms(cid, ARGV[16], now, true)
