@@ -68,3 +68,8 @@ def shares(counts: Sequence[int], weights: Sequence[float] | None = None) -> lis
     weights = weights or [1.0] * len(counts)
     fair = sum(counts) / sum(weights)
     return [count / (fair * weight) if fair else 0.0 for count, weight in zip(counts, weights, strict=True)]
+
+
+def beside(values: Sequence[float]) -> list[float]:
+    """Of values in turns, one of the plain kind at either end: each of the other kind over the mean of the two around it."""
+    return [values[n] * 2 / (values[n - 1] + values[n + 1]) for n in range(1, len(values) - 1, 2)]

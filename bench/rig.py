@@ -16,10 +16,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from aiohttp import ClientError, ClientSession
+
 from bench.meter import Meter
 from bench.people import campaign_to, chunks
+from producer.access import register
+from producer.access.keys import Scope, make
 from volley.campaign import Campaign
 from volley.embedded import EmbeddedValkey, free_port
+from volley.ledger.engine import made_ready, open_ledger
 from volley.offspring import ends_with_parent
 from volley.outbox.chunks import encode
 from volley.outbox.connect import connect
@@ -130,6 +135,33 @@ class Rig:
         port = free_port()
         self.start("serve", "volley", "serve", **self.environment | {"VOLLEY_SERVE_PORT": str(port)} | environment)
         return f"http://127.0.0.1:{port}"
+
+    async def answers(self, url: str) -> None:
+        """Waits until serve does."""
+        async with ClientSession() as session:
+
+            async def alive() -> bool:
+                with contextlib.suppress(ClientError):
+                    async with session.get(f"{url}/readyz") as answer:
+                        return answer.ok
+                return False
+
+            await self.until(alive, "serve does not answer", 30)
+
+    async def key(self, *scopes: Scope) -> dict[str, str]:
+        """Headers of a new API key that may ask as often as it likes."""
+        engine = open_ledger(f"sqlite+aiosqlite:///{self.folder}/home/ledger.db")
+        try:
+            await made_ready(engine)
+            key, token = make(ACCOUNT, "bench", frozenset(scopes), time.time_ns() // 1000, rate_milli=10**9)
+            await register.add(engine, key)
+        finally:
+            await engine.dispose()
+        return {"Authorization": f"Bearer {token}"}
+
+    async def recorded(self) -> bool:
+        """Whether all that happened is in the ledger."""
+        return await self.outbox.ledger_length() == 0
 
     async def start_workers(self, count: int = 1, *, redis_url: str = "", durability: str = "strict") -> None:
         """So many `volley worker`; returns when they have shown themselves."""

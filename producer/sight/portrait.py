@@ -21,14 +21,15 @@ ACCOUNT, PROFILE = "a", "p"
 
 
 class Standing(NamedTuple):
-    """A live campaign, and what is ready of it by what it waits for."""
+    """A live campaign, what is ready of it by what it waits for, and since when (µs) something of it is due (0: nothing is)."""
 
     view: CampaignView
     waits: Waits
+    due_us: int
 
-    @property
-    def due_us(self) -> int:
-        return oldest_due_us(self.view, self.waits)
+
+def standing(view: CampaignView, waits: Waits) -> Standing:
+    return Standing(view, waits, oldest_due_us(view, waits))
 
 
 def first_shown(standing: Standing) -> tuple[bool, int]:

@@ -17,7 +17,7 @@ from producer.sight.gathered import Gathered
 from producer.sight.history import EVERY_S, History, point
 from producer.sight.looking import Seen, look
 from producer.sight.pools import Pool, Pools, Used
-from producer.sight.portrait import Standing
+from producer.sight.portrait import Standing, standing
 from producer.sight.standstill import left_aside, reasons, surprises
 from producer.sight.totals import Totals
 from producer.sight.waiting import waits
@@ -34,7 +34,7 @@ from volley.outbox.workers import WorkerView
 log = logging.getLogger(__name__)
 
 FRESH_S = 1.0
-_SHARE = 25
+_SHARE = 50
 """A snapshot is kept for so many times what it took, where that is longer: with very many campaigns watching gets slower, not dearer."""
 _RECENT = 1_000
 _RECENT_S = 60.0
@@ -65,6 +65,8 @@ class Sight:
         self._took_s = 0.0
         self._one_at_a_time = asyncio.Lock()
         self._fixed: dict[str, Campaign] = {}
+        self._depths: Mapping[str, depths.Depth] = {}
+        self._views: Mapping[str, CampaignView] = {}
         self._over: dict[str, CampaignView] = {}
         self._live: set[str] = set()
         self._recent_due = 0.0
@@ -201,10 +203,11 @@ class Sight:
         fresh = await self._gathered.since(seen.now_us)
         ended = [name for name in (*self._live, *recent, *fresh) if name not in seen.live and name not in self._over]
         self._live = set(seen.live)
-        looked = await depths.depths(self._outbox, [*seen.live, *dict.fromkeys(ended)])
+        looked = await depths.depths(self._outbox, [*seen.live, *dict.fromkeys(ended)], self._depths)
         await self._learn(looked)
         resting = await depths.later(self._outbox, seen.now_us)
         views = {name: self._view(name, depth, seen) for name, depth in looked.items() if name in self._fixed}
+        self._depths, self._views = looked, views
         self._over = {name: view for name, view in self._over.items() if name not in seen.live}
         self._over |= {name: views[name] for name in ended if name in views}
         self.totals.add(views.values(), seen.now_us)
@@ -214,7 +217,7 @@ class Sight:
         for view, depth in live:
             name, fixed = view.campaign.id, view.campaign
             closed = resting.laid_by.get(name, 0) + parked.get(name, 0) * fixed.accepted // max(fixed.chunks, 1)
-            found.append(Standing(view, waits(view, depth, resting.retries.get(name, 0), closed, seen.now_us)))
+            found.append(standing(view, waits(view, depth, resting.retries.get(name, 0), closed, seen.now_us)))
         return found
 
     async def _recent(self) -> list[str]:
@@ -243,8 +246,11 @@ class Sight:
                     self._fixed[name] = Campaign.from_json(meta)
 
     def _view(self, name: str, depth: depths.Depth, seen: Seen) -> CampaignView:
+        asleep_us, known = seen.asleep.get(name, 0), self._views.get(name)
+        if known is not None and depth is self._depths.get(name):
+            return known if known.asleep_us == asleep_us else replace(known, asleep_us=asleep_us)
         view = campaign_view(depth.fields, seen.live.get(name, 0), self._fixed[name])
-        return replace(view, asleep_us=seen.asleep[name]) if name in seen.asleep else view
+        return replace(view, asleep_us=asleep_us) if asleep_us else view
 
     def _dead(self, everyone: Sequence[Standing]) -> Counter[str]:
         found: Counter[str] = Counter()

@@ -84,9 +84,10 @@ def _unserved(profiles: Sequence[ProfileView]) -> Iterator[str]:
 
 def _left(live: Sequence[CampaignView], rests: Sequence[RestView], profiles: Sequence[ProfileView]) -> Iterator[str]:
     """Campaigns whose own sender is out of the pool, and not because it rests."""
-    known = {(view.profile, number) for view in profiles for number in view.own_rates}
-    resting = {rest.name for rest in rests}
     own = [(view.campaign, view.campaign.sender) for view in live if view.state == "ready" and view.campaign.sender]
+    # of ten thousand numbers only where somebody asks
+    known = {(view.profile, number) for view in profiles for number in view.own_rates} if own else set()
+    resting = {rest.name for rest in rests}
     alone = [(each, name) for each, name in own if (each.profile, name) not in known and name not in resting]
     for campaign, name in alone[:MOST]:
         yield (

@@ -18,12 +18,17 @@ class Totals:
         self.messages: Counter[str] = Counter()
         self.spent: Counter[str] = Counter()
         self._known: dict[str, tuple[int, dict[str, int], int]] = {}
+        self._last: dict[str, CampaignView] = {}
         self._marks: deque[tuple[int, dict[str, int]]] = deque()
         self._begun = False
 
     def add(self, views: Iterable[CampaignView], now_us: int) -> None:
         """What these campaigns have come to since the last call. What stood at the first call is where all begins."""
+        before_them, self._last = self._last, {}
         for view in views:
+            self._last[view.campaign.id] = view
+            if before_them.get(view.campaign.id) is view:
+                continue  # the very same: nothing of it has changed
             fixed, now = view.campaign, (view.sent_parts, view.counts, spent_micros(view))
             before = self._known.get(fixed.id, (0, {}, 0) if self._begun else now)
             self._known[fixed.id] = now

@@ -4,7 +4,7 @@ Nothing here walks lanes or messages; what a look costs is the number of campaig
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from volley.outbox import terms
@@ -19,7 +19,7 @@ _LONGEST_RETRY_US = 120_000_000
 """Who rests for longer waits for a window."""
 
 _COUNTERS = ("n" + state for state in STATUS if state != State.READY)
-FIELDS = ("st", "ln", "n.", "f", "l", "sp", "cm", "bc", "bd", "bz", "py", *_COUNTERS, *terms.FIELDS)
+FIELDS = tuple(dict.fromkeys(("st", "ln", "n.", "f", "l", "sp", "cm", *_COUNTERS, *terms.FIELDS)))
 
 
 class Depth(NamedTuple):
@@ -29,28 +29,35 @@ class Depth(NamedTuple):
     fields: dict[bytes, bytes]
     own: int
     nobody: int
+    values: Sequence[bytes | int | None]
+    """As they were answered."""
 
     def number(self, name: str) -> int:
         return int(self.fields.get(name.encode(), 0))
 
 
-async def depths(outbox: Outbox, campaigns: Sequence[str]) -> dict[str, Depth]:
-    """Those of the campaigns that Redis has. Redis errors pass through."""
+async def depths(
+    outbox: Outbox, campaigns: Sequence[str], before: Mapping[str, Depth] | None = None
+) -> dict[str, Depth]:
+    """Those of the campaigns that Redis has; one that is as it was `before` is that very object. Redis errors pass through."""
+    known = before or {}
     found: dict[str, Depth] = {}
     for at in range(0, len(campaigns), PAGE):
         page = campaigns[at : at + PAGE]
         _, *answers = await outbox.scripts.run("depths", _MOST_LANES, len(FIELDS), *FIELDS, *page)
-        found |= {name: _depth(values) for name, values in zip(page, answers, strict=True) if values}
+        found |= {name: _depth(values, known.get(name)) for name, values in zip(page, answers, strict=True) if values}
     return found
 
 
 _NAMES = tuple(name.encode() for name in FIELDS)
 
 
-def _depth(values: list[bytes | int | None]) -> Depth:
+def _depth(values: list[bytes | int | None], before: Depth | None) -> Depth:
+    if before is not None and before.values == values:
+        return before
     *fields, own, nobody = values
     held = {name: value for name, value in zip(_NAMES, fields, strict=True) if isinstance(value, bytes)}
-    return Depth(held, int(own or 0), int(nobody or 0))
+    return Depth(held, int(own or 0), int(nobody or 0), values)
 
 
 class Later(NamedTuple):

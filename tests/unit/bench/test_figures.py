@@ -88,3 +88,7 @@ def test_a_figure_is_judged_by_its_bounds_and_only_by_them(figure: Figure, reach
 
 def test_numbers_are_shown_with_the_digits_that_matter() -> None:
     assert [shown(value) for value in (0.754321, 17_321.4, 123.44, 60.0)] == ["0.754", "17,321", "123.4", "60"]
+
+
+def test_what_is_measured_in_turns_is_put_beside_its_neighbours_as_the_machine_changes_meanwhile() -> None:
+    assert figures.beside([100, 99, 100, 198, 300]) == [0.99, 0.99]

@@ -6,6 +6,7 @@
 local most, n = tonumber(ARGV[1]), tonumber(ARGV[2])
 local names = {}
 for i = 1, n do names[i] = ARGV[2 + i] end
+names[n + 1], names[n + 2] = 'p', 'sd'
 
 -- Refs in the lanes of classes, which any of their senders may take; and of those, what nobody may.
 local function in_classes(cid, p)
@@ -24,14 +25,14 @@ local function depth_of(cid)
   if not found[1] then return {} end
   local own, nobody = 0, 0
   if tonumber(found[3] or 0) > 0 then
-    local f = call('HMGET', key, 'p', 'sd')
+    local p, sd = found[n + 1], found[n + 2]
     own = tonumber(found[2])
-    if f[2] == '' then
-      if #classes_of(f[1]) > most then
+    if sd == '' then
+      if #classes_of(p) > most then
         own, nobody = -1, -1
       else
         local shared
-        shared, nobody = in_classes(cid, f[1])
+        shared, nobody = in_classes(cid, p)
         own = max(0, own - shared)
       end
     end
