@@ -34,6 +34,9 @@ class Meter:
     def watch(self, name: str, process: int) -> None:
         self._watched[name] = psutil.Process(process)
 
+    def pid(self, name: str) -> int:
+        return self._watched[name].pid
+
     def read(self) -> Reading:
         """What was used so far; a process that has ended is left out."""
         used = {}

@@ -136,6 +136,11 @@ class Rig:
         self.start("serve", "volley", "serve", **self.environment | {"VOLLEY_SERVE_PORT": str(port)} | environment)
         return f"http://127.0.0.1:{port}"
 
+    def peak_mb(self, name: str) -> float:
+        """The most memory that a child has had so far (VmHWM)."""
+        status = Path(f"/proc/{self.meter.pid(name)}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
     async def answers(self, url: str) -> None:
         """Waits until serve does."""
         async with ClientSession() as session:
