@@ -1,6 +1,6 @@
 """make bench: every bench in a process of its own, one after the other, as they share two cores.
 
-python -m bench [send barrier memory intake recorder pacing fairness urgent watch] [--quick]
+python -m bench [send barrier memory intake upload recorder pacing fairness urgent messages watch] [--quick]
 """
 
 import argparse
@@ -8,7 +8,19 @@ import subprocess
 import sys
 import time
 
-ORDER = ("send", "barrier", "memory", "intake", "recorder", "pacing", "fairness", "urgent", "watch")
+ORDER = (
+    "send",
+    "barrier",
+    "memory",
+    "intake",
+    "upload",
+    "recorder",
+    "pacing",
+    "fairness",
+    "urgent",
+    "messages",
+    "watch",
+)
 
 
 def main() -> int:

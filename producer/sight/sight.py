@@ -140,7 +140,6 @@ class Sight:
         await self._look_at_senders(seen)
         everyone = await self._standings(seen)
         workers = await self._outbox.workers()
-        aside = await poison.set_aside(self._outbox.redis, self._outbox.keys)
         numbers = {each.index: each.sender.number for each in self._pools.everyone()} if seen.stops else {}
         rests = fleet.rests(seen, numbers)
         held = self._profiles(seen, everyone)
@@ -156,7 +155,7 @@ class Sight:
                 rests,
                 [profile for profile, _ in held.values()],
             ),
-            *left_aside(aside),
+            *left_aside(await poison.set_aside(self._outbox.redis, self._outbox.keys)),
             *surprises(workers),
         ]
         return self._drawn(seen, everyone, held, workers, rests, notes)
@@ -247,10 +246,9 @@ class Sight:
 
     def _view(self, name: str, depth: depths.Depth, seen: Seen) -> CampaignView:
         asleep_us, known = seen.asleep.get(name, 0), self._views.get(name)
-        if known is not None and depth is self._depths.get(name):
-            return known if known.asleep_us == asleep_us else replace(known, asleep_us=asleep_us)
-        view = campaign_view(depth.fields, seen.live.get(name, 0), self._fixed[name])
-        return replace(view, asleep_us=asleep_us) if asleep_us else view
+        if known is None or depth is not self._depths.get(name):
+            known = campaign_view(depth.fields, seen.live.get(name, 0), self._fixed[name])
+        return known if known.asleep_us == asleep_us else replace(known, asleep_us=asleep_us)
 
     def _dead(self, everyone: Sequence[Standing]) -> Counter[str]:
         found: Counter[str] = Counter()
