@@ -12,6 +12,7 @@ from producer.access import register
 from producer.access.keys import ApiKey
 from producer.access.pace import Pace
 from producer.access.ring import KeyRing
+from producer.ending import ended
 from producer.sight.sight import Sight
 from producer.web.body import Bodies
 from producer.web.checks import Doorkeeper, read_body, read_query
@@ -90,13 +91,8 @@ async def open_api(settings: Settings) -> AsyncIterator[Api]:
         test = await stack.enter_async_context(open_desk(settings.of_tests())) if settings.test_account else None
         folders = [desk.rejects.keep_clean() for desk in (live, test) if desk is not None]
         for work in (ring.run(), *folders):
-            stack.push_async_callback(_end, asyncio.create_task(work))
+            stack.push_async_callback(ended, [asyncio.create_task(work)])
         yield Api(live, test, Doorkeeper(ring, Pace(settings.api_rate)))
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 @web.middleware

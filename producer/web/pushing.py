@@ -42,8 +42,8 @@ class Slots:
 
 
 @contextlib.asynccontextmanager
-async def marked(outbox: Outbox, key: str | None) -> AsyncIterator[None]:
-    """Marks an idempotency key as busy, for all processes; the mark goes by itself where this one dies.
+async def marked(outbox: Outbox, key: str | None, *, again_s: float = _AGAIN_S) -> AsyncIterator[None]:
+    """Marks an idempotency key as busy, for all processes; the mark goes by itself where this one dies. It is renewed each `again_s`.
 
     What makes a push unique is the seal. This only spares two the work of one, and tells the second why.
 
@@ -57,23 +57,28 @@ async def marked(outbox: Outbox, key: str | None) -> AsyncIterator[None]:
     name, token = outbox.keys.of("pushing", key), secrets.token_hex(8)
     if await outbox.redis.execute_command("SET", name, token, "NX", "EX", _MARK_S) is None:
         raise Problem(IN_PROGRESS, "a push with this Idempotency-Key is coming in: ask again", headers=retry_after(1))
-    keeping = asyncio.create_task(_keep(outbox, name))
+    over = asyncio.Event()
+    keeping = asyncio.create_task(_keep(outbox, name, over, again_s))
     try:
         yield
     finally:
-        keeping.cancel()
-        await asyncio.gather(keeping, return_exceptions=True)
+        # not cancelled: a command that is under way may swallow that, and go on for ever
+        over.set()
+        await keeping
         with contextlib.suppress(RedisError):
             # between the two it may have become another's, after 20 s in which we kept none: then that one's mark goes early
             if await outbox.redis.get(name) == token.encode():
                 await outbox.redis.delete(name)
 
 
-async def _keep(outbox: Outbox, name: str) -> None:
-    while True:
-        await asyncio.sleep(_AGAIN_S)
-        with contextlib.suppress(RedisError):
-            await outbox.redis.expire(name, _MARK_S)
+async def _keep(outbox: Outbox, name: str, over: asyncio.Event, again_s: float) -> None:
+    while not over.is_set():
+        try:
+            async with asyncio.timeout(again_s):
+                await over.wait()
+        except TimeoutError:
+            with contextlib.suppress(RedisError):
+                await outbox.redis.expire(name, _MARK_S)
 
 
 class Busy:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from functools import partial
@@ -17,6 +18,7 @@ from producer.bill.closing import keep_closing
 from producer.bill.keeping import Keeping
 from producer.bill.resolving import keep_resolving
 from producer.callbacks.messenger import call_back
+from producer.ending import ended
 from producer.records import ledger
 from producer.sight.pinned import PinCount
 from producer.sight.telling import tell
@@ -42,7 +44,10 @@ log = logging.getLogger(__name__)
 
 _SHUTDOWN_S = 3.0
 """How long requests that are being answered may take once we stop."""
-_AGAIN_S = 1.0
+_FLUSH_S = 3.0
+"""How long what has come in may take to be written; after that the carrier sends it again."""
+_SPARE = 8
+"""Threads beside those that pushes hold: for names that are looked up, and files."""
 _LINE = 64 << 10
 """Bytes of a request's first line: a push of CSV has its options there, and a text of 1,530 letters may take nine times that."""
 
@@ -55,6 +60,8 @@ async def serve(settings: Settings) -> None:
         TryAgainLater: Redis or the ledger is away.
     """
     stop = stop_event()
+    # a push holds a thread for as long as its body comes, one of a test key too
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2 * settings.api_pushes + _SPARE))
     async with AsyncExitStack() as stack:
         pulse = await stack.enter_async_context(Pulse("serve"))
         outbox = await _outbox(settings, stack)
@@ -69,7 +76,7 @@ async def serve(settings: Settings) -> None:
         watch = Watch(outbox, engine, socket.gethostname(), retention_days=settings.retention_days)
         api = await stack.enter_async_context(open_api(settings))
         chores = (api.sight.run(), PinCount(outbox, api.sight).run(), *_chores(settings, outbox, engine, watch, pulse))
-        stack.push_async_callback(_end, [asyncio.create_task(chore) for chore in chores])
+        stack.push_async_callback(ended, [asyncio.create_task(chore) for chore in chores])
         facts = partial(_facts, tally, recorder, watch)
         metrics = Metrics(Sources(watch, recorder, tally, api.sight))
         app = application(_webhooks(settings, intake, tally), outbox.redis.ping, facts, metrics.answer)
@@ -165,17 +172,7 @@ async def _first_to_end(*tasks: asyncio.Task[None]) -> None:
 
 async def _flush(tasks: Sequence[asyncio.Task[None]]) -> None:
     for writing in reversed(tasks):
-        writing.cancel()
-        await asyncio.gather(writing, return_exceptions=True)
-
-
-async def _end(chores: Sequence[asyncio.Task[None]]) -> None:
-    """They hold nothing that must be written. A cancellation that a driver swallows in the midst of its own cleanup is said again."""
-    going = set(chores)
-    while going:
-        for chore in going:
-            chore.cancel()
-        _, going = await asyncio.wait(going, timeout=_AGAIN_S)
+        await ended([writing], _FLUSH_S)
 
 
 async def _finish(recorder: Recorder, recording: asyncio.Task[None]) -> None:

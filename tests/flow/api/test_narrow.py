@@ -8,6 +8,7 @@ import gzip
 import http.client
 import json
 import random
+import select
 import sqlite3
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -21,7 +22,7 @@ from tests.flow.cli.conftest import make_world, wait_until
 from volley.embedded import EmbeddedValkey
 from volley.outbox.outbox import Outbox
 
-ROWS, BYTES, BOUND = 50, 20_000, 100
+ROWS, BYTES, BOUND, PUSHES = 50, 20_000, 100, 12
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     valkey = EmbeddedValkey(tmp_path_factory.mktemp("valkey"))
     asyncio.run(valkey.start())
     bounds = {
-        "VOLLEY_API_ROWS": ROWS, "VOLLEY_API_BYTES": BYTES, "VOLLEY_LEDGER_BOUND": BOUND, "VOLLEY_API_PUSHES": 2,
+        "VOLLEY_API_ROWS": ROWS, "VOLLEY_API_BYTES": BYTES, "VOLLEY_LEDGER_BOUND": BOUND, "VOLLEY_API_PUSHES": PUSHES,
     }  # fmt: skip
     own = {name: str(value) for name, value in bounds.items()}
     world = make_world(tmp_path_factory.mktemp("narrow"), VOLLEY_REDIS_URL=valkey.url, **own)
@@ -91,14 +92,19 @@ def test_a_body_without_a_length_is_stopped_where_it_is_too_large_packed_or_not(
     assert streamed(narrow, csv(people(100))).status == 202
 
 
-def test_where_all_places_are_taken_another_key_is_told_to_come_again(narrow: Office) -> None:
+def test_whoever_holds_all_places_but_one_holds_up_nobody_and_who_finds_none_is_told_to_come_again(
+    narrow: Office,
+) -> None:
+    """Each push that comes in holds a thread, and there are more than any default has."""
     first, second = narrow.make_key("send")[1], narrow.make_key("send")[1]
     hanging = []
     try:
-        for n, key in enumerate((first, second)):
-            hanging.append(
-                slow(Office(narrow.world, narrow.valkey, key, narrow.url), f"hangs{n}", csv(people(200, 20)))
-            )
+        greedy, another = (Office(narrow.world, narrow.valkey, key, narrow.url) for key in (first, second))
+        hanging += [slow(greedy, f"hangs{n}", csv(people(200, 20))) for n in range(PUSHES - 1)]
+        wait_until(lambda: push(greedy, b"").status == 429)
+        assert push(narrow, csv(people(230)), key="between").status == 202
+        assert select.select([each.sock for each in hanging], [], [], 0)[0] == [], "none had to end for it"
+        hanging.append(slow(another, "last", csv(people(200, 20))))
         wait_until(lambda: push(narrow, csv(people(210))).status == 503)
         answer = push(narrow, csv(people(210)))
         refused(narrow, answer, (503, "try-again-later"))
