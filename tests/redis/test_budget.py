@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from tests.redis.conftest import Rig, chunk_of, people
+from tests.redis.hands import Hand, dump, hold_is_over, roll_back
 from tests.redis.test_routes import british
 from volley.campaign import Campaign
 from volley.errors import UnusableInput
@@ -82,6 +83,21 @@ async def test_what_is_given_back_whole_is_charged_once(rig: Rig) -> None:
             await rig.outbox.dispatch.release(flight.token)
         assert await left(rig, campaign) == 20_000
     await rig.check(campaign)
+
+
+async def test_what_a_server_has_forgotten_to_have_granted_is_charged_again(rig: Rig) -> None:
+    """Its workers tell it what they took: that was sent, or may have been."""
+    await rig.pool(2)
+    campaign, hand = await push(rig, 50, 4000 * 10), Hand(rig)
+    earlier = await dump(rig)
+    flight = await hand.take(4)
+    await roll_back(rig, earlier, hand)
+    assert await left(rig, campaign) == 40_000
+    await hand.recover()
+    assert await left(rig, campaign) == 40_000 - 4000 * len(flight.grants)
+    await hold_is_over(rig)
+    assert len(flight.grants) + await granted(rig) == 10
+    await rig.check(campaign, forgetful=True)
 
 
 async def test_another_budget_holds_at_once(rig: Rig) -> None:

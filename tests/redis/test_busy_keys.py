@@ -1,13 +1,25 @@
 """The mark of a key that a push is at: there for as long as that, and gone with it, whatever its renewal is about."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
+import redis.asyncio
 
 from producer.web.problems import IN_PROGRESS, Problem
 from producer.web.pushing import marked
 from tests.servers import becomes
+from volley.embedded import EmbeddedValkey
+from volley.outbox.connect import client
 from volley.outbox.outbox import Outbox
+
+
+@pytest.fixture
+async def outbox(valkey: EmbeddedValkey, db: redis.asyncio.Redis) -> AsyncIterator[Outbox]:
+    """Over connections as `volley serve` has them, which give up on what takes too long."""
+    own = client(valkey.url)
+    yield Outbox(own, "test")
+    await own.aclose()
 
 
 async def test_a_mark_that_is_being_renewed_when_its_push_ends_goes_with_it(outbox: Outbox) -> None:

@@ -73,6 +73,7 @@ async def test_nothing_goes_before_the_start_and_all_of_it_goes_then(rig: Rig) -
     campaign = await rig.push(chunk_of(people(50)), plan=False, start_us=start_us)
     assert (await rig.take(low_water=500)).hungry == [], "it is planned when it starts"
     assert "plan:" + campaign.id not in await rig.outbox.chores.due(1)
+    assert await rig.outbox.dispatch.following(campaign.id) == -1, "not by a job that comes too early either"
     await rig.plan(campaign, 0, chunk_of(people(50)))
     assert (await rig.take()).why != "idle", "somebody must be there when it starts"
     sent, _ = await drain(rig, 0.7)
