@@ -178,6 +178,9 @@ async def test_what_is_over_or_unknown_is_not_changed(rig: Rig) -> None:
     await rig.outbox.cancel(campaign.id)
     with pytest.raises(UnusableInput, match="cancelled and stays so"):
         await rig.outbox.change(campaign.id, rate=Decimal(1))
+    view = await rig.outbox.campaign(campaign.id)
+    assert view is not None
+    assert view.campaign.rate_milli == 0
     with pytest.raises(UnusableInput, match="no campaign"):
         await rig.outbox.change("0123456789abcdef", rate=Decimal(1))
 
