@@ -6,6 +6,7 @@ from volley.carrier.codes import policy
 from volley.carrier.outcome import Accepted, NotSent, Outcome, PerhapsSent, Refused, Throttled
 
 ACCEPTED = "accepted:"
+UNDELIVERED = "undelivered"
 _OTHER = "other"
 
 
@@ -25,6 +26,17 @@ def label(outcome: Outcome) -> str:
             return f"perhaps_sent:{_status(status) if status else 'no_answer'}"
         case _:
             assert_never(outcome)
+
+
+def undelivered(code: str) -> str:
+    """Of a message that a receipt says was not delivered: the code of its error, `other` where the table has none."""
+    return f"{UNDELIVERED}:{code if code and policy(code, 0).known else _OTHER}"
+
+
+def meaning(code: str) -> str:
+    """What the table says of a code; '' where it has none."""
+    rule = policy(code, 0)
+    return rule.meaning if code and rule.known and rule.code == code else ""
 
 
 def _code(status: int, code: str) -> str:

@@ -1,7 +1,8 @@
 """A batch of facts into SQL, inside the caller's transaction. Every statement may run again and change nothing."""
 
+from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import RowMapping, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -23,11 +24,17 @@ from volley.outbox.events import ReceiptRecord
 _HOMELESS = receipts.c.campaign_id == ""
 
 
-async def apply(connection: AsyncConnection, upserts: Upserts, facts: Facts) -> list[Row]:
+class Came(NamedTuple):
+    """What of a batch others are told of: texts of people, with what they answer, and messages that are now known not to have been
+    delivered, by the carrier's code."""
+
+    texts: list[Row]
+    undelivered: Counter[str]
+
+
+async def apply(connection: AsyncConnection, upserts: Upserts, facts: Facts) -> Came:
     """Writes what the batch says, joins receipts to the attempts that they belong to, names who messages are for, and tells
     the feed of what that changed.
-
-    Returns the batch's texts of people, with what they answer (`record_inbound`).
     """
     await _find_homes(connection, upserts, facts)
     before = await look(connection, facts)
@@ -46,9 +53,9 @@ async def apply(connection: AsyncConnection, upserts: Upserts, facts: Facts) -> 
     await _complete(connection, upserts, facts)
     again = await redriven.set_right(connection, facts)
     texts = await record_inbound(connection, upserts.inbound, facts)
-    position = await append(connection, facts, before, texts, again)
-    await open_for(connection, upserts, (campaign for _, campaign in facts.sealed), position)
-    return texts
+    written = await append(connection, facts, before, texts, again)
+    await open_for(connection, upserts, (campaign for _, campaign in facts.sealed), written.before)
+    return Came(texts, written.undelivered)
 
 
 async def _find_homes(connection: AsyncConnection, upserts: Upserts, facts: Facts) -> None:

@@ -5,7 +5,9 @@ writer at a time (engine.writing), so positions are committed in their order and
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -16,7 +18,7 @@ from volley.ledger.cursor import A_ROW
 from volley.ledger.engine import writing
 from volley.ledger.facts import Facts
 from volley.ledger.feed_schema import feed
-from volley.ledger.happenings import Happening, mask
+from volley.ledger.happenings import Happening, MessageFacts, mask
 from volley.ledger.paging import pages
 from volley.ledger.ranks import RANKS
 from volley.ledger.rows import Place, Row
@@ -27,10 +29,17 @@ _PRUNED_AT_ONCE = 1000
 _DAY_US = 86_400_000_000
 
 
+class Written(NamedTuple):
+    """`before`: the position before the batch's events. `undelivered`: messages that they tell were not delivered, by error code."""
+
+    before: int
+    undelivered: Counter[str]
+
+
 async def append(
     connection: AsyncConnection, facts: Facts, before: Before, texts: Iterable[Row], redriven: set[Place]
-) -> int:
-    """Writes the events of a batch behind all others; the position before them.
+) -> Written:
+    """Writes the events of a batch behind all others.
 
     `texts`: the batch's texts of people, with what they answer. `redriven`: its messages whose rank may have gone back.
     """
@@ -38,10 +47,16 @@ async def append(
     told = list(Telling(before).all(facts, texts, redriven))
     told += await _redriven(connection, were)
     if not told:
-        return 0
+        return Written(0, Counter())
     last = await connection.scalar(select(func.max(feed.c.position))) or 0
     await connection.execute(insert(feed), list(_rows(told, last + 1)))
-    return last
+    return Written(last, Counter(_error_codes(told)))
+
+
+def _error_codes(told: Iterable[Told]) -> Iterator[str]:
+    for _, happening in told:
+        if happening.type == "message.undelivered" and isinstance(happening.facts, MessageFacts):
+            yield happening.facts.error_code
 
 
 async def _redriven(connection: AsyncConnection, were: dict[Place, int]) -> list[Told]:

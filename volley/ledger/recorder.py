@@ -9,6 +9,7 @@ import contextlib
 import logging
 import socket
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exponential
 
+from volley.carrier.labels import undelivered
 from volley.errors import VolleyError
 from volley.ledger.apply import apply
 from volley.ledger.copies import ChunkName, copy_chunks
@@ -27,6 +29,7 @@ from volley.ledger.inbound import document
 from volley.ledger.merge import Upserts
 from volley.ledger.rows import Row
 from volley.ledger.stream import LedgerStream
+from volley.outbox import outcomes
 from volley.outbox.events import MOVE
 from volley.outbox.inbound import hand_on
 from volley.outbox.outbox import Outbox
@@ -87,6 +90,7 @@ class Recorder:
         self._senders: dict[int, str] = {}
         self._unretired: set[str] = set()
         self._ask = _READ
+        self._undelivered: Counter[str] = Counter()
         self._stopping = asyncio.Event()
         self.counts = Counts()
 
@@ -170,6 +174,9 @@ class Recorder:
                 raise newer
 
     async def _acknowledge(self, ids: Sequence[str]) -> None:
+        if self._undelivered:
+            await outcomes.count(self._outbox.redis, self._outbox.keys, self._undelivered)
+            self._undelivered.clear()
         # chunks are dropped before the entries are: a crash in between repeats both
         await self._outbox.retire(sorted(self._unretired), await self._stream.committed_up_to(ids))
         self._unretired.clear()
@@ -202,9 +209,12 @@ class Recorder:
         campaigns = [campaign for _, campaign in facts.sealed]
         facts.chunks, missing = await copy_chunks(self._engine, self._upserts, self._fetch, campaigns)
         async with writing(self._engine) as connection:
-            texts = await apply(connection, self._upserts, facts)
-        if texts:
-            await hand_on(self._outbox, [document(text) for text in texts], self._inbound_bound)
+            came = await apply(connection, self._upserts, facts)
+        # what is told once is lost to the counters if this process dies here: they are for watching, the rows are the truth
+        for code, messages in came.undelivered.items():
+            self._undelivered[undelivered(code)] += messages
+        if came.texts:
+            await hand_on(self._outbox, [document(text) for text in came.texts], self._inbound_bound)
         self._count(facts, missing)
         self._unretired |= facts.touched
 

@@ -1,4 +1,6 @@
-"""What the attempts of all workers came to, counted by kind and code: for people and programs that watch."""
+"""What the attempts of all workers came to, and why messages were not delivered, counted by kind and code: for people and programs
+that watch.
+"""
 
 from collections.abc import Mapping
 

@@ -37,7 +37,7 @@ def scraped(office: Office) -> str:
     async def fill(outbox: Outbox) -> str:
         rig = Rig(outbox)
         campaign = await rig.push(chunk_of(people(30)), profile=PROFILE, parts=30)
-        await outcomes.count(rig.redis, rig.keys, {"accepted:": 5, "refused:40310": 1})
+        await outcomes.count(rig.redis, rig.keys, {"accepted:": 5, "refused:40310": 1, "undelivered:40008": 2})
         facts = {"host": "h", "pid": 1, "started_us": 1, "in_flight": 0, "rate": 0, "version": "1", "taking": "yes"}
         await rig.outbox.chores.show("worker-of-this-test", facts)
         return campaign.id
