@@ -19,13 +19,13 @@ from volley.outbox.flights import Flight
 from volley.outbox.outbox import Outbox
 from volley.outbox.pool import Member
 from volley.outbox.scripts import BARRIER_MS
+from volley.watchdog import Watchdog
 from worker.delivery import Delivery
 from worker.memory import Memory
 from worker.next import backoff_s
 from worker.pacing import Away, Clock
 from worker.recovery import Recovery
 from worker.texts import Held, Texts
-from worker.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 

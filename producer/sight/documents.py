@@ -97,6 +97,7 @@ def _facts(facts: Campaign, state: str) -> Document:
         "profile": facts.profile,
         "state": state,
         "priority": facts.priority,
+        "tags": list(facts.tags),
         "created": moment(facts.created_us),
         "expires": moment(facts.expires_us),
         "send_at": moment(facts.send_at_us),

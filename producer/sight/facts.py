@@ -125,6 +125,20 @@ class WorkerFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ServeFacts:
+    """A `volley serve`. `loop_lag_seconds` as of a worker; `watching`: pages that it feeds."""
+
+    id: str
+    host: str
+    pid: int
+    version: str
+    started: str | None
+    seen: str | None
+    loop_lag_seconds: float
+    watching: int
+
+
+@dataclass(frozen=True, slots=True)
 class SenderFacts:
     """`rate` allowed, `used` of late (None: not known yet), `pins` people (None: not counted yet). `state`: active, resting,
     kept (it serves its own people only), inactive."""
@@ -168,6 +182,16 @@ class OutcomeFacts:
     outcome: str
     code: str
     count: int
+    meaning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryErrorFacts:
+    """How many messages the carrier took and did not deliver, since the account began, by the code that their receipts give."""
+
+    code: str
+    count: int
+    meaning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,12 +277,14 @@ class Facts:
     queues: tuple[QueueFacts, ...]
     campaigns: tuple[CampaignFacts, ...]
     workers: tuple[WorkerFacts, ...]
+    serves: tuple[ServeFacts, ...]
     pools: tuple[PoolFacts, ...]
     senders: tuple[SenderFacts, ...]
     circuit_open: bool
     rests: tuple[RestFacts, ...]
     rests_more: int
     outcomes: tuple[OutcomeFacts, ...]
+    delivery_errors: tuple[DeliveryErrorFacts, ...]
     ledger: LedgerFacts
     redis: RedisFacts
     spend: tuple[SpendFacts, ...]

@@ -8,19 +8,23 @@ from typing import Any
 from producer.sight.documents import moment
 from producer.sight.facts import (
     ConservationFacts,
+    DeliveryErrorFacts,
     LedgerFacts,
     OutcomeFacts,
     PoolFacts,
     RedisFacts,
     RestFacts,
     SenderFacts,
+    ServeFacts,
     WorkerFacts,
 )
 from producer.sight.looking import Seen, Stop
 from producer.sight.pools import Member, Pool, Used
+from volley.carrier.labels import UNDELIVERED, meaning
 from volley.outbox import outcomes as counted
 from volley.outbox.findings import LIFE_S
 from volley.outbox.rests import CARRIER, KINDS, STOPPED, RestView
+from volley.outbox.serves import ServeView
 from volley.outbox.workers import WorkerView
 
 MOST_SENDERS = 100
@@ -40,6 +44,19 @@ def worker(view: WorkerView) -> WorkerFacts:
         loop_lag_seconds=view.loop_lag_s,
         taking=view.taking in ("yes", ""),
         why="" if view.taking == "yes" else view.taking,
+    )
+
+
+def serve(view: ServeView) -> ServeFacts:
+    return ServeFacts(
+        id=view.id,
+        host=view.host,
+        pid=view.pid,
+        version=view.version,
+        started=moment(view.started_us),
+        seen=moment(view.seen_us),
+        loop_lag_seconds=view.loop_lag_s,
+        watching=view.watching,
     )
 
 
@@ -130,7 +147,15 @@ def rest(view: RestView, account: str) -> RestFacts:
 
 
 def outcomes(seen: Seen) -> list[OutcomeFacts]:
-    return [OutcomeFacts(kind, code, count) for (kind, code), count in sorted(counted.read(seen.outcomes).items())]
+    found = sorted(counted.read(seen.outcomes).items())
+    return [OutcomeFacts(kind, code, count, meaning(code)) for (kind, code), count in found if kind != UNDELIVERED]
+
+
+def delivery_errors(seen: Seen) -> list[DeliveryErrorFacts]:
+    """The most frequent first."""
+    counts = {code: count for (kind, code), count in counted.read(seen.outcomes).items() if kind == UNDELIVERED}
+    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return [DeliveryErrorFacts(code, count, meaning(code)) for code, count in ordered]
 
 
 def ledger(seen: Seen, bound: int) -> LedgerFacts:

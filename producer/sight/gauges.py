@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from producer.sight.facts import Facts, PoolFacts, QueueFacts, Waits, WorkerFacts
+from producer.sight.facts import Facts, PoolFacts, QueueFacts, ServeFacts, Waits, WorkerFacts
 from producer.sight.portrait import shortened
 from producer.sight.totals import Totals
 from volley.outbox.rests import KINDS
@@ -51,6 +51,7 @@ def metrics(facts: Facts, totals: Totals) -> Iterator[Metric]:
     yield from _queues(queues)
     yield from _gone(totals, named)
     yield from _workers(facts.workers)
+    yield from _serves(facts.serves)
     yield from _senders(facts.pools, named)
     yield from _carrier(facts)
     yield from _stores(facts)
@@ -123,6 +124,12 @@ def _workers(workers: Sequence[WorkerFacts]) -> Iterator[Metric]:
     )
 
 
+def _serves(serves: Sequence[ServeFacts]) -> Iterator[Metric]:
+    yield gauge("serves", "Live volley serve processes.", len(serves))
+    lag_s = max((each.loop_lag_seconds for each in serves), default=0.0)
+    yield gauge("serve_loop_lag_seconds", "The latest that any volley serve's event loop came round of late.", lag_s)
+
+
 def _senders(pools: Sequence[PoolFacts], named: set[str]) -> Iterator[Metric]:
     merged: dict[tuple[str, str], list[PoolFacts]] = {}
     for pool in pools:
@@ -171,6 +178,12 @@ def _carrier(facts: Facts) -> Iterator[Metric]:
         "Attempts by what they came to and the carrier's code, since the account began.",
         ("outcome", "code"),
         (((each.outcome, each.code), each.count) for each in facts.outcomes),
+    )
+    yield counters(
+        "delivery_errors",
+        "Messages that the carrier took and did not deliver, by the code of their receipts, since the account began.",
+        ("code",),
+        (((each.code,), each.count) for each in facts.delivery_errors),
     )
 
 

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from volley.outbox.outbox import Outbox
+from volley.outbox.serves import ServeView
+from volley.outbox.serves import read as read_serves
 
 Hash = Mapping[bytes, bytes]
 SLOTS = 2
@@ -37,20 +39,22 @@ class Seen(NamedTuple):
     asleep: dict[str, int]
     """Campaign → µs at which it wakes, of those that wait for their window for more than a moment."""
     info: dict[str, Any]
+    serves: list[ServeView]
 
 
 _AWAKE_S = 3
 """One that waits for its cap alone wakes sooner."""
 _MOST_ASLEEP = 5_000
-_HASHES = ("profile", "rates", "stops", "circuit", "outcomes", "conservation", "server")
+_HASHES = ("profile", "rates", "stops", "circuit", "outcomes", "conservation", "server", "serves")
 
 
 async def look(outbox: Outbox) -> Seen:
     """Redis errors pass through."""
     clock, live, length, first, info, asleep, *held = await _asked(outbox)
-    profiles, rates, stops, circuit, outcomes, findings, server, *tempo = held
+    profiles, rates, stops, circuit, outcomes, findings, server, serves, *tempo = held
+    now_us = int(clock[0]) * 1_000_000 + int(clock[1])
     return Seen(
-        now_us=int(clock[0]) * 1_000_000 + int(clock[1]),
+        now_us=now_us,
         live=pairs(live),
         profiles={name.decode(): index.decode() for name, index in profiles.items()},
         rates=rates,
@@ -64,6 +68,7 @@ async def look(outbox: Outbox) -> Seen:
         held_until_us=int(server.get(b"until", 0)),
         info=info,
         asleep=pairs(asleep),
+        serves=read_serves(serves, now_us),
     )
 
 

@@ -1,17 +1,17 @@
 """How many people each sender serves, counted in turn: some buckets of pins every two seconds, so that nobody notices.
 
-A round goes over all people; what it counted holds until the next one ends. A million people take a quarter of an hour.
+A round goes over all people; what it counted is left in Redis, where every process that watches finds it, until the next one ends.
+A million people take a quarter of an hour.
 """
 
 import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from redis.exceptions import RedisError
 
-from producer.sight.sight import Sight
 from volley.outbox.keys import PIN_BUCKETS
 from volley.outbox.outbox import Outbox
 
@@ -22,14 +22,14 @@ _AT_ONCE = 128
 _MOST_BUCKETS = 1_024
 _MOST_PINS = 4_000
 _DAY_S = 86_400
+_HELD_S = 3_600
 
 
 class PinCount:
-    """`run` it beside; each round's counts go to `sight`."""
+    """`run` it beside."""
 
-    def __init__(self, outbox: Outbox, sight: Sight) -> None:
+    def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
-        self._sight = sight
 
     async def run(self, every_s: float = EVERY_S) -> None:
         """Counts until cancelled."""
@@ -51,7 +51,16 @@ class PinCount:
             if buckets >= _MOST_BUCKETS or pins >= _MOST_PINS:
                 buckets = pins = 0
                 await asyncio.sleep(every_s)
-        self._sight.counted(found)
+        await self._leave(found)
+
+    async def _leave(self, found: Mapping[int, int]) -> None:
+        key = self._outbox.keys.of("pincount")
+        words = [word for pair in found.items() for word in pair]
+        pipeline = self._outbox.redis.pipeline(transaction=True)
+        pipeline.execute_command("DEL", key)
+        pipeline.execute_command("HSET", key, "at", time.time_ns() // 1000, *words)
+        pipeline.execute_command("EXPIRE", key, _HELD_S)
+        await pipeline.execute()
 
     async def _page(self, index: int, first: int, found: Counter[int]) -> int:
         """Adds the pins of some buckets that still hold; how many there were."""

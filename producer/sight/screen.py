@@ -153,6 +153,10 @@ def _workers(facts: Facts, wide: bool) -> tuple[Row, list[Row]]:
         row: Row = (each.id, "yes" if each.taking else each.why, f"{each.rate:g}/s", f"{each.in_flight:,}")
         wider: Row = (f"{each.loop_lag_seconds * 1000:.0f} ms", each.version, (each.seen or "")[11:19])
         rows.append((*row, *wider) if wide else row)
+    for serve in facts.serves:
+        named: Row = (f"serve {serve.id}", f"{serve.watching} watch", "-", "-")
+        lag: Row = (f"{serve.loop_lag_seconds * 1000:.0f} ms", serve.version, (serve.seen or "")[11:19])
+        rows.append((*named, *lag) if wide else named)
     return (*columns, *more), rows
 
 
@@ -170,5 +174,8 @@ def _senders(facts: Facts, wide: bool) -> tuple[Row, list[Row]]:
 
 
 def _carrier(facts: Facts) -> tuple[Row, list[Row]]:
-    rows = sorted(facts.outcomes, key=lambda each: -each.count)
-    return ("outcome", "code", "attempts"), [(each.outcome, each.code, f"{each.count:,}") for each in rows]
+    """Attempts, then what was taken and not delivered."""
+    rows = [(each.outcome, each.code, f"{each.count:,}", each.meaning) for each in facts.outcomes]
+    errors = [("undelivered", each.code, f"{each.count:,}", each.meaning) for each in facts.delivery_errors]
+    ordered = sorted(zip(rows, facts.outcomes, strict=True), key=lambda pair: -pair[1].count)
+    return ("outcome", "code", "how many", "meaning"), [*(row for row, _ in ordered), *errors]

@@ -22,6 +22,7 @@ from producer.web.openapi import describe
 from producer.web.problems import FAILED, MISSING_SCOPE, NOT_FOUND, Problem, problem_of
 from producer.web.routes import Call, Route
 from producer.web.table import TABLE
+from producer.web.watchers import Watchers
 from volley.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,11 @@ class Api:
     def sight(self) -> Sight:
         """What is watched of the live account."""
         return self._live.sight
+
+    @property
+    def watchers(self) -> Watchers:
+        """Those who watch the live account."""
+        return self._live.watchers
 
     def add_to(self, app: web.Application, table: Sequence[Route] = TABLE) -> None:
         app.middlewares.append(problems)

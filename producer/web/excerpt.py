@@ -25,14 +25,21 @@ def sections(facts: Facts, most_campaigns: int) -> dict[str, bytes]:
         "campaigns": ([_campaign(each) for each in facts.campaigns[:most_campaigns]], len(facts.campaigns)),
         "queues": ([_queue(each) for each in facts.queues[:QUEUES]], len(facts.queues)),
         "workers": (facts.workers[:WORKERS], len(facts.workers)),
+        "serves": (facts.serves[:WORKERS], len(facts.serves)),
         "pools": (facts.pools[:POOLS], len(facts.pools)),
         "senders": (facts.senders[:SENDERS], len(facts.senders)),
         "rests": (facts.rests[:RESTS], len(facts.rests) + facts.rests_more),
         "outcomes": (facts.outcomes[:OUTCOMES], len(facts.outcomes)),
+        "delivery_errors": (facts.delivery_errors[:OUTCOMES], len(facts.delivery_errors)),
         "notes": (facts.notes[:NOTES], len(facts.notes)),
     }
     whole = {
-        "about": {"account": facts.account, "version": facts.version, "circuit_open": facts.circuit_open},
+        "about": {
+            "at": facts.at,
+            "account": facts.account,
+            "version": facts.version,
+            "circuit_open": facts.circuit_open,
+        },
         "total": _queue(facts.total),
         "ledger": facts.ledger,
         "redis": facts.redis,

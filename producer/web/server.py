@@ -28,6 +28,7 @@ from producer.web.app import Malformed, application
 from producer.web.intake import Intake
 from producer.web.metrics import Metrics, Sources
 from producer.web.page import add_page
+from producer.web.presence import Presence
 from producer.web.tally import Tally
 from producer.web.webhooks import Webhooks
 from volley import collector
@@ -75,7 +76,8 @@ async def serve(settings: Settings) -> None:
         stack.push_async_callback(_flush, tasks)
         watch = Watch(outbox, engine, socket.gethostname(), retention_days=settings.retention_days)
         api = await stack.enter_async_context(open_api(settings))
-        chores = (api.sight.run(), PinCount(outbox, api.sight).run(), *_chores(settings, outbox, engine, watch, pulse))
+        mine = (api.sight.run(), PinCount(outbox).run(), Presence(outbox, api.watchers).run())
+        chores = (*mine, *_chores(settings, outbox, engine, watch, pulse))
         stack.push_async_callback(ended, [asyncio.create_task(chore) for chore in chores])
         facts = partial(_facts, tally, recorder, watch)
         metrics = Metrics(Sources(watch, recorder, tally, api.sight))

@@ -2,22 +2,28 @@
 
 import asyncio
 import json
-from dataclasses import replace
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
 
+import orjson
 import pytest
 
 from producer.sight.facts import Facts, Waits
 from producer.sight.history import EVERY_S, KEPT, History, point
 from producer.sight.pinned import PinCount
 from producer.sight.sight import Sight
+from producer.web.presence import Presence
+from producer.web.watchers import Watchers
 from tests.redis.conftest import OTHER_PROFILE, PROFILE, Rig, chunk_of, people, sender
 from volley.campaign import Campaign
 from volley.embedded import free_port
 from volley.errors import TryAgainLater
-from volley.outbox import outcomes
+from volley.outbox import outcomes, serves
 from volley.outbox.connect import client
 from volley.outbox.flights import NOT_SPENT
 from volley.outbox.outbox import Outbox
+from volley.outbox.serves import ServeView
 from volley.state import State
 
 SHOWN = {"host": "here", "pid": 7, "started_us": 1, "in_flight": 3, "rate": 2.5}
@@ -273,7 +279,55 @@ async def test_people_are_counted_by_their_sender_and_old_pins_are_not(rig: Rig,
     profile, far = await rig.outbox.profile_index(PROFILE), people(1, 900)[0]
     assert profile is not None
     await rig.redis.execute_command("HSET", rig.keys.pin(profile, far), far.to_bytes(8, "big"), 1 * 100_000 + 17)
-    await PinCount(rig.outbox, sight).round(0.0)
+    await PinCount(rig.outbox).round(0.0)
+    sight = Sight(rig.outbox, "test")  # what was counted is there for whoever looks: another serve, a command
     facts = await look(sight)
     assert {pool.profile: pool.pins for pool in facts.pools} == {PROFILE: 7, OTHER_PROFILE: 0}
     assert {each.number: each.pins for each in facts.senders} == {sender(0).number: 7, sender(5).number: 0}
+
+
+async def test_messages_that_were_not_delivered_are_told_apart_from_attempts_with_what_their_code_means(
+    rig: Rig, sight: Sight
+) -> None:
+    counted = {"accepted:": 9, "undelivered:40008": 2, "undelivered:40001": 5, "refused:40310": 1}
+    await outcomes.count(rig.redis, rig.keys, counted)
+    facts = await look(sight)
+    assert [(each.outcome, each.code, each.count) for each in facts.outcomes] == [
+        ("accepted", "", 9),
+        ("refused", "40310", 1),
+    ]
+    assert [(each.code, each.count) for each in facts.delivery_errors] == [("40001", 5), ("40008", 2)]
+    assert facts.delivery_errors[1].meaning == "undeliverable"
+
+
+async def test_each_serve_is_there_with_its_loop_s_lag_until_it_falls_silent(rig: Rig, sight: Sight) -> None:
+    view = ServeView("h:1", "h", 1, "0.1.0", 5, 0, 0.25, 2)
+    await serves.show(rig.redis, rig.keys, view)
+    await serves.show(rig.redis, rig.keys, replace(view, id="h:2", pid=2, loop_lag_s=0.0))
+    facts = await look(sight)
+    assert [(each.id, each.loop_lag_seconds, each.watching) for each in facts.serves] == [
+        ("h:1", 0.25, 2),
+        ("h:2", 0, 2),
+    ]
+    silent = orjson.dumps(asdict(view) | {"seen_us": await rig.now_us() - serves.ALIVE_US - 1})
+    await rig.redis.hset(rig.keys.of("serves"), mapping={"h:1": silent})  # type: ignore[dict-item]
+    assert [each.id for each in (await look(sight)).serves] == ["h:2"]
+    await serves.show(rig.redis, rig.keys, replace(view, id="h:3"))
+    assert {name.decode() for name in await rig.redis.hkeys(rig.keys.of("serves"))} == {"h:2", "h:3"}
+
+
+async def test_a_serve_whose_loop_stood_still_says_how_long(rig: Rig, sight: Sight) -> None:
+    presence = Presence(rig.outbox, Watchers(), every_s=0.05)
+    async with asyncio.TaskGroup() as group:
+        shown = group.create_task(presence.run())
+        await eventually(sight, lambda facts: len(facts.serves) == 1)
+        time.sleep(0.4)  # noqa: ASYNC251 - the loop stands still
+        await eventually(sight, lambda facts: facts.serves[0].loop_lag_seconds > 0.2)
+        shown.cancel()
+    assert (await look(sight)).serves == (), "it has taken its leave"
+
+
+async def eventually(sight: Sight, true: Callable[[Facts], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not true(await look(sight)):
+            pass

@@ -131,7 +131,12 @@ DIRECTORY: tuple[Key, ...] = (
     Key(
         "doubts", "", "zset unknown message → µs at which it is looked at next", "as unknown; away while a repeat flies"
     ),
-    Key("outcomes", "", "hash kind:code → how many attempts came to it", "permanent: a field a code of the carrier's"),
+    Key(
+        "outcomes",
+        "",
+        "hash kind:code → how many attempts came to it, or messages (undelivered:code)",
+        "permanent: a field a code of the carrier's",
+    ),
     Key("history", "", "stream: a point each half minute, of what waited and went", "960 entries, 8 hours"),
     Key("asleep", "", "zset campaign that waits by its own terms → µs at which it wakes", "until it wakes or ends"),
     Key(
@@ -155,6 +160,15 @@ DIRECTORY: tuple[Key, ...] = (
         "",
         "zset campaign of gathered messages (in no other list of all) → µs at which it was sealed, or last found open",
         "ten minutes; in campaigns from then on, where something of it is unknown or dead",
+    ),
+    Key(
+        "serves",
+        "",
+        "hash host:pid of a volley serve → JSON of what it shows of itself",
+        "a minute after the last word",
+    ),
+    Key(
+        "pincount", "", "hash sender index → people pinned to it when they were counted last; at → when, µs", "an hour"
     ),
 )
 

@@ -8,7 +8,7 @@ do
     'flight', 'flights', 'later', 'due', 'unplanned', 'expiring', 'live', 'open', 'once', 'final', 'evict', 'sent', 'tempo', 'workers',
     'worker', 'ledger', 'sequence', 'heard', 'said', 'inbound', 'webhooks', 'probe',
     'circuit', 'poison', 'server', 'conservation', 'unknown', 'doubts', 'outcomes', 'history',
-    'asleep', 'hours', 'parked', 'reckon', 'pushing', 'allowed', 'retried', 'gathered' }
+    'asleep', 'hours', 'parked', 'reckon', 'pushing', 'allowed', 'retried', 'gathered', 'serves', 'pincount' }
   for i = 1, #names do K[names[i]] = KEYS[i] end
 end
 
