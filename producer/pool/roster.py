@@ -27,7 +27,7 @@ def enrolled(found: Members, settings: Settings, rates: Rates) -> Roster:
     own = tuple(sender(each, found.profile, rates, keep_unhealthy=keep) for each in found.judged)
     usable = tuple(each for each in own if each.active and not each.kept)
     return Roster(
-        senders=(*own, pool_sender(found.profile, usable)),
+        senders=(*own, pool_sender(found.profile, usable, rates)),
         usable=usable,
         kept=tuple(each for each in own if each.kept),
         not_ready=tuple(each for each, made in zip(found.judged, own, strict=True) if not made.active),
@@ -53,7 +53,7 @@ def sender(found: Readiness, profile: Profile, rates: Rates, *, keep_unhealthy: 
     )
 
 
-def pool_sender(profile: Profile, usable: tuple[Sender, ...]) -> Sender:
+def pool_sender(profile: Profile, usable: tuple[Sender, ...], rates: Rates) -> Sender:
     """The carrier's own number pool, there only where the profile has it on.
 
     It deals messages to types by their weights, so it is as fast as lets no type have more than its numbers may send.
@@ -65,7 +65,9 @@ def pool_sender(profile: Profile, usable: tuple[Sender, ...]) -> Sender:
     if not chosen:
         return replace(made, active=False, reason="no usable number of a type with a weight is in the carrier's pool")
     shares = {str(kind): weight for kind, weight in profile.weights.items() if kind in {each.type for each in chosen}}
-    return replace(made, rate_milli=int(effective(shares, chosen) * 1000), mms=all(each.mms for each in chosen))
+    return replace(
+        made, rate_milli=int(effective(shares, chosen, (), rates.campaign) * 1000), mms=all(each.mms for each in chosen)
+    )
 
 
 def _group(found: Readiness, rates: Rates) -> str:

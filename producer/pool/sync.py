@@ -159,7 +159,8 @@ def _raised(before: ProfileFacts | None, now: ProfileFacts) -> bool:
 
 
 def _allowed(profile_id: str, usable: Sequence[Sender], rates: Rates, weights: Mapping[str, int]) -> float:
-    return float(effective(weights, usable, [rates.account, rates.profile.get(profile_id, rates.account)]))
+    limits = [rates.account, rates.profile.get(profile_id, rates.account)]
+    return float(effective(weights, usable, limits, rates.campaign))
 
 
 def _empty(found: Members) -> EmptyPool:

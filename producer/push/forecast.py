@@ -163,7 +163,8 @@ def rate_of(
     """Parts per second, from the first to the last: what the senders make, under the limits of profile and account."""
     request = what.request if isinstance(what, Cast) else what
     # a push with a sender of its own is dealt to no class
-    return effective({} if what.sender else weights, senders, [limit_of(request, settings)])
+    limits = [limit_of(request, settings)]
+    return effective({} if what.sender else weights, senders, limits, settings.current.rates.campaign)
 
 
 def limit_of(request: PushRequest, settings: Settings) -> Decimal:

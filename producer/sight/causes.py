@@ -3,7 +3,7 @@
 An end is reckoned as if nothing new comes: what waits, over the rate that its narrowest place lets through.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -87,10 +87,15 @@ def at_senders(held: Sequence[Held], now_us: int) -> Iterator[Cause]:
         yield timed("pinned", says, sum(each.messages for each in rest), now_us, ordered[SHOWN].seconds)
 
 
-def narrowest(view: CampaignView, profile: ProfileView, account: float, share: float) -> tuple[str, str, float]:
-    """(cause, in words, parts/s) of what lets the least through of a campaign that competes for `share` of it."""
+Place = tuple[str, str, float]
+"""(cause, in words, parts/s) of what lets something through."""
+
+
+def narrowest(view: CampaignView, profile: ProfileView, account: float, share: float, groups: Iterable[Place]) -> Place:
+    """What lets the least through of a campaign that competes for `share` of it. `groups`: the limits of registered campaigns."""
     fixed = view.campaign
-    places = [("account_rate", f"the account's {account:g}/s", account * share)]
+    places = [(name, words, rate * share) for name, words, rate in groups]
+    places.append(("account_rate", f"the account's {account:g}/s", account * share))
     if profile.limit < account:
         places.append(("profile_rate", f"the profile's {profile.limit:g}/s", profile.limit * share))
     if fixed.media:
@@ -103,9 +108,7 @@ def narrowest(view: CampaignView, profile: ProfileView, account: float, share: f
     return min(places, key=lambda place: place[2])
 
 
-def flow(
-    view: CampaignView, place: tuple[str, str, float], going: int, share: float, now_us: int, wait_s: float
-) -> Cause:
+def flow(view: CampaignView, place: Place, going: int, share: float, now_us: int, wait_s: float) -> Cause:
     """All that goes by rates: how fast, and when the last of it is sent."""
     name, words, rate = place
     parts = going * view.campaign.parts / max(view.campaign.accepted, 1) or float(going)

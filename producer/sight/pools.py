@@ -29,37 +29,48 @@ class Member:
 @dataclass(frozen=True, slots=True)
 class Pool:
     """A profile's senders. `own_rates`: number → parts/s of those in the pool; `allowed_rate`: of a large push, as far as the
-    senders go."""
+    senders and their registered campaigns go; `senders_rate`: as the senders alone would."""
 
     profile: str
     members: tuple[Member, ...] = ()
     allowed_rate: Decimal = Decimal(0)
     own_rates: Mapping[str, float] = field(default_factory=dict)
+    senders_rate: Decimal = Decimal(0)
+
+
+NO_POOL = Pool("")
 
 
 class Pools:
-    """`of`: profile id → its pool. A sender that has not changed since the last read is not parsed again."""
+    """`of`: profile id → its pool. A sender that has not changed since the last read is not parsed again. `pins`: sender index →
+    people, as they were counted last; None where nobody has. `groups`: parts/s of registered campaigns that have a limit.
+    """
 
     def __init__(self) -> None:
         self.of: Mapping[str, Pool] = {}
+        self.pins: Mapping[int, int] | None = None
+        self.groups: Mapping[str, Decimal] = {}
         self._known: dict[bytes, tuple[bytes, bytes, Member]] = {}
         self._classes: Hash = {}
 
-    async def read(self, outbox: Outbox, profiles: Mapping[str, str]) -> None:
-        """Redis errors pass through."""
+    async def read(self, outbox: Outbox, profiles: Mapping[str, str], rates: Hash) -> None:
+        """`rates`: those of the account's buckets, as Redis has them. Redis errors pass through."""
         pipeline = outbox.redis.pipeline(transaction=False)
-        for name in ("senderinfo", "sender", "classes"):
+        for name in ("senderinfo", "sender", "classes", "pincount"):
             pipeline.hgetall(outbox.keys.of(name))
-        info, records, classes = await pipeline.execute()
+        info, records, classes, pins = await pipeline.execute()
+        self.pins = {int(index): int(people) for index, people in pins.items() if index != b"at"} if pins else None
         before, self._known = self._known, {}
-        changed = len(before) != len(info) or classes != self._classes or self.of.keys() != profiles.keys()
+        groups = throughput.group_rates(rates)
+        changed = len(before) != len(info) or self.of.keys() != profiles.keys()
+        changed = changed or (classes, groups) != (self._classes, self.groups)
         for name, value in info.items():
             known = before.get(name)
             if known is None or known[0] != value or records.get(b"%d" % known[2].index, b"") != known[1]:
                 known, changed = _member(value, records), True
             self._known[name] = known
         if changed:
-            self._classes = classes
+            self._classes, self.groups = classes, groups
             self.of = self._dealt(profiles)
 
     def _dealt(self, profiles: Mapping[str, str]) -> Mapping[str, Pool]:
@@ -67,7 +78,7 @@ class Pools:
         for _, _, member in self._known.values():
             by_profile.setdefault(member.sender.profile, []).append(member)
         return {
-            name: _pool(name, members, self._classes.get(profiles.get(name, "").encode()))
+            name: _pool(name, members, self._classes.get(profiles.get(name, "").encode()), self.groups)
             for name, members in by_profile.items()
         }
 
@@ -84,11 +95,12 @@ def _member(value: bytes, records: Hash) -> tuple[bytes, bytes, Member]:
     return value, record, Member(index, Sender(**fields), len(words) > 3 and words[3][:1] == b"a")
 
 
-def _pool(profile: str, members: list[Member], classes: bytes | None) -> Pool:
+def _pool(profile: str, members: list[Member], classes: bytes | None, groups: Mapping[str, Decimal]) -> Pool:
     pooled = [each.sender for each in members if each.pooled]
     weights = {name: weight for name, weight in Dealt((classes or b"any 1").decode(), "").weights.items() if weight}
-    own = {sender.number: sender.rate_milli / 1000 for sender in pooled}
-    return Pool(profile, tuple(members), throughput.effective(weights, pooled), own)
+    own = {sender.number: throughput.own_rate(sender, groups) for sender in pooled}
+    alone = throughput.effective(weights, pooled)
+    return Pool(profile, tuple(members), throughput.effective(weights, pooled, (), groups), own, alone)
 
 
 class Used:

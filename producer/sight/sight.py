@@ -16,7 +16,7 @@ from producer.sight.facts import Facts, Point, PoolFacts, SenderFacts, SpendFact
 from producer.sight.gathered import Gathered
 from producer.sight.history import EVERY_S, History, point
 from producer.sight.looking import Seen, look
-from producer.sight.pools import Pool, Pools, Used
+from producer.sight.pools import NO_POOL, Pools, Used
 from producer.sight.portrait import Standing, standing
 from producer.sight.standstill import left_aside, reasons, surprises
 from producer.sight.totals import Totals
@@ -34,12 +34,12 @@ from volley.outbox.workers import WorkerView
 log = logging.getLogger(__name__)
 
 FRESH_S = 1.0
-_SHARE = 50
-"""A snapshot is kept for so many times what it took, where that is longer: with very many campaigns watching gets slower, not dearer."""
+_SHARE, _LONGEST_S, _LEAST_SHARE = 50, 10.0, 4
+"""A snapshot is kept for so many times what it took, where that is longer: with very many campaigns watching gets slower, not dearer.
+For 10 s at most, as a machine that is merely busy makes it take long too; where it takes more than allows that, four times as long."""
 _RECENT = 1_000
 _RECENT_S = 60.0
 _META_PAGE = 200
-_NO_POOL = Pool("")
 
 
 class Scene(NamedTuple):
@@ -75,7 +75,6 @@ class Sight:
         self._used = Used()
         self._pool_facts: tuple[PoolFacts, ...] = ()
         self._sender_facts: tuple[SenderFacts, ...] = ()
-        self._pins: Mapping[int, int] | None = None
         self.totals = Totals()
         self.history = History(outbox)
         self._gathered = Gathered(outbox)
@@ -87,7 +86,8 @@ class Sight:
 
     def is_fresh(self, fresh_s: float = FRESH_S) -> bool:
         """Whether what was gathered last is new enough for who wants it no older than that, or dear enough to be kept."""
-        kept_s = max(fresh_s, _SHARE * self._took_s) if fresh_s else 0.0
+        dear_s = max(min(_SHARE * self._took_s, _LONGEST_S), _LEAST_SHARE * self._took_s)
+        kept_s = max(fresh_s, dear_s) if fresh_s else 0.0
         return self._facts is not None and monotonic() - self._at < kept_s
 
     async def facts(self, fresh_s: float = FRESH_S) -> Facts:
@@ -101,11 +101,6 @@ class Sight:
                 self._took_s = self._at - began
         assert self._facts is not None
         return self._facts
-
-    def counted(self, pins: Mapping[int, int]) -> None:
-        """How many people each sender serves, by its index."""
-        self._pins = pins
-        self._pools_due = 0.0
 
     async def scene(self) -> Scene:
         """What the snapshot of `facts` is drawn from. Raises TryAgainLater where Redis is away."""
@@ -181,12 +176,14 @@ class Sight:
             queues=tuple(sorted(queues, key=lambda queue: (-queue.ready, queue.profile))),
             campaigns=tuple(portrait.campaign(each, held[each.view.campaign.profile][0]) for each in newest),
             workers=tuple(fleet.worker(view) for view in workers),
+            serves=tuple(fleet.serve(view) for view in seen.serves),
             pools=self._pool_facts,
             senders=self._sender_facts,
             circuit_open=seen.circuit is not None,
             rests=tuple(fleet.rest(rest, self._account) for rest in rests[: fleet.MOST_RESTS]),
             rests_more=max(0, len(rests) - fleet.MOST_RESTS),
             outcomes=tuple(fleet.outcomes(seen)),
+            delivery_errors=tuple(fleet.delivery_errors(seen)),
             ledger=fleet.ledger(seen, self._outbox.ledger_bound),
             redis=fleet.redis(seen),
             spend=tuple(self._spend(everyone)),
@@ -263,7 +260,7 @@ class Sight:
         names = dict.fromkeys([*seen.profiles, *mine])
         return {
             name: (
-                portrait.profile_view(name, seen, self._pools.of.get(name, _NO_POOL), mine.get(name, [])),
+                portrait.profile_view(name, seen, self._pools.of.get(name, NO_POOL), mine.get(name, [])),
                 mine.get(name, []),
             )
             for name in names
@@ -272,13 +269,14 @@ class Sight:
     async def _look_at_senders(self, seen: Seen) -> None:
         stale = monotonic() >= self._pools_due or bool(seen.profiles.keys() - self._pools.of.keys())
         if stale:
-            await self._pools.read(self._outbox, seen.profiles)
+            await self._pools.read(self._outbox, seen.profiles, seen.rates)
             self._pools_due = monotonic() + pools.SENDERS_S
         if seen.now_us >= self._used.due_us or stale:
             await self._used.look(self._outbox, seen.now_us)
-            self._pool_facts = tuple(fleet.pools(self._pools.of.values(), self._used, self._pins, seen))
+            pins = self._pools.pins
+            self._pool_facts = tuple(fleet.pools(self._pools.of.values(), self._used, pins, seen))
             members = fleet.shown(self._pools.of.values(), self._used, seen)
-            self._sender_facts = tuple(fleet.sender(member, self._used, self._pins, seen) for member in members)
+            self._sender_facts = tuple(fleet.sender(member, self._used, pins, seen) for member in members)
 
     def _spend(self, everyone: Sequence[Standing]) -> list[SpendFacts]:
         views = [*(each.view for each in everyone), *self._over.values()]

@@ -3,16 +3,22 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from producer.sight import groups
 from producer.sight.causes import Cause, Held, at_senders, before, clock, flow, narrowest, parts_of, timed
+from producer.sight.groups import Shared, shared
+from producer.sight.pools import NO_POOL
 from producer.sight.portrait import Standing
 from producer.sight.sight import Scene, Sight
 from producer.sight.standstill import reasons
 from producer.sight.waits import waits_for
+from volley.campaign import Campaign
 from volley.errors import UnusableInput
 from volley.message import parse_message_id
 from volley.outbox import queued
 from volley.outbox.outbox import Outbox
 from volley.outbox.scripts import reaching
+from volley.outbox.throughput import own_rate
+from volley.outbox.views import CampaignView
 from volley.outbox.whereabouts import wait_of
 from volley.state import STATUS, State
 
@@ -63,7 +69,7 @@ async def why(sight: Sight, outbox: Outbox, what: str, past: Past = nobody) -> A
         raise UnusableInput(
             f"{what[:40]!r} is no campaign, message or profile that is known here: see volley campaigns"
         )
-    return Answer(what, "campaign", state, view.waiting if view else 0, (_OVER,))
+    return Answer(what, "campaign", state, view.waiting if view else 0, _over(view) if view else (_OVER,))
 
 
 async def _message(outbox: Outbox, scene: Scene, what: str, past: Past) -> Answer:
@@ -126,11 +132,15 @@ def _blocked(outbox: Outbox, scene: Scene, causes: Sequence[Cause]) -> bool:
 async def _campaign(outbox: Outbox, scene: Scene, mine: Standing) -> Answer:
     view, now_us = mine.view, scene.seen.now_us
     if not view.waiting:
-        return Answer(view.campaign.id, "campaign", view.state, 0, tuple(_rest(mine)))
+        return Answer(view.campaign.id, "campaign", view.state, 0, _over(view))
     causes = _common(outbox, scene, [mine])
+    pool = scene.pools.of.get(view.campaign.profile, NO_POOL)
+    causes += groups.rests(pool, scene.seen, view.campaign.sender, view.waiting)
     if view.state != "ready":
         causes.append(_stopped(mine))
-        return Answer(view.campaign.id, "campaign", view.state, view.waiting, (*causes, *_rest(mine)))
+        return Answer(
+            view.campaign.id, "campaign", view.state, view.waiting, (*causes, *_rest(view, mine.waits.unserved))
+        )
     own = waits_for(view, now_us)
     start_s = max(0.0, (max(view.campaign.start_us, view.asleep_us) - now_us) / 1e6)
     if own:
@@ -144,16 +154,32 @@ async def _campaign(outbox: Outbox, scene: Scene, mine: Standing) -> Answer:
     profile = scene.profiles[view.campaign.profile]
     rests_s = max(0.0, (profile.rests_until_us - now_us) / 1e6)
     wait_s = max(start_s, rests_s)
-    share = _share(scene, mine)
-    account = int(scene.seen.rates[b"a"]) / 1000 if b"a" in scene.seen.rates else float("inf")
     going = view.waiting - mine.waits.unserved - (0 if own else mine.waits.window)
-    moving = [flow(view, narrowest(view, profile, account, share), going, share, now_us, wait_s)] if going else []
-    moving += at_senders(held, now_us)
-    moving.sort(key=lambda cause: -(cause.seconds if cause.seconds is not None else float("inf")))
-    causes += [*moving, *await _retries(outbox, mine, now_us), *_rest(mine), *_expiry(mine, moving, now_us)]
+    moving = _moving(scene, mine, held, going, wait_s)
+    causes += [
+        *moving,
+        *await _retries(outbox, mine, now_us),
+        *_rest(view, mine.waits.unserved),
+        *_expiry(mine, moving, now_us),
+    ]
     last = moving[0] if moving and not _blocked(outbox, scene, causes) else None
     ends, seconds = (last.ends, last.seconds) if last else (None, None)
     return Answer(view.campaign.id, "campaign", view.state, view.waiting, tuple(causes), ends, seconds)
+
+
+def _moving(
+    scene: Scene, mine: Standing, held: Sequence[tuple[Held, Shared | None]], going: int, wait_s: float
+) -> list[Cause]:
+    """What goes, and how fast, the last to end first."""
+    view, now_us, share = mine.view, scene.seen.now_us, _share(scene, mine)
+    account = int(scene.seen.rates[b"a"]) / 1000 if b"a" in scene.seen.rates else float("inf")
+    pool = scene.pools.of.get(view.campaign.profile, NO_POOL)
+    shared = groups.limits(pool, scene.pools, view.campaign.sender)
+    place = narrowest(view, scene.profiles[view.campaign.profile], account, share, shared)
+    moving = [flow(view, place, going, share, now_us, wait_s)] if going else []
+    moving += at_senders([each for each, _ in held], now_us)
+    moving += groups.together(held, now_us)
+    return sorted(moving, key=lambda cause: -(cause.seconds if cause.seconds is not None else float("inf")))
 
 
 def _stopped(mine: Standing) -> Cause:
@@ -174,27 +200,40 @@ def _share(scene: Scene, mine: Standing) -> float:
     return mine.view.campaign.weight / max(sum(rivals), mine.view.campaign.weight)
 
 
-async def _held(outbox: Outbox, scene: Scene, mine: Standing, lanes: dict[str, int]) -> list[Held]:
-    """What waits for single senders, those that end last."""
+async def _held(
+    outbox: Outbox, scene: Scene, mine: Standing, lanes: dict[str, int]
+) -> list[tuple[Held, Shared | None]]:
+    """What waits for single senders, those that end last, each with the registered campaign of its sender."""
     members = {member.index: member for member in scene.pools.everyone()}
     weights = {each.view.campaign.id: each.view.campaign.weight for each in scene.everyone}
     found = []
     for owner, refs in lanes.items():
         member = members.get(int(owner[1:])) if owner[0] == "s" else None
         if owner[0] == "s":
-            rate = member.sender.rate_milli / 1000 if member and member.pooled else 0.0
+            rate = own_rate(member.sender, scene.pools.groups) if member and member.pooled else 0.0
             number = member.sender.number if member else f"sender {owner[1:]}"
             named = mine.view.campaign.sender is not None
-            found.append((owner, Held(number, refs, parts_of(mine.view, refs), rate, named=named)))
-    found.sort(key=lambda pair: -(pair[1].seconds if pair[1].seconds is not None else float("inf")))
-    closer = [await _closer(outbox, scene, mine, owner, held, weights) for owner, held in found[:_MOST_SENDERS]]
-    return [*closer, *(held for _, held in found[_MOST_SENDERS:])]
+            held = Held(number, refs, parts_of(mine.view, refs), rate, named=named)
+            found.append((owner, held, shared(member, scene.pools, scene.seen)))
+    found.sort(key=lambda each: -(each[1].seconds if each[1].seconds is not None else float("inf")))
+    closer = [
+        (await _closer(outbox, scene, mine, owner, held, group, weights), group)
+        for owner, held, group in found[:_MOST_SENDERS]
+    ]
+    return [*closer, *((held, group) for _, held, group in found[_MOST_SENDERS:])]
 
 
 async def _closer(
-    outbox: Outbox, scene: Scene, mine: Standing, owner: str, held: Held, weights: dict[str, int]
+    outbox: Outbox,
+    scene: Scene,
+    mine: Standing,
+    owner: str,
+    held: Held,
+    group: Shared | None,
+    weights: dict[str, int],
 ) -> Held:
-    stop = scene.seen.stops.get(owner)
+    stops = [stop for stop in (scene.seen.stops.get(owner), group and group.rest) if stop]
+    stop = max(stops, key=lambda each: each.until_us, default=None)
     resting = stop is not None and stop.until_us > scene.seen.now_us
     rivals = await queued.rivals(outbox, mine.view.campaign.id, owner)
     others = before(mine.view, rivals, held.messages, weights)
@@ -214,19 +253,37 @@ async def _retries(outbox: Outbox, mine: Standing, now_us: int) -> list[Cause]:
     return [Cause("retry", says, mine.waits.retry)]
 
 
-def _rest(mine: Standing) -> list[Cause]:
-    """What is not about to be sent."""
-    view, found = mine.view, []
-    if mine.waits.unserved:
-        says = f"{mine.waits.unserved:,} messages go to countries that no sender of {view.campaign.profile} may serve"
-        found.append(Cause("unserved", f"{says}: volley numbers doctor; they end as expired", mine.waits.unserved))
+def _rest(view: CampaignView, unserved: int = 0) -> list[Cause]:
+    """What is not about to be sent, and what never became a message."""
+    found = []
+    if unserved:
+        says = f"{unserved:,} messages go to countries that no sender of {view.campaign.profile} may serve"
+        found.append(Cause("unserved", f"{says}: volley numbers doctor; they end as expired", unserved))
     if view.in_flight:
         found.append(Cause("in_flight", f"{view.in_flight:,} messages are being sent", view.in_flight))
     unknown = view.counts["unknown"]
     if unknown:
         says = f"of {unknown:,} messages nobody knows whether the carrier has them: volley campaigns unknown {view.campaign.id}"
         found.append(Cause("unknown", says, unknown))
-    return found
+    return [*found, *_left_out(view.campaign)]
+
+
+def _over(view: CampaignView) -> tuple[Cause, ...]:
+    """Of a campaign of which nothing waits."""
+    open_ = view.in_flight or view.counts["unknown"]
+    return (*(() if open_ else (_OVER,)), *_rest(view))
+
+
+def _left_out(campaign: Campaign) -> list[Cause]:
+    """Rows that are not among its messages, as somebody who counts them may wonder."""
+    words = {
+        "the same person again": campaign.duplicates,
+        "opted out": campaign.opted_out,
+        "cannot be sent (the rejects file says why)": campaign.rejected,
+    }
+    told = [f"{count:,} {name}" for name, count in words.items() if count]
+    rows = campaign.accepted + sum(words.values())
+    return [Cause("left_out", f"of its {rows:,} rows these are no messages: {', '.join(told)}")] if told else []
 
 
 def _expiry(mine: Standing, moving: Sequence[Cause], now_us: int) -> list[Cause]:

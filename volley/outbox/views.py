@@ -236,7 +236,7 @@ async def profiles(client: Redis, keys: Keys, only: str | None = None) -> list[P
         pool = [view.sender for view in await senders(client, keys, name) if view.free_us]
         rates = await client.hgetall(keys.of("rates"))
         limits = [Decimal(int(rates[bucket])) / 1000 for bucket in (b"a", b"p" + index) if bucket in rates]
-        weights = await throughput.weights(client, keys, int(index))
+        weights, groups = await throughput.weights(client, keys, int(index)), throughput.group_rates(rates)
         found.append(
             ProfileView(
                 profile=name,
@@ -244,10 +244,10 @@ async def profiles(client: Redis, keys: Keys, only: str | None = None) -> list[P
                 oldest_us=min((view.sealed_us for view in waiting), default=0),
                 rate=parts / (10 * _TEMPO_SLOTS),
                 senders=sum(sender.type != "carrier_pool" for sender in pool),
-                allowed_rate=round(float(throughput.effective(weights, pool, limits)), 3),
+                allowed_rate=round(float(throughput.effective(weights, pool, limits, groups)), 3),
                 campaigns=[view.campaign.id for view in mine],
                 limit=float(min(limits, default=Decimal("inf"))),
-                own_rates={sender.number: sender.rate_milli / 1000 for sender in pool},
+                own_rates={sender.number: throughput.own_rate(sender, groups) for sender in pool},
                 weight=sum(view.campaign.weight for view in waiting if view.state == "ready"),
                 now_us=int(seconds) * 1_000_000 + int(micros),
                 unserved=await _unserved(client, keys, int(index), waiting),
