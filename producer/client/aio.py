@@ -13,7 +13,20 @@ from . import asks
 from .asks import Ask, Changes, Form, PushOptions, SendOptions
 from .content import Kind, Packing, Row, Spool, opened
 from .feed import Feed
-from .models import Campaign, Event, Message, Pushed, Retried, Sent, Steered
+from .models import (
+    Callback,
+    Campaign,
+    Delivery,
+    Event,
+    Facts,
+    Message,
+    NewCallback,
+    Pushed,
+    Retried,
+    Sent,
+    Steered,
+    Why,
+)
 from .problems import VolleyError
 from .retries import Retries
 from .saving import saving
@@ -109,8 +122,8 @@ class AsyncClient:
     async def change(self, campaign_id: str, **changes: Unpack[Changes]) -> Campaign:
         return await self._do(asks.change(campaign_id, changes))
 
-    async def retry(self, campaign_id: str) -> Retried:
-        return await self._do(asks.retry(campaign_id))
+    async def retry(self, campaign_id: str, *, errors: Sequence[str] = ()) -> Retried:
+        return await self._do(asks.retry(campaign_id, errors))
 
     async def messages_of(
         self, campaign_id: str, *, status: str | None = None, page_size: int = 500
@@ -184,6 +197,32 @@ class AsyncClient:
             except VolleyError as error:
                 broken = error
             await asyncio.sleep(feed.pause_s(broken))
+
+    # watching, and being called back
+
+    async def facts(self) -> Facts:
+        return await self._do(asks.facts())
+
+    async def why(self, what: str) -> Why:
+        return await self._do(asks.why(what))
+
+    async def callbacks(self) -> tuple[Callback, ...]:
+        return (await self._do(asks.callbacks())).callbacks
+
+    async def add_callback(self, url: str, *, types: Sequence[str] = ()) -> NewCallback:
+        return await self._do(asks.add_callback(url, types))
+
+    async def remove_callback(self, callback_id: str) -> None:
+        await self._do(asks.remove_callback(callback_id))
+
+    async def enable_callback(self, callback_id: str) -> None:
+        await self._do(asks.enable_callback(callback_id))
+
+    async def deliveries(self, callback_id: str) -> tuple[Delivery, ...]:
+        return (await self._do(asks.deliveries(callback_id))).deliveries
+
+    async def redeliver(self, callback_id: str, delivery_id: str | None = None) -> int:
+        return (await self._do(asks.redeliver(callback_id, delivery_id))).redelivered
 
     # how
 

@@ -1,7 +1,7 @@
 """Each operation as a value: what is asked, and how its answer is read. No socket in here; both clients send these."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -12,7 +12,22 @@ from uuid import uuid4
 from pydantic import BaseModel, ValidationError
 
 from .content import Content
-from .models import Campaign, Campaigns, Message, Messages, Pushed, Retried, Sent, Steered
+from .models import (
+    CallbackDone,
+    Callbacks,
+    Campaign,
+    Campaigns,
+    Deliveries,
+    Facts,
+    Message,
+    Messages,
+    NewCallback,
+    Pushed,
+    Retried,
+    Sent,
+    Steered,
+    Why,
+)
 from .problems import UnexpectedAnswer, problem_error
 
 T = TypeVar("T")
@@ -200,9 +215,49 @@ def change(campaign_id: str, changes: Mapping[str, Any]) -> Ask[Campaign]:
     return with_json(Ask("PATCH", of_campaign(campaign_id), as_model(Campaign)), changes)
 
 
-def retry(campaign_id: str) -> Ask[Retried]:
+def retry(campaign_id: str, errors: Sequence[str]) -> Ask[Retried]:
     """Twice is more than once: what failed again meanwhile would go a third time."""
-    return Ask("POST", of_campaign(campaign_id, ":retry"), as_model(Retried), repeatable=False)
+    ask = Ask("POST", of_campaign(campaign_id, ":retry"), as_model(Retried), repeatable=False)
+    return with_json(ask, {"errors": list(errors)}) if errors else ask
+
+
+def facts() -> Ask[Facts]:
+    return Ask("GET", "/v1/facts", as_model(Facts))
+
+
+def why(what: str) -> Ask[Why]:
+    return Ask("GET", f"/v1/why/{quote(what, safe='')}", as_model(Why))
+
+
+def callbacks() -> Ask[Callbacks]:
+    return Ask("GET", "/v1/callbacks", as_model(Callbacks))
+
+
+def add_callback(url: str, types: Sequence[str]) -> Ask[NewCallback]:
+    """Twice makes two, each with a secret of its own."""
+    ask = Ask("POST", "/v1/callbacks", as_model(NewCallback), repeatable=False)
+    return with_json(ask, {"url": url, "types": list(types)})
+
+
+def remove_callback(callback_id: str) -> Ask[CallbackDone]:
+    return Ask("DELETE", _of_callback(callback_id), as_model(CallbackDone))
+
+
+def enable_callback(callback_id: str) -> Ask[CallbackDone]:
+    return Ask("POST", _of_callback(callback_id, ":enable"), as_model(CallbackDone))
+
+
+def deliveries(callback_id: str) -> Ask[Deliveries]:
+    return Ask("GET", _of_callback(callback_id, "/deliveries"), as_model(Deliveries))
+
+
+def redeliver(callback_id: str, delivery_id: str | None) -> Ask[CallbackDone]:
+    ask = Ask("POST", _of_callback(callback_id, ":redeliver"), as_model(CallbackDone))
+    return with_json(ask, {"delivery_id": delivery_id} if delivery_id else {})
+
+
+def _of_callback(callback_id: str, more: str = "") -> str:
+    return f"/v1/callbacks/{quote(callback_id, safe='')}{more}"
 
 
 def export(campaign_id: str, form: str) -> Ask[None]:

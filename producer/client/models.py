@@ -83,6 +83,7 @@ class Campaign(Answer):
     cost: Money
     first_sent: datetime | None
     last_sent: datetime | None
+    tags: tuple[str, ...] = ()
 
     @property
     def over(self) -> bool:
@@ -151,6 +152,110 @@ class Sent(Answer):
     campaign_id: str | None
     messages: tuple[SentMessage, ...]
     replayed: bool = False
+
+
+class Queue(Answer):
+    """A profile's queue, or all of them together: messages that are ready and due, rates in parts a second."""
+
+    profile: str
+    ready: int
+    due: int
+    oldest_due_seconds: float | None
+    in_flight: int
+    unknown: int
+    dead: int
+    rate: float
+    allowed_rate: float
+    eta_seconds: float | None
+
+
+class DeliveryErrors(Answer):
+    """Messages that were not delivered, by the carrier's code."""
+
+    code: str
+    count: int
+    meaning: str = ""
+
+
+class Facts(Answer):
+    """The snapshot that page, metrics and terminal show; docs/facts.md has every field, also those that are not typed here.
+
+    `notes`: sentences on why nothing moves, or not all of it.
+    """
+
+    at: datetime
+    account: str
+    version: str
+    total: Queue
+    queues: tuple[Queue, ...]
+    circuit_open: bool
+    notes: tuple[str, ...]
+    delivery_errors: tuple[DeliveryErrors, ...] = ()
+
+
+class Cause(Answer):
+    """`cause` is one word of a fixed set, `says` a sentence; `ends` None where nobody knows."""
+
+    cause: str
+    says: str
+    messages: int = 0
+    rate: float | None = None
+    ends: datetime | None = None
+
+
+class Why(Answer):
+    """What a campaign, a message or a profile waits for: what holds all of it first, then the last to end."""
+
+    about: str
+    kind: str
+    state: str
+    waiting: int
+    causes: tuple[Cause, ...]
+    ends: datetime | None = None
+
+
+class NewCallback(Answer):
+    """`secret` verifies its calls (`verify_callback`), and is told this once."""
+
+    callback_id: str
+    secret: str
+
+
+class Callback(Answer):
+    """`disabled` says why it is off; `waiting` and `dead` are deliveries."""
+
+    callback_id: str
+    campaign_id: str | None
+    url: str
+    types: tuple[str, ...]
+    disabled: str | None
+    delivered: int
+    waiting: int
+    dead: int
+
+
+class Callbacks(Answer):
+    callbacks: tuple[Callback, ...]
+
+
+class Delivery(Answer):
+    """One call that waits for another try, or is dead."""
+
+    delivery_id: str
+    state: str
+    events: int
+    attempts: int
+    http_status: int | None
+    error: str | None
+
+
+class Deliveries(Answer):
+    deliveries: tuple[Delivery, ...]
+
+
+class CallbackDone(Answer):
+    callback_id: str
+    redelivered: int = 0
 
 
 class Event(Answer):

@@ -13,7 +13,20 @@ from . import asks
 from .asks import Ask, Changes, Form, PushOptions, SendOptions
 from .content import Kind, Packing, Row, Spool, opened
 from .feed import Feed
-from .models import Campaign, Event, Message, Pushed, Retried, Sent, Steered
+from .models import (
+    Callback,
+    Campaign,
+    Delivery,
+    Event,
+    Facts,
+    Message,
+    NewCallback,
+    Pushed,
+    Retried,
+    Sent,
+    Steered,
+    Why,
+)
 from .problems import VolleyError
 from .retries import Retries
 from .saving import saving
@@ -124,9 +137,9 @@ class Client:
         """Its terms while it runs, on every worker within a second; None lifts a limit."""
         return self._do(asks.change(campaign_id, changes))
 
-    def retry(self, campaign_id: str) -> Retried:
-        """Sends once more what is dead of it and was provably never sent."""
-        return self._do(asks.retry(campaign_id))
+    def retry(self, campaign_id: str, *, errors: Sequence[str] = ()) -> Retried:
+        """Sends once more what failed with one of these codes of the carrier; without any, what is dead and was never sent."""
+        return self._do(asks.retry(campaign_id, errors))
 
     def messages_of(self, campaign_id: str, *, status: str | None = None, page_size: int = 500) -> Iterator[Message]:
         """Its messages in the order of the rows; pages are fetched as they are needed."""
@@ -208,6 +221,37 @@ class Client:
             except VolleyError as error:
                 broken = error
             time.sleep(feed.pause_s(broken))
+
+    # watching, and being called back
+
+    def facts(self) -> Facts:
+        """What waits and for what, what goes, who works: a second old at most. Scope read."""
+        return self._do(asks.facts())
+
+    def why(self, what: str) -> Why:
+        """What a campaign, a message or a profile (its id) waits for, and when that ends."""
+        return self._do(asks.why(what))
+
+    def callbacks(self) -> tuple[Callback, ...]:
+        """Who is called back, and what waits or is dead. Like all of callbacks for scope ops."""
+        return (self._do(asks.callbacks())).callbacks
+
+    def add_callback(self, url: str, *, types: Sequence[str] = ()) -> NewCallback:
+        """Events from now on go to this URL. Keep the secret: it is told this once."""
+        return self._do(asks.add_callback(url, types))
+
+    def remove_callback(self, callback_id: str) -> None:
+        self._do(asks.remove_callback(callback_id))
+
+    def enable_callback(self, callback_id: str) -> None:
+        self._do(asks.enable_callback(callback_id))
+
+    def deliveries(self, callback_id: str) -> tuple[Delivery, ...]:
+        return (self._do(asks.deliveries(callback_id))).deliveries
+
+    def redeliver(self, callback_id: str, delivery_id: str | None = None) -> int:
+        """Tries a dead delivery again, or all of them; how many."""
+        return (self._do(asks.redeliver(callback_id, delivery_id))).redelivered
 
     # how
 

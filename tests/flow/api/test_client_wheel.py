@@ -56,6 +56,56 @@ def test_it_pushes_from_an_environment_that_has_no_redis_and_nothing_else_of_our
     assert (Path(told["from"]).parent / "py.typed").is_file()
 
 
+TYPED = """
+from decimal import Decimal
+from typing import assert_type
+
+from volley_client import AsyncClient, Campaign, Client, Facts, Money, Pushed, VolleyError
+
+
+def push(url: str, key: str) -> Decimal:
+    with Client(url, key) as volley:
+        pushed = volley.push([{"to": "+12025550111", "name": "Ann"}], profile="p", template="Hi {name}", budget=Decimal(5))
+        assert_type(pushed, Pushed)
+        assert_type(pushed.id, str)
+        assert_type(volley.facts(), Facts)
+        done = volley.wait_until_done(pushed.id, lambda each: print(each.rate), timeout_s=60)
+        assert_type(done, Campaign)
+        assert_type(done.cost, Money)
+        return done.cost.amount
+
+
+async def waits(url: str, key: str) -> list[str]:
+    async with AsyncClient(url, key) as volley:
+        try:
+            return [cause.says for cause in (await volley.why("06h1")).causes]
+        except VolleyError as error:
+            assert_type(error.idempotency_key, str | None)
+            return []
+
+
+def wrong(volley: Client) -> None:
+    volley.push([], profile="p", text="t", pirority="urgent")
+    volley.push([], profile="p", text="t", priority="soon")
+    volley.wait_until_done(7)
+"""
+
+
+def test_its_types_hold_in_another_project_and_refuse_what_is_wrong(python: Path, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(TYPED)
+    own = ["--config-file", os.devnull, "--cache-dir", str(tmp_path / "cache"), "--no-error-summary"]
+    command = [sys.executable, "-m", "mypy", "--strict", "--python-executable", str(python), *own, str(program)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    first = 1 + TYPED.splitlines().index("def wrong(volley: Client) -> None:")
+    found = [
+        (int(line.split(":")[1]) - first, line.rpartition("[")[2])
+        for line in done.stdout.splitlines()
+        if ": error:" in line
+    ]
+    assert found == [(1, "call-arg]"), (2, "arg-type]"), (3, "arg-type]")], done.stdout + done.stderr
+
+
 def fenced(name: str, language: str) -> str:
     """The blocks of a how-to, one after the other."""
     text = (ROOT / "docs" / "how-to" / name).read_text("utf-8")
