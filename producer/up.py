@@ -38,6 +38,7 @@ async def up(settings: Settings, tell: Tell) -> None:
             await children.start(Child("serve", volley_command("serve"), env))
             await children.start(Child("worker", volley_command("worker"), env))
             tell(f"up: http://{settings.serve_host}:{settings.serve_port}, data in {settings.home}; Ctrl-C stops it")
+            tell("its page asks for a key: volley keys create --name me --scope read --scope ops")
             await run_until(stop, asyncio.create_task(_watch(children, valkey, tell)))
             tell("stopping: the worker finishes what is in flight")
 

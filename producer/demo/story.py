@@ -11,6 +11,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from producer.access import register
+from producer.access.keys import Scope, make
 from producer.cli.desk import Desk, arm, seated
 from producer.cli.output import emit, note
 from producer.demo.report import Report, draw
@@ -19,8 +21,9 @@ from producer.demo.stage import PROFILE, Stage, stage
 from producer.intake import PushRequest, PushResult, push
 from producer.pool.sync import sync
 from producer.push.sources import open_source
-from producer.records import reading
+from producer.records import ledger, reading
 from volley.errors import TryAgainLater, UnusableInput, VolleyError
+from volley.settings import Settings
 from volley.signals import on_end
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -102,6 +105,7 @@ class Story:
         """Until it is told to stop. Raises VolleyError where a process ends before that."""
         on_stage.leave_settings()
         note(f"the dashboard: {on_stage.address}/")
+        note(f"the key that it asks for: {await _key(on_stage.settings)}")
         note(f"other commands: cd {on_stage.folder} && volley status; Ctrl-C ends it all")
         told = asyncio.create_task(self._stopped.wait())
         try:
@@ -110,6 +114,15 @@ class Story:
             await _ended(told)
         if watching.done():
             watching.result()
+
+
+async def _key(settings: Settings) -> str:
+    """An API key of this demo's, which may look and steer."""
+    scopes: frozenset[Scope] = frozenset({"read", "ops"})
+    key, token = make(settings.account, "demo", scopes, time.time_ns() // 1000)
+    async with ledger(settings) as engine:
+        await register.add(engine, key, "demo")
+    return token
 
 
 async def _ended(*tasks: asyncio.Task[Any]) -> None:

@@ -5,8 +5,10 @@ import json
 import os
 import shutil
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from selenium import webdriver
@@ -16,10 +18,12 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
-from tests.flow.cli.conftest import PATIENCE_S, World, make_world, wait_until
+from producer.access.keys import Scope
+from tests.flow.api.conftest import Office
+from tests.flow.cli.conftest import PATIENCE_S, make_world, wait_until
 from tests.sandboxes import sandbox_process
 from volley.embedded import EmbeddedValkey
-from volley.sandbox.config import API_KEY, PROFILE_ID
+from volley.sandbox.config import API_KEY, PROFILE_ID, SandboxConfig, dump
 from volley.sandbox.signing import Signer
 
 collect_ignore = [] if "SCREENSHOTS" in os.environ else ["test_pictures.py"]
@@ -31,7 +35,9 @@ _FLAGS = (
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--disable-extensions", "--lang=en-GB",
 )  # fmt: skip
 RATES = 'sticky = "always"\n[rates]\naccount = 500\nlong_code = 1\ntoll_free = 1\n'
-"""Slow: a campaign of hundreds is still going when it is looked at."""
+"""Slow: a campaign of hundreds is still going when it is looked at. A module may have others, another CARRIER, and be STILL:
+nobody sends."""
+CARRIER = SandboxConfig(pool=(("long_code", 4, 0.0), ("toll_free", 2, 0.0)))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -44,54 +50,71 @@ def _here() -> None:
 
 
 @dataclass
-class Shop:
-    """All that runs, and words for it."""
+class Shop(Office):
+    """All that runs, and words for it. `key` may all of it; `carrier` is the sandbox."""
 
-    world: World
-    valkey: EmbeddedValkey
+    carrier: str = ""
 
-    @property
-    def url(self) -> str:
-        return self.world.settings["VOLLEY_PUBLIC_URL"]
+    def a_key(self, *scopes: Scope, name: str = "a person") -> str:
+        return self.make_key(*scopes, name=name)[1]
 
-    def key(self, *scopes: str, name: str = "a person") -> str:
-        words = [word for scope in scopes for word in ("--scope", scope)]
-        done = self.world.run("keys", "create", "--name", name, *words)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+    def push(self, people: int, start: int, *, text: str = "Hello", **options: object) -> str:
+        rows = [{"to": f"+1415{5550000 + start + n}"} for n in range(people)]
+        body = {"profile": PROFILE_ID, "text": text, "recipients": rows, **options}
+        pushed = self.post("/v1/campaigns", body, headers={"Idempotency-Key": f"{start}"})
+        assert pushed.status == 202, pushed.body
+        return str(pushed.json["campaign_id"])
 
-    def push(self, people: int, start: int, *more: str, text: str = "Hello") -> str:
-        rows = "to\n" + "".join(f"+1415555{start + n:04}\n" for n in range(people))
-        pushed = self.world.json("send", "-", "--profile", PROFILE_ID, "--text", text, "--yes", *more, stdin=rows)
-        return str(pushed["campaign_id"])
+    def campaign(self, campaign: str) -> dict[str, object]:
+        """As the API has it."""
+        found: dict[str, object] = self.get(f"/v1/campaigns/{campaign}").json
+        return found
+
+    def counts(self, campaign: str) -> dict[str, int]:
+        """By status; those that are 0 left out."""
+        held: dict[str, int] = self.campaign(campaign)["counts"]  # type: ignore[assignment]
+        return {status: count for status, count in held.items() if count}
 
     def state(self, campaign: str) -> str:
-        """As Redis has it."""
-        return str(self.world.json("campaigns", "show", campaign)["state"])
+        return str(self.campaign(campaign)["state"])
+
+    def act(self, verb: str, campaign: str) -> None:
+        done = self.post(f"/v1/campaigns/{campaign}:{verb}", {} if verb == "retry" else None)
+        assert done.status == 200, done.body
 
     def actions(self, what: str, campaign: str) -> list[str]:
         """Who did it, as the audit log has it."""
         found = json.loads(self.world.run("actions", "--json").stdout)["actions"]
         return [each["who"] for each in found if each["what"] == what and each["campaign_id"] == campaign]
 
+    def fault(self, *rules: dict[str, object]) -> None:
+        """What the carrier does to sends from now on; none: it does them all."""
+        url = f"{self.carrier.removesuffix('/v2')}/_sandbox/faults"
+        request = urllib.request.Request(url, json.dumps(rules).encode(), method="PUT")
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert answer.status == 200
+
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     valkey = EmbeddedValkey(tmp_path_factory.mktemp("valkey"))
     asyncio.run(valkey.start())
-    with sandbox_process("--pool", "long_code=4@0", "--pool", "toll_free=2@0") as carrier:
+    with sandbox_process("--config", dump(getattr(request.module, "CARRIER", CARRIER))) as carrier:
         own = {"TELNYX_API_KEY": API_KEY, "TELNYX_BASE_URL": carrier, "TELNYX_PUBLIC_KEY": Signer(1).public_key}
         world = make_world(
             tmp_path_factory.mktemp("shop"), VOLLEY_REDIS_URL=valkey.url, VOLLEY_SECRET="a secret of this shop", **own
         )
-        (world.folder / "home" / "volley.toml").write_text(RATES)
+        (world.folder / "home" / "volley.toml").write_text(getattr(request.module, "RATES", RATES))
         try:
             world.start("serve")
-            wait_until(lambda: world.run("status").returncode == 0)
-            world.start("worker")
+            made = Shop(world, valkey, url=world.settings["VOLLEY_PUBLIC_URL"], carrier=carrier)
+            wait_until(made.up)
             assert world.run("numbers", "sync", "--profile", PROFILE_ID).returncode == 0
-            wait_until(world.workers)
-            yield Shop(world, valkey)
+            if not getattr(request.module, "STILL", False):
+                world.start("worker")
+                wait_until(world.workers)
+            made.key = made.a_key("send", "read", "ops")
+            yield made
         finally:
             world.end()
             asyncio.run(valkey.stop())
@@ -155,8 +178,13 @@ class Browser:
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
     def light(self, scheme: str) -> None:
-        feature = {"name": "prefers-color-scheme", "value": scheme}
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+        # what scrolls smoothly is not yet where it is clicked
+        wanted = {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"}
+        features = [{"name": name, "value": value} for name, value in wanted.items()]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+    def script(self, words: str, *given: object) -> Any:
+        return self.driver.execute_script(words, *given)
 
     def complaints(self) -> list[str]:
         """What the console says of errors, a policy that was broken among them; requests that failed are as they should be."""
@@ -165,7 +193,7 @@ class Browser:
 
 
 @pytest.fixture(scope="module")
-def chromium(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
     options = Options()
     options.binary_location = CHROMIUM
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
@@ -173,15 +201,16 @@ def chromium(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[B
         options.add_argument(flag)
     driver = webdriver.Chrome(options=options, service=Service(DRIVER))
     driver.set_page_load_timeout(PATIENCE_S)
-    yield Browser(driver, shop.url)
+    yield driver
     driver.quit()
 
 
 @pytest.fixture
-def browser(chromium: Browser) -> Iterator[Browser]:
+def browser(chromium: webdriver.Chrome, shop: Shop) -> Iterator[Browser]:
     """As at a desk, in the light; nothing may be amiss in its console at the end."""
-    chromium.size(1280)
-    chromium.light("light")
-    chromium.complaints()
-    yield chromium
-    assert not chromium.complaints()
+    found = Browser(chromium, shop.url)
+    found.size(1280)
+    found.light("light")
+    found.complaints()
+    yield found
+    assert not found.complaints()

@@ -1,5 +1,6 @@
 """What people see and do on the page: in a real browser, against the real thing."""
 
+import asyncio
 import signal
 
 from selenium.webdriver.common.keys import Keys
@@ -31,16 +32,16 @@ def test_without_a_key_the_page_says_how_to_get_one_and_a_wrong_one_is_told_so(b
 
 
 def test_a_campaign_is_seen_moving_without_a_reload(shop: Shop, browser: Browser) -> None:
-    browser.open(shop.key("read"))
+    browser.open(shop.a_key("read"))
     campaign = shop.push(400, 0)
     browser.comes(lambda: 0 < through(browser, campaign) < 400, "it has begun")
     before = through(browser, campaign)
     browser.comes(lambda: through(browser, campaign) > before, "it goes on")
-    assert shop.world.run("campaigns", "cancel", campaign).returncode == 0
+    shop.act("cancel", campaign)
 
 
 def test_pause_resume_and_cancel_are_asked_again_and_done_in_the_key_s_name(shop: Shop, browser: Browser) -> None:
-    browser.open(shop.key("read", "ops", name="the night shift"))
+    browser.open(shop.a_key("read", "ops", name="the night shift"))
     campaign = shop.push(400, 1000)
     browser.comes(lambda: browser.all(f"{row(campaign)} [data-verb=pause]"), "it may be paused")
     browser.one(f"{row(campaign)} [data-verb=pause]").click()
@@ -57,26 +58,104 @@ def test_pause_resume_and_cancel_are_asked_again_and_done_in_the_key_s_name(shop
 
 
 def test_a_key_that_may_only_read_sees_nothing_to_press(shop: Shop, browser: Browser) -> None:
-    browser.open(shop.key("read"))
+    browser.open(shop.a_key("read"))
     campaign = shop.push(200, 2000)
     browser.comes(lambda: browser.all(row(campaign)), "it is there")
     assert not browser.all("[data-verb]")
-    browser.open(shop.key("read", "ops"))
+    browser.open(shop.a_key("read", "ops"))
     browser.comes(lambda: browser.all(f"{row(campaign)} [data-verb=cancel]"), "who may do it sees it")
     browser.act(campaign, "cancel")
 
 
 def test_what_people_and_programs_write_is_text_and_nothing_else(shop: Shop, browser: Browser) -> None:
     write_in(shop, HOSTILE)
-    browser.open(shop.key("read", "ops", name=HOSTILE[:60]))
+    hostile = shop.a_key("read", "ops", name=HOSTILE[:60])
+    campaign = shop.push(40, 2500, tags=[HOSTILE])
+    assert shop.post(f"/v1/campaigns/{campaign}:pause", key=hostile).status == 200
+    browser.open(hostile)
     browser.sees("#inbound", HOSTILE)
     browser.sees("#audit", HOSTILE[:60])
-    assert browser.driver.title == "Volley"
+    browser.sees(row(campaign), HOSTILE)
+    browser.one(f"{row(campaign)} .title").click()
+    browser.sees("#detail h1", HOSTILE)
+    assert HOSTILE not in browser.driver.title
     assert not browser.all("main img, main script")
+    shop.act("cancel", campaign)
+
+
+BROKEN_IN = """
+const done = arguments[arguments.length - 1];
+const broken = [];
+document.addEventListener("securitypolicyviolation", (each) => broken.push(each.effectiveDirective));
+const script = document.createElement("script");
+const tried = (what, doing) => { try { doing(); } catch { broken.push(what); } };
+tried("no text of a script", () => { script.textContent = "document.title = 'owned'"; document.body.append(script); });
+tried("no markup of a string", () => { document.querySelector("#said").innerHTML = "<img src=x onerror=document.title='owned'>"; });
+const image = document.createElement("img");
+image.src = "http://127.0.0.1:9/pixel.png";
+document.body.append(image);
+fetch("http://127.0.0.1:9/").catch(() => {}).then(() => setTimeout(() => done([...new Set(broken)]), 200));
+"""
+
+
+def test_what_slipped_through_would_be_stopped_by_the_browser(shop: Shop, browser: Browser) -> None:
+    browser.open(shop.a_key("read"))
+    broken = set(browser.driver.execute_async_script(BROKEN_IN))
+    assert {"no text of a script", "no markup of a string", "img-src", "connect-src"} <= broken
+    assert browser.driver.title == "Volley"
+    browser.complaints()  # the console tells of each of them, as it should
+
+
+def test_what_failed_is_retried_by_its_code_once_somebody_says_yes(shop: Shop, browser: Browser) -> None:
+    shop.fault({"kind": "status", "status": 400, "code": "40310", "match_to": "+14155556*"})
+    campaign = shop.push(5, 6000)
+    wait_until(lambda: shop.counts(campaign).get("refused") == 5)
+    shop.fault()
+    browser.open(shop.a_key("read", "ops", name="the day shift"))
+    browser.one("#all-ones").click()
+    browser.comes(lambda: browser.all(f"{row(campaign)} [data-verb=retry]"), "what is over may be retried")
+    browser.one(f"{row(campaign)} [data-verb=retry]").click()
+    browser.one("#codes").send_keys("40310")
+    browser.one("#sure-no").click()
+    assert not shop.actions("retry", campaign)
+    browser.one(f"{row(campaign)} [data-verb=retry]").click()
+    assert browser.one("#codes").get_attribute("value") == "", "each question begins anew"
+    browser.one("#codes").send_keys("40310")
+    browser.one("#sure-yes").click()
+    browser.sees("#said", "5 messages of campaign")
+    wait_until(lambda: not shop.counts(campaign).get("refused"))
+    wait_until(lambda: shop.actions("retry", campaign))
+    assert shop.actions("retry", campaign)[0].endswith("the day shift")
+    browser.sees("#outcomes", "40310")
+
+
+def test_a_retry_that_is_refused_says_why_and_leaves_the_question_open(shop: Shop, browser: Browser) -> None:
+    shop.fault({"kind": "status", "status": 400, "code": "40310", "match_to": "+14155556*"})
+    campaign = shop.push(2, 6100)
+    wait_until(lambda: shop.counts(campaign).get("refused") == 2)
+    shop.fault()
+    browser.open(shop.a_key("read", "ops"))
+    browser.one("#all-ones").click()
+    browser.comes(lambda: browser.all(f"{row(campaign)} [data-verb=retry]"), "what is over may be retried")
+    browser.one(f"{row(campaign)} [data-verb=retry]").click()
+    browser.one("#codes").send_keys("<40310>")
+    browser.one("#sure-yes").click()
+    browser.comes(lambda: browser.text("#sure-error"), "it says what is wrong")
+    assert browser.one("#sure").get_attribute("open") is not None
+    browser.one("#sure-no").click()
+    assert shop.counts(campaign)["refused"] == 2
+
+
+def test_that_all_sending_is_stopped_is_the_first_thing_one_sees(shop: Shop, browser: Browser) -> None:
+    browser.open(shop.a_key("read"))
+    assert shop.post("/v1/sending:stop", {"why": "a wrong price"}).status == 200
+    browser.sees("#banners .bad", "All sending is stopped")
+    assert shop.post("/v1/sending:resume").status == 200
+    browser.comes(lambda: not browser.all("#banners .bad"), "it goes on")
 
 
 def test_it_fits_a_phone_in_the_light_and_in_the_dark(shop: Shop, browser: Browser) -> None:
-    browser.open(shop.key("read", "ops"))
+    browser.open(shop.a_key("read", "ops"))
     grounds = set()
     for scheme in ("light", "dark"):
         browser.light(scheme)
@@ -88,7 +167,7 @@ def test_it_fits_a_phone_in_the_light_and_in_the_dark(shop: Shop, browser: Brows
 
 
 def test_the_keyboard_alone_is_enough(shop: Shop, browser: Browser) -> None:
-    token, campaign = shop.key("read", "ops"), shop.push(400, 3000)
+    token, campaign = shop.a_key("read", "ops"), shop.push(400, 3000)
     browser.open()
     press = browser.driver.switch_to.active_element.send_keys
     press(token, Keys.ENTER)
@@ -117,10 +196,10 @@ def _tab_to(browser: Browser, css: str) -> None:
 
 def test_one_campaign_has_a_view_of_its_own_with_what_it_waits_for(shop: Shop, browser: Browser) -> None:
     campaign = shop.push(300, 4000)
-    assert shop.world.run("campaigns", "pause", campaign).returncode == 0
-    browser.open(shop.key("read", "ops"))
-    browser.comes(lambda: browser.all(f"{row(campaign)} .id"), "it is there")
-    browser.one(f"{row(campaign)} .id").click()
+    shop.act("pause", campaign)
+    browser.open(shop.a_key("read", "ops"))
+    browser.comes(lambda: browser.all(f"{row(campaign)} .title"), "it is there")
+    browser.one(f"{row(campaign)} .title").click()
     browser.sees("#detail", "paused")
     browser.sees("#detail .plainly", "paus")
     browser.sees("#detail .legend", "ready")
@@ -130,7 +209,7 @@ def test_one_campaign_has_a_view_of_its_own_with_what_it_waits_for(shop: Shop, b
 
 
 def test_when_serve_is_away_the_page_says_so_and_comes_back_by_itself(shop: Shop, browser: Browser) -> None:
-    browser.open(shop.key("read"))
+    browser.open(shop.a_key("read"))
     serve = shop.world.started[0]
     serve.send_signal(signal.SIGTERM)
     serve.wait(PATIENCE_S)  # who watches does not keep it from its end
@@ -138,3 +217,14 @@ def test_when_serve_is_away_the_page_says_so_and_comes_back_by_itself(shop: Shop
     shop.world.started[0] = shop.world.start("serve")
     shop.world.started.pop()
     browser.comes(lambda: browser.text("#live") == "live", "it is live again")
+
+
+def test_when_redis_is_away_the_page_says_so_and_comes_back_by_itself(shop: Shop, browser: Browser) -> None:
+    browser.open(shop.a_key("read"))
+    asyncio.run(shop.valkey.stop())
+    browser.sees("#live", "Redis")
+    assert browser.text("#tiles"), "what was known stays, with its time"
+    asyncio.run(shop.valkey.start())
+    browser.comes(lambda: browser.text("#live") == "live", "it is live again")
+    campaign = shop.push(20, 6600)
+    browser.comes(lambda: browser.all(row(campaign)), "and moves")

@@ -89,9 +89,9 @@ class Office:
     def post(self, path: str, body: object = None, **more: Any) -> Answer:
         return self.call("POST", path, b"" if body is None else body, **more)
 
-    def make_key(self, *scopes: Scope, mode: Mode = "live", **more: Any) -> tuple[str, str]:
+    def make_key(self, *scopes: Scope, mode: Mode = "live", name: str = "a test", **more: Any) -> tuple[str, str]:
         """Its id and its token."""
-        key, token = make("default", "a test", frozenset(scopes), time.time_ns() // 1000, mode=mode, **more)
+        key, token = make("default", name, frozenset(scopes), time.time_ns() // 1000, mode=mode, **more)
 
         async def store() -> None:
             engine = open_ledger(f"sqlite+aiosqlite:///{self.world.folder}/home/ledger.db")

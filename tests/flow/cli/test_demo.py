@@ -92,7 +92,7 @@ def test_a_demo_that_is_kept_goes_on_with_its_dashboard_and_settings_until_it_is
         assert all(check["kept"] for check in report["checks"])
         said = iter(demo.stderr.readline, "")
         address = next(line for line in said if line.startswith("the dashboard: ")).split()[-1]
-        folder = next(said).split("cd ")[1].split(" && ")[0]
+        folder = next(line for line in said if " cd " in line).split(" cd ")[1].split(" && ")[0]
         with urllib.request.urlopen(f"{address}readyz", timeout=10) as answer:
             assert answer.status == 200
         env = {"PATH": os.environ["PATH"]}

@@ -48,14 +48,21 @@ const progress = (campaign) => {
 
 const ends = (campaign) => {
   if (["cancelled", "expired", "finished"].includes(campaign.state)) return campaign.state;
-  if (campaign.state === "paused") return "paused";
+  if (campaign.state === "paused") return "until somebody resumes it";
   return of(campaign, ["ready", "sending"]) ? after(campaign.eta_seconds) : "all sent";
 };
 
+// What its name is to people: its tags, where it has some.
+export const named = (campaign) => (campaign.tags || []).join(", ");
+
+// As people see it: one whose messages go is not merely ready.
+export const standing = (campaign) => (campaign.state === "ready" && campaign.rate > 0 ? "sending" : campaign.state);
+
 const row = (first) => {
-  const id = el("a", { class: "id", href: `#/campaigns/${encodeURIComponent(first.campaign_id)}` }, first.campaign_id);
+  const name = named(first);
+  const title = el("a", { class: name ? "title" : "title id", href: `#/campaigns/${encodeURIComponent(first.campaign_id)}` }, name || first.campaign_id);
   const mark = el("span", { class: "mark" });
-  const about = el("p", { class: "quiet about" });
+  const about = el("span", {});
   const line = bar();
   const at = el("p", { class: "quiet at" });
   const why = el("p", { class: "why" });
@@ -66,22 +73,24 @@ const row = (first) => {
   const estimate = el("p", { class: "quiet" });
   const acts = buttons();
   const node = el("li", { class: "campaign", "data-id": first.campaign_id },
-    el("div", { class: "what" }, el("p", {}, id, " ", mark), about),
+    el("div", { class: "what" }, el("p", {}, title, " ", mark),
+      el("p", { class: "quiet about" }, name ? el("span", { class: "id" }, first.campaign_id) : "", about)),
     el("div", { class: "how" }, line, at, why),
     el("div", { class: "fast" }, el("p", {}, small, speed), end),
     el("div", { class: "dear" }, cost, estimate),
     acts);
   node.update = (campaign) => {
-    text(mark, campaign.state);
-    attribute(mark, "class", `mark ${campaign.state}`);
-    const tags = campaign.tags && campaign.tags.length ? ` · ${campaign.tags.join(", ")}` : "";
-    text(about, `${short(campaign.profile)} · ${campaign.priority}${tags} · ${when(campaign.created)}`);
-    attribute(about, "title", `${campaign.profile}, ${fully(campaign.created)}`);
+    text(mark, standing(campaign));
+    attribute(mark, "class", `mark ${standing(campaign)}`);
+    text(about, `${name ? " " : `${short(campaign.profile)} · `}${campaign.priority} · ${when(campaign.created)}`);
+    attribute(about, "title", `profile ${campaign.profile}, ${fully(campaign.created)}`);
     line.update(campaign);
     text(at, progress(campaign));
     text(why, campaign.why || (campaign.waits_for ? `It waits for ${campaign.waits_for}.` : ""));
-    text(speed, `${rate(campaign.rate)}/s`);
-    small.draw(ring(state.rates, campaign.campaign_id).points);
+    const moves = campaign.state === "ready" && of(campaign, ["ready", "sending"]) > 0;
+    text(speed, moves ? `${rate(campaign.rate)}/s` : "");
+    small.toggleAttribute("hidden", !moves);
+    if (moves) small.draw(ring(state.rates, campaign.campaign_id).points);
     text(end, ends(campaign));
     text(cost, money(campaign.cost));
     text(estimate, `of ~${money(campaign.estimated_cost)}`);
@@ -151,7 +160,7 @@ export class Campaigns {
     const live = new Map(open.map((each) => [each.campaign_id, each]));
     const shown = this.mode === "open" ? open : this.all.map((each) => live.get(each.campaign_id) || each);
     keep(byId("campaign-list"), shown, (each) => each.campaign_id, row);
-    const left = (state.facts.more || {}).campaigns || 0;
+    const left = Math.max(0, ((state.facts.total || {}).campaigns || 0) - open.length);
     attribute(byId("open-ones"), "aria-pressed", this.mode === "open");
     attribute(byId("all-ones"), "aria-pressed", this.mode === "all");
     text(byId("open-ones"), `Open ${count(open.length + left)}`);

@@ -1,6 +1,6 @@
 // Small charts of our own: an area or a line over time, its scale, and what it says in words.
 import { attribute, el, svg, text } from "/page/dom.js";
-import { when } from "/page/format.js";
+import { span } from "/page/format.js";
 
 const WIDTH = 300;
 const HEIGHT = 72;
@@ -50,8 +50,8 @@ export const chart = (title, kind, say) => {
     attribute(area, "d", drawn ? `${drawn}L${WIDTH} ${HEIGHT}L0 ${HEIGHT}Z` : "M0 0");
     text(value, points.length ? say(points[points.length - 1][1]) : "–");
     text(top, points.length > 1 ? say(most) : "");
-    text(first, points.length > 1 ? when(new Date(from * 1000).toISOString()) : "");
-    text(last, points.length > 1 ? when(new Date(to * 1000).toISOString()) : "from now on");
+    text(first, points.length > 1 ? `${span(Date.now() / 1000 - from)} ago` : "");
+    text(last, points.length > 1 ? "now" : "from now on");
   };
   return node;
 };

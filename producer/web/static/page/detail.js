@@ -1,6 +1,6 @@
 // One campaign, with all that is known of it.
 import { buttons } from "/page/actions.js";
-import { KINDS, bar } from "/page/campaigns.js";
+import { KINDS, bar, named, standing } from "/page/campaigns.js";
 import { chart } from "/page/chart.js";
 import { attribute, byId, el, keep, text } from "/page/dom.js";
 import { after, count, exactly, fully, money, rate, span, when, words } from "/page/format.js";
@@ -41,18 +41,22 @@ const facts = (campaign) => [
   ["If unknown", words(campaign.on_unknown || "")],
 ];
 
+// The reckoning tells its ends in UTC; here all else is in the time of who looks.
+const told = (cause) => (cause.ends ? cause.says.replace(/ ends [-0-9: ]+ UTC$/, ` ends ${exactly(cause.ends)}, in ${span(cause.seconds)}`) : cause.says);
+const sentence = (words) => `${words[0].toUpperCase()}${words.slice(1)}${words.endsWith(".") ? "" : "."}`;
+
 const why = (campaign, live, causes) => {
-  const sentences = causes.map((each) => each.says);
+  const sentences = causes.map(told);
   if (!sentences.length && live && live.why) sentences.push(live.why);
   else if (!sentences.length && campaign.waits_for) sentences.push(`It waits for ${campaign.waits_for}.`);
-  for (const [name, n] of Object.entries((live && live.waits) || {})) {
+  for (const [name, n] of Object.entries((!causes.length && live && live.waits) || {})) {
     if (n) sentences.push(`${count(n)} wait for ${WAITS[name] || words(name)}.`);
   }
   if (live && live.oldest_due_seconds) sentences.push(`The oldest has been due for ${span(live.oldest_due_seconds)}.`);
   for (const each of campaign.set_aside || []) {
     sentences.push(`${count(each.messages)} messages of chunk ${each.chunk} were set aside: volley campaigns dead ${campaign.campaign_id}`);
   }
-  return sentences;
+  return sentences.map(sentence);
 };
 
 export class Detail {
@@ -69,6 +73,7 @@ export class Detail {
     byId("detail").hidden = !id;
     byId("board").hidden = Boolean(id);
     document.title = id ? `${id} – Volley` : "Volley";
+    document.body.classList.toggle("one", Boolean(id));
     if (!id) return;
     ring(state.rates, id).watched = true;
     ring(state.costs, id).watched = true;
@@ -79,7 +84,8 @@ export class Detail {
 
   make(id) {
     this.parts = {
-      title: el("h1", { id: "detail-h", tabindex: "-1" }, "Campaign ", el("span", { class: "id" }, id)),
+      title: el("h1", { id: "detail-h", tabindex: "-1" }, `Campaign ${id}`),
+      id: el("p", { class: "quiet id" }),
       mark: el("span", { class: "mark" }),
       error: el("p", { class: "error", role: "alert" }),
       acts: buttons(),
@@ -95,7 +101,7 @@ export class Detail {
     byId("detail").replaceChildren(
       el("p", {}, el("a", { href: "#campaigns" }, "← All campaigns")),
       el("div", { class: "head" }, p.title, p.mark, p.acts),
-      p.error, p.bar, p.legend,
+      p.id, p.error, p.bar, p.legend,
       el("h2", {}, "What it waits for"), p.why,
       el("div", { class: "charts two" }, p.rate, p.cost),
       el("h2", {}, "Facts"), p.facts,
@@ -135,8 +141,11 @@ export class Detail {
     if (!this.id || !campaign || campaign.campaign_id !== this.id) return;
     const p = this.parts;
     const live = (state.facts.campaigns || []).find((each) => each.campaign_id === this.id);
-    text(p.mark, campaign.state);
-    attribute(p.mark, "class", `mark ${campaign.state}`);
+    const name = named(campaign);
+    text(p.title, name || `Campaign ${this.id}`);
+    text(p.id, name ? this.id : "");
+    text(p.mark, standing(campaign));
+    attribute(p.mark, "class", `mark ${standing(campaign)}`);
     p.acts.update(campaign);
     p.bar.update(campaign);
     keep(p.legend, KINDS.filter(([name]) => campaign.counts[name]), ([name]) => name, ([name, kind]) => {

@@ -10,7 +10,11 @@ import { watch } from "/page/stream.js";
 const KEPT = "volley-key";
 const ALL_MS = 5000;
 
+const OLD_MS = 10000;
+
 let watching = null;
+let gathered = "";
+let gatheredMs = 0;
 let due = false;
 const charts = new Charts();
 const detail = new Detail();
@@ -36,13 +40,25 @@ const told = (kind, value) => {
     text(byId("key-name"), `${value.name} (${value.scopes.join(", ")})`);
   } else if (kind === "facts") {
     merge(value);
+    fresh(value.about?.at);
     charts.add(state.facts);
     soon();
   }
 };
 
+// The stream goes on where the figures do not: with very much to look at, serve looks less often, and the page says so.
+const fresh = (at) => {
+  if (at && at !== gathered) {
+    gathered = at;
+    gatheredMs = Date.now();
+  }
+  const oldMs = Date.now() - gatheredMs;
+  if (oldMs > OLD_MS) live("old", `live; the figures are ${Math.round(oldMs / 1000)} s old`);
+  else live("on", "live");
+};
+
 const says = {
-  live: () => live("on", "live"),
+  live: () => {},
   away: (words) => {
     const since = byId("live").dataset.state === "away" ? byId("live").dataset.since : exactly(new Date().toISOString());
     byId("live").dataset.since = since;

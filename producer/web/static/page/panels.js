@@ -10,15 +10,18 @@ const item = (fields, kind = "") => {
   return node;
 };
 
+// Notes that say what a red line or the list of campaigns says already.
+const SHOWN = /^(all sending is|the carrier does not answer|campaign \S+ is paused|[\d,]+ more campaigns are paused)/;
+
 const banners = ({ about = {}, rests = [], conservation = {}, redis = {}, notes = [], ledger_away }) => {
   const found = [];
   if (about.circuit_open) found.push(["bad", "The circuit is open: the carrier does not answer, so sending stands still. One message at a time tries again."]);
-  for (const each of rests) if (each.what === "stopped") found.push(["bad", `All sending is stopped: ${each.reason}. To go on: volley resume --all`]);
+  for (const each of rests) if (each.what === "sending") found.push(["bad", `All sending is ${each.reason}. To go on: volley resume --all`]);
   for (const each of conservation.broken || []) found.push(["bad", `The books do not add up: ${each}`]);
   if (redis.held) found.push(["odd", "Another Redis server has come: nothing is taken for a moment, until workers have told it what they sent."]);
   if (redis.aof_enabled === false || redis.aof_ok === false) found.push(["odd", `Redis writes no append-only file as it should${redis.aof_error ? `: ${redis.aof_error}` : ""}. A crash may lose what was acknowledged.`]);
   if (ledger_away) found.push(["odd", "The ledger's database is away: what happens is kept in Redis meanwhile; audit and inbound are as they were."]);
-  for (const each of notes) found.push(["note", `${each[0].toUpperCase()}${each.slice(1)}.`]);
+  for (const each of notes.filter((note) => !SHOWN.test(note))) found.push(["note", `${each[0].toUpperCase()}${each.slice(1)}.`]);
   keep(byId("banners"), found.slice(0, 12), (each) => each[1], ([kind, told]) => {
     const node = el("p", { class: `banner ${kind}` }, told);
     node.update = () => {};
@@ -33,16 +36,16 @@ const tiles = ({ total, spend = [], queues = [] }) => {
   const figures = [
     ["Ready", count(total.ready), `${count(total.due)} due now`],
     ["In flight", count(total.in_flight), plural(total.campaigns, "open campaign")],
-    ["Rate", `${rate(total.rate)}/s`, `of ${rate(total.allowed_rate)}/s allowed`],
+    ["Rate", `${rate(total.rate)}/s`, total.rate > 0.95 * total.allowed_rate ? "all that is allowed" : `of ${rate(total.allowed_rate)}/s allowed`],
     ["Drains", total.ready ? drains(total.eta_seconds)[0] : "empty", `${total.ready ? drains(total.eta_seconds)[1] : ""}${plural(queues.filter((each) => each.ready).length, "profile")}`],
-    ["Oldest due", span(total.oldest_due_seconds), "waits for its rate"],
+    ["Oldest due", span(total.oldest_due_seconds), total.due ? "waits for its rate" : "nothing is due"],
     ["Unknown", count(total.unknown), `${count(total.dead)} dead`, total.unknown ? "odd" : ""],
     ...spend.slice(0, 2).map((each) => [
       "Spend/min", each.per_minute_micros === null ? "–" : micros(each.per_minute_micros, each.currency),
       `${money({ amount: each.spent, currency: each.currency })} so far`,
     ]),
   ];
-  keep(byId("tiles"), figures, (each) => each[0] + each[2].split(" ").pop(), ([name]) => {
+  keep(byId("tiles"), figures, (each) => (each[0] === "Spend/min" ? each[0] + each[2].split(" ")[1] : each[0]), ([name]) => {
     const value = el("dd", { class: "value" });
     const more = el("dd", { class: "quiet" });
     const node = el("div", {}, el("dt", {}, name), value, more);
@@ -93,19 +96,19 @@ export class Charts {
 const QUEUES = [
   { head: "Profile", cell: (each) => el("span", { title: each.profile }, short(each.profile)) },
   { head: "Ready", kind: "number", cell: (each) => count(each.ready) },
-  { head: "Due", kind: "number", cell: (each) => count(each.due) },
+  { head: "Due", kind: "number minor", cell: (each) => count(each.due) },
   { head: "Oldest due", kind: "number", cell: (each) => span(each.oldest_due_seconds) },
   { head: "In flight", kind: "number minor", cell: (each) => count(each.in_flight) },
   { head: "Rate now", kind: "number", cell: (each) => `${rate(each.rate)}/s` },
-  { head: "Allowed", kind: "number", cell: (each) => `${rate(each.allowed_rate)}/s` },
-  { head: "Drains at", cell: (each) => (each.ready ? after(each.eta_seconds) : "empty") },
+  { head: "Allowed", kind: "number minor", cell: (each) => `${rate(each.allowed_rate)}/s` },
+  { head: "Drains at", kind: "minor", cell: (each) => (each.ready ? after(each.eta_seconds) : "empty") },
   { head: "Rests until", kind: "minor", cell: (each) => exactly(each.resting_until) },
 ];
 const POOLS = [
   { head: "Pool", cell: (each) => `${short(each.profile)} · ${words(each.type)}` },
-  { head: "Senders", kind: "number", cell: (each) => count(Object.values(each.states).reduce((a, b) => a + b, 0)) },
+  { head: "Senders", kind: "number minor", cell: (each) => count(Object.values(each.states).reduce((a, b) => a + b, 0)) },
   { head: "Active", kind: "number", cell: (each) => count((each.states.active || 0) + (each.states.kept || 0)) },
-  { head: "Resting", kind: "number", cell: (each) => count(each.states.resting || 0) },
+  { head: "Resting", kind: "number minor", cell: (each) => count(each.states.resting || 0) },
   { head: "Used", kind: "number", cell: (each) => `${rate(each.used)}/s` },
   { head: "Allowed", kind: "number", cell: (each) => `${rate(each.rate)}/s` },
   { head: "People pinned", kind: "number minor", cell: (each) => count(each.pins) },
@@ -125,12 +128,12 @@ const SENDERS = [
   { head: "Why", cell: (each) => [each.reason, each.until ? `until ${exactly(each.until)}` : ""].filter(Boolean).join(", ") },
 ];
 const WORKERS = [
-  { head: "Worker", cell: (each) => `${each.host}:${each.pid}` },
-  { head: "Seen", cell: (each) => exactly(each.seen) },
+  { head: "Process", cell: (each) => `${each.role} ${each.host}:${each.pid}` },
+  { head: "Seen", kind: "minor", cell: (each) => exactly(each.seen) },
   { head: "In flight", kind: "number", cell: (each) => count(each.in_flight) },
-  { head: "Rate", kind: "number", cell: (each) => `${rate(each.rate)}/s` },
+  { head: "Rate", kind: "number", cell: (each) => (each.role === "worker" ? `${rate(each.rate)}/s` : "–") },
   { head: "Loop lag", kind: "number", cell: (each) => `${count(each.loop_lag_seconds * 1000)} ms` },
-  { head: "Takes", cell: (each) => (each.taking ? "yes" : each.why === "idle" ? "idle" : `no: ${each.why}`) },
+  { head: "Takes", cell: (each) => each.role === "serve" ? `${plural(each.watching, "page")} open` : (each.taking ? "yes" : each.why === "idle" ? "idle" : `no: ${each.why}`) },
   { head: "Version", kind: "minor", cell: (each) => each.version },
   { head: "Started", kind: "minor", cell: (each) => when(each.started) },
 ];
@@ -138,6 +141,11 @@ const OUTCOMES = [
   { head: "Outcome", cell: (each) => words(each.outcome) },
   { head: "Code", cell: (each) => each.code || "–" },
   { head: "Attempts", kind: "number", cell: (each) => count(each.count) },
+];
+const ERRORS = [
+  { head: "Code", cell: (each) => each.code },
+  { head: "Meaning", cell: (each) => each.meaning || "–" },
+  { head: "Messages", kind: "number", cell: (each) => count(each.count) },
 ];
 
 const unknowns = (campaigns) =>
@@ -189,6 +197,10 @@ const system = ({ ledger, redis, conservation, about }) => {
   });
 };
 
+// Workers first; without one, that stands there instead of a list of those that only serve.
+const processes = ({ workers = [], serves = [] }) =>
+  workers.length ? [...workers.map((each) => ({ ...each, role: "worker" })), ...serves.map((each) => ({ ...each, role: "serve" }))] : [];
+
 const rested = (facts) => facts.rests?.filter((each) => each.what !== "stopped") || [];
 
 export const panels = (facts) => {
@@ -198,8 +210,9 @@ export const panels = (facts) => {
   table(byId("queues").querySelector(".wide"), QUEUES, facts.queues || [], (each) => each.profile, "No profile yet: volley numbers sync --profile ID");
   table(byId("pools"), POOLS, facts.pools || [], (each) => `${each.profile} ${each.type}`, "No pool yet.");
   table(byId("numbers"), SENDERS, facts.senders || [], (each) => `${each.profile} ${each.number}`, "No senders yet.");
-  table(byId("workers").querySelector(".wide"), WORKERS, facts.workers || [], (each) => each.id, "No worker is running: volley worker");
+  table(byId("workers").querySelector(".wide"), WORKERS, processes(facts), (each) => `${each.role} ${each.id}`, "No worker is running: volley worker");
   table(byId("outcomes"), OUTCOMES, facts.outcomes || [], (each) => `${each.outcome} ${each.code}`, "No attempt yet.");
+  table(byId("errors"), ERRORS, facts.delivery_errors || [], (each) => each.code, "Every receipt so far says delivered.");
   text(byId("senders-h"), more.senders ? `Senders (${count(more.senders)} more: volley numbers list)` : "Senders");
   text(byId("queues-h"), more.queues ? `Profiles (${count(more.queues)} more)` : "Profiles");
   text(byId("carrier-h"), rested(facts).length ? `What the carrier said (${plural(rested(facts).length, "rest")})` : "What the carrier said");
