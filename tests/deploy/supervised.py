@@ -26,11 +26,12 @@ WORKERS = ("volley-worker:volley-worker_00", "volley-worker:volley-worker_01")
 
 class Supervised:
     """A stage on which supervisord has started serve and two workers. `steady_s`: how long they are watched before they count as
-    started, in place of what the file says.
+    started, `stop_s`: how long they have to end, both in place of what the file says.
     """
 
-    def __init__(self, play: Stage, *, steady_s: int | None = None) -> None:
+    def __init__(self, play: Stage, *, steady_s: int | None = None, stop_s: int | None = None) -> None:
         self.play = play
+        self._stop_s = stop_s
         self._steady_s = steady_s
         self._conf = play.folder / "supervisord.conf"
 
@@ -41,6 +42,8 @@ class Supervised:
         mine = shipped.replace(HOME, str(folder / "home")).replace(LOGS, str(folder / "log"))
         if self._steady_s is not None:
             mine = mine.replace("startsecs = 3", f"startsecs = {self._steady_s}")
+        if self._stop_s is not None:
+            mine = mine.replace("stopwaitsecs = 45", f"stopwaitsecs = {self._stop_s}")
         (folder / "volley.conf").write_text(mine)
         self._conf.write_text(OWN.format(folder=folder))
         words = ("supervisor.supervisord", "-c", str(self._conf))

@@ -24,6 +24,24 @@ asyncio.run(main())
 """
 
 
+FED_BY_A_THREAD = """
+import asyncio, threading, time
+from volley.pulse import Pulse
+def feed(pulse):
+    while True:
+        pulse._manager.tell("WATCHDOG=1")
+        time.sleep(0.02)
+async def main():
+    async with Pulse("worker") as pulse:
+        threading.Thread(target=feed, args=(pulse,), daemon=True).start()
+        pulse.ready()
+        await asyncio.sleep(0.5)
+        pulse.say("now it stands still")
+        time.sleep(60)
+asyncio.run(main())
+"""
+
+
 def settings(manager: ManagerSocket, **more: str) -> dict[str, str]:
     return {"NOTIFY_SOCKET": str(manager.path), **more}
 
@@ -82,6 +100,19 @@ def test_a_loop_that_stands_still_feeds_no_watchdog_and_answers_nobody(tmp_path:
             process.kill()
             process.wait()
     assert ask(1, pid=process.pid) == []
+
+
+def test_one_that_were_fed_though_its_loop_stands_still_would_be_seen(tmp_path: Path) -> None:
+    with ManagerSocket(tmp_path) as manager:
+        process = subprocess.Popen([sys.executable, "-c", FED_BY_A_THREAD], env=dict(os.environ) | settings(manager))
+        try:
+            manager.until("STATUS", "stands still")
+            fed = len(manager.all("WATCHDOG"))
+            time.sleep(0.3)
+            assert len(manager.all("WATCHDOG")) > fed
+        finally:
+            process.kill()
+            process.wait()
 
 
 async def test_many_processes_answer_each_for_itself() -> None:

@@ -12,6 +12,8 @@ from tests.chaos.stage import stage
 from tests.deploy.supervised import WORKERS, Supervised
 
 PEOPLE = 6000
+SLOW = {"latency_ms": (2000, 2500), "env": {"VOLLEY_HTTP_TIMEOUT": "10"}}
+"""A carrier that takes its time: whoever ends has something to wait for."""
 
 
 @pytest.fixture
@@ -55,3 +57,21 @@ async def test_a_rolling_restart_and_a_kill_under_load_reach_everybody_once(supe
     assert isinstance(serving, Process)
     assert await serving.end(60) == 0
     assert not any(psutil.pid_exists(pid) for pid in after)
+
+
+@pytest.mark.parametrize(("stop_s", "unknown"), [(None, False), (1, True)])
+async def test_what_is_in_flight_is_waited_for_and_would_be_unknown_if_it_were_not(
+    stop_s: int | None, unknown: bool
+) -> None:
+    """The second is the negative control: a stop timeout shorter than the drain."""
+    async with stage(senders=4, rate=50, account_rate=40, **SLOW) as play:
+        supervised = Supervised(play, stop_s=stop_s)
+        await supervised.begin()
+        campaign = (await play.push(PEOPLE)).campaign_id or ""
+        await play.until_left(PEOPLE - 60)
+        await supervised.ctl("stop", "volley-worker:*")
+        left = (await play.counts()).get("sending", 0)
+        assert bool(left) == unknown, "what nobody has settled when the last worker is gone"
+        await play.outbox.cancel(campaign)
+        assert isinstance(play.serving, Process)
+        assert await play.serving.end(60) == 0
