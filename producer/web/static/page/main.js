@@ -10,7 +10,7 @@ import { watch } from "/page/stream.js";
 const KEPT = "volley-key";
 const ALL_MS = 5000;
 
-const OLD_MS = 10000;
+const OLD_MS = 15000;
 
 let watching = null;
 let gathered = "";
