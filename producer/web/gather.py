@@ -20,7 +20,7 @@ from producer.push.sources import ObjectSource
 from producer.push.steps import Steps
 from volley.campaign import Campaign
 from volley.errors import KeyTaken, TryAgainLater
-from volley.numbers import NotSendable, parse
+from volley.numbers import NotSendable, known_region, parse
 from volley.outbox.chunks import SIZE
 from volley.outbox.outbox import Outbox
 from volley.outbox.pushes import Claimed
@@ -130,7 +130,8 @@ class Gather:
         if self._held + len(texts) > _WAITING:
             raise TryAgainLater("too many messages wait to be taken")
         await allow(len(texts))
-        numbers = [_number(each.to, request.region) for each in texts]
+        region = known_region(request.region) if request.region else None
+        numbers = [_number(each.to, region) for each in texts]
         each = _Waiting(key, mark, texts, numbers, asyncio.get_running_loop().create_future())
         self._held += len(texts)
         try:

@@ -118,6 +118,14 @@ def test_what_makes_no_sense_is_refused_and_the_others_go(office: Office) -> Non
     assert send(office, to="+13125550004", text="x").status == 202
 
 
+def test_a_region_in_small_letters_is_the_same_region(office: Office) -> None:
+    """A message that goes must not be answered as one that was refused: it would be sent once more."""
+    first = send(office, "small", to="312 555 0006", text="Hi", region="us")
+    assert (first.status, first.json["messages"][0]["status"]) == (202, "ready"), first.body
+    again = send(office, "small", to="312 555 0006", text="Hi", region="us")
+    assert (again.json, again.headers["Idempotent-Replayed"]) == (first.json, "true")
+
+
 def test_messages_wait_for_redis_and_say_so(office: Office) -> None:
     with redis.Redis.from_url(office.valkey.url) as client:
         client.config_set("maxmemory", 1 << 20)
