@@ -9,6 +9,8 @@ from volley.errors import UnusableInput
 from volley.settings import Settings
 
 _LONGEST = 2000
+_LONGEST_LABEL = 63
+"""RFC 1035, 2.3.4. Resolvers that are given more raise what no other bad name raises."""
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 # protocol assignments with Teredo, documentation, 6to4, documentation: what is embedded in them may be anything
 _NOT_THERE = tuple(IPv6Network(each) for each in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"))
@@ -60,6 +62,10 @@ def check_url(url: str, *, local: bool = False) -> str:
         raise UnusableInput("a callback URL has a host, no user, no #fragment, no spaces, and 2,000 characters at most")
     if ":" in host or host.replace(".", "").isdigit():
         _check_literal(host, local)
+    elif not all(1 <= len(label) <= _LONGEST_LABEL for label in host.removesuffix(".").split(".")):
+        raise UnusableInput(
+            f"the callback URL's host has an empty part, or one of more than {_LONGEST_LABEL} characters"
+        )
     return url
 
 

@@ -2,9 +2,10 @@
 
 import secrets
 import time
+from collections import defaultdict
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, and_, delete, exists, insert, or_, select, update
+from sqlalchemy import Select, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from volley.errors import UnusableInput
@@ -98,8 +99,10 @@ class Book:
             rows = (
                 await connection.execute(select(callbacks).order_by(callbacks.c.campaign_id, callbacks.c.made_us))
             ).all()
-            waiting = (await connection.execute(select(deliveries.c.callback_id, deliveries.c.dead_us))).all()
-        return [document(row, [dead_us for name, dead_us in waiting if name == row.id]) for row in rows]
+            ends: defaultdict[str, list[int]] = defaultdict(list)
+            for name, dead_us in await connection.execute(select(deliveries.c.callback_id, deliveries.c.dead_us)):
+                ends[name].append(dead_us)
+        return [document(row, ends[row.id]) for row in rows]
 
     async def open_deliveries(self, callback_id: str) -> list[Document]:
         """What waits for another try, and what is dead."""
@@ -133,21 +136,24 @@ class Book:
 
     async def told_of(self, behind: int) -> tuple[set[str], int]:
         """Campaigns of which the feed tells behind a position, and how far it has come."""
+        query = select(feed.c.campaign_id, func.max(feed.c.position)).where(feed.c.position > behind)
         async with self._engine.connect() as connection:
-            rows = await connection.execute(select(feed.c.campaign_id, feed.c.position).where(feed.c.position > behind))
-            found = [(row.campaign_id, row.position) for row in rows]
+            found = (await connection.execute(query.group_by(feed.c.campaign_id))).all()
         return {name for name, _ in found}, max((position for _, position in found), default=behind)
 
     async def _deliveries(self, query: Select[Any]) -> list[Delivery]:
         async with self._engine.connect() as connection:
             return [Delivery(*row) for row in await connection.execute(query.order_by(deliveries.c.made_us))]
 
-    async def cut(self, delivery: Delivery) -> None:
-        """From now on these events are this delivery, whatever happens."""
+    async def cut(self, delivery: Delivery, cursor: str) -> bool:
+        """From now on these events are this delivery, whatever happens. False where the callback stands at `cursor` no more: somebody
+        else has cut them, or it was removed."""
+        mine = (callbacks.c.id == delivery.callback_id, callbacks.c.cursor == cursor)
         async with writing(self._engine) as connection:
-            await connection.execute(insert(deliveries), delivery._asdict())
-            moved = update(callbacks).where(callbacks.c.id == delivery.callback_id)
-            await connection.execute(moved.values(cursor=delivery.until))
+            moved = await connection.execute(update(callbacks).where(*mine).values(cursor=delivery.until))
+            if moved.rowcount:
+                await connection.execute(insert(deliveries), delivery._asdict())
+        return bool(moved.rowcount)
 
     async def done(self, delivery: Delivery, now_us: int) -> None:
         """It is over, and the receiver is there: what waits for it need wait no longer."""

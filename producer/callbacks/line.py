@@ -67,7 +67,7 @@ class Line:
             return Answered(0, str(error))
         except UnusableInput as error:
             return Answered(0, str(error))
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: what no codec of names takes
             refused = next((each for each in _causes(error) if isinstance(each, Refused)), None)
             return Answered(0, str(refused) if refused else type(error).__name__)
 

@@ -14,7 +14,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from producer.callbacks import pace
@@ -47,7 +46,8 @@ class Messenger:
         self._reader = FeedReader(engine)
         self._line = line
         self._name = chance.token_hex(8)
-        self._scanned = 0
+        self._scanned: int | None = None
+        """How far the feed was looked through for campaigns; None: what is called back is looked at whole."""
         self._eager: set[str] = set()
         """Callbacks for which the feed may have something."""
         self._busy: Counter[str] = Counter()
@@ -68,20 +68,22 @@ class Messenger:
                     await self._round(group)
                     if time.monotonic() - cleared >= _CLEAR_S:
                         await self._book.clear(_now_us(), self._settings.event_days)
+                        self._cursors = {name: held for name, held in self._cursors.items() if name in self._known}
                         cleared = time.monotonic()
-                except (SQLAlchemyError, OSError) as error:
-                    if not is_away(error):
-                        raise
-                    log.warning("callbacks wait: the ledger is away (%s)", type(error).__name__)
+                except Exception as error:  # noqa: BLE001 - the next round may go better, and nobody else calls back
+                    why = "the ledger is away" if is_away(error) else "a round failed"
+                    log.warning("callbacks wait: %s (%s)", why, type(error).__name__)
                 await asyncio.sleep(_ROUND_S)
 
     async def _round(self, group: asyncio.TaskGroup) -> None:
         rows = await self._book.rows()
         if not rows:
+            self._scanned, self._known = None, set()
             return
         mine = await self._claimed(rows)
-        told, self._scanned = await self._book.told_of(self._scanned)
         due = await self._book.due(_now_us())
+        # last of what may fail: what is told here is told once
+        told, self._scanned = await self._told()
         self._eager |= {
             row.id for row in rows if not row.campaign_id or row.campaign_id in told or row.id not in self._known
         }
@@ -95,6 +97,12 @@ class Messenger:
                 self._busy[host] += 1
                 group.create_task(self._serve(row, host))
 
+    async def _told(self) -> tuple[set[str], int]:
+        """Campaigns of which the feed tells since the last look: none the first time, when each callback is new and looked at anyway."""
+        if self._scanned is None:
+            return set(), (await self._reader.latest()).position
+        return await self._book.told_of(self._scanned)
+
     async def _claimed(self, rows: list[Any]) -> list[Any]:
         """Those that are this process's to call. What another process holds and does not renew is taken over."""
         now_us = _now_us()
@@ -106,13 +114,15 @@ class Messenger:
     async def _serve(self, row: Any, host: str) -> None:
         try:
             await self._tell(row)
-        except (SQLAlchemyError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - one that cannot be served must not end what serves all of them
             self._eager.add(row.id)
             if not is_away(error):
-                log.exception("callback %s could not be served", row.id)
+                log.error("callback %s could not be served: %s", row.id, type(error).__name__)
         finally:
             self._working.discard(row.id)
             self._busy[host] -= 1
+            if not self._busy[host]:
+                del self._busy[host]
 
     async def _tell(self, row: Any) -> None:
         """What is due, then what is new, until one fails: the next round goes on from there."""
@@ -131,7 +141,7 @@ class Messenger:
             await self._try(row, new)
 
     async def _cut(self, row: Any) -> Delivery | None:
-        """The next events as a delivery; None where there are none."""
+        """The next events as a delivery; None where there are none, or where they have been cut since `row` was read."""
         after = max(Cursor.parse(row.cursor), self._cursors.get(row.id, Cursor(0, 0)))
         try:
             page = await self._reader.read(after, _wish(row), _EVENTS)
@@ -144,8 +154,7 @@ class Messenger:
         now_us = _now_us()
         name = f"msg_{chance.token_hex(12)}"
         delivery = Delivery(name, row.id, str(after), str(page.cursor), len(page.events), now_us, now_us)
-        await self._book.cut(delivery)
-        return delivery
+        return delivery if await self._book.cut(delivery, row.cursor) else None
 
     async def _try(self, row: Any, delivery: Delivery) -> bool:
         answered = await self._call(row, delivery)

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from standardwebhooks import Webhook
 
 from producer.callbacks import pace
-from producer.callbacks.book import Book
+from producer.callbacks.book import Book, Delivery
 from producer.callbacks.line import Line
 from producer.callbacks.messenger import Messenger
 from producer.callbacks.secret import OF_CAMPAIGNS, secrets, signed
@@ -189,6 +189,56 @@ async def test_a_slow_receiver_holds_up_no_other(
         await happen(feed, recorder, push, person)
         await until(lambda: len(quick.events()) == person + 1)  # noqa: B023 - awaited here
     assert len(slow.calls) == 1
+
+
+class Raising(AbstractResolver):
+    """Names make it raise what nobody foresaw."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> Any:
+        raise self.error
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_a_name_that_no_codec_takes_is_an_answer_and_no_error() -> None:
+    line = Line(resolver=Raising(UnicodeError("label empty or too long")))
+    answered = await line.post("https://hooks.example.com/in", b"{}", {})
+    await line.close()
+    assert (answered.status, answered.error) == (0, "UnicodeError")
+
+
+async def test_a_callback_that_cannot_be_served_ends_no_other(
+    engine: AsyncEngine, feed: Feed, recorder: Recorder, push: Push, receivers: Any
+) -> None:
+    receiver, book = await receivers(), Book(engine)
+    await book.add("http://odd.example/in", ["message.*"], "tests")
+    await book.add(receiver.url, ["message.*"], "tests")
+    await feed.sealed(push)
+    line = Line(local=True, resolver=Raising(RuntimeError("nobody foresaw it")))
+    running = asyncio.create_task(Messenger(SETTINGS, engine, line).run())
+    for person in range(2):
+        await happen(feed, recorder, push, person)
+        await until(lambda: len(receiver.events()) == person + 1)  # noqa: B023 - awaited here
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await line.close()
+
+
+async def test_events_that_were_cut_are_not_cut_again_by_who_read_the_callback_before(engine: AsyncEngine) -> None:
+    book = Book(engine)
+    name = await book.add("https://hooks.example.com/in", [], "tests")
+    read = await book.one(name)
+    first = Delivery("msg_1", name, read.cursor, "5.1", 2, 1, 1)
+    assert await book.cut(first, read.cursor)
+    assert not await book.cut(first._replace(id="msg_2"), read.cursor)
+    assert [each.id for each in await book.waiting(name)] == ["msg_1"]
+    await book.remove(name, "tests")
+    assert not await book.cut(first._replace(id="msg_3"), "5.1")
+    assert await book.waiting(name) == []
 
 
 async def test_what_is_not_taken_for_a_day_is_dead_and_can_be_redelivered(

@@ -62,6 +62,7 @@ def test_what_is_no_plain_address_is_not_public(text: str) -> None:
         "https://127.0.0.1/", "https://127.1/", "https://2130706433/", "https://[::1]/", "https://[::ffff:10.0.0.1]/",
         "https://10.1.2.3:8443/", "https://169.254.169.254/latest", "https://exa mple.com/", "https://example.com\\@x/",
         "https://example.com:0/", "https://example.com:99999/", f"https://example.com/{'x' * 2000}", "https://[::1", "",
+        "https://hooks..example.com/", "https://.example.com/", "https://./", f"https://{'x' * 64}.com/",
     ],
 )  # fmt: skip
 def test_a_url_that_leads_elsewhere_is_refused(url: str) -> None:
