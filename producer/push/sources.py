@@ -22,6 +22,9 @@ MAX_LINE = 1 << 20
 LOOK_AHEAD = 500
 """JSON lines have no header: their columns are the names in this many rows."""
 
+_AHEAD = 1 << 20
+"""Characters of them at most, and one line."""
+
 _BOM = b"\xef\xbb\xbf"
 _BLANK = " \t\n\r\v\f"
 """What `bytes.lstrip` takes for blank; `str.strip` knows more."""
@@ -72,7 +75,20 @@ def open_source(stream: BinaryIO, name: str = "stdin", max_line: int = MAX_LINE)
     if start == b"[":
         raise UnusableInput(f"{name} is a JSON array: write one object a line (jq -c '.[]' {name})")
     lines = chain.from_iterable(StringIO(text, newline="") for text in _texts(stream, head, name, max_line))
-    return ObjectSource(_objects(lines), name) if jsonl else CsvSource(lines, name)
+    if not jsonl:
+        return CsvSource(lines, name, max_line)
+    ahead = list(_ahead(lines))
+    return ObjectSource(_objects(chain(ahead, lines)), name, len(ahead))
+
+
+def _ahead(lines: Iterator[str]) -> Iterator[str]:
+    """The lines that tell the columns; fewer where they are long, as all of them are in memory at once."""
+    size = 0
+    for line in islice(lines, LOOK_AHEAD):
+        yield line
+        size += len(line)
+        if size >= _AHEAD:
+            return
 
 
 def _texts(stream: BinaryIO, head: bytes, name: str, max_line: int) -> Iterator[str]:
@@ -108,14 +124,18 @@ def _decode(block: bytes, offset: int, line: int, name: str) -> str:
 
 
 class CsvSource:
-    """CSV after RFC 4180, read strictly; comma, semicolon or tab, whichever the header uses."""
+    """CSV after RFC 4180, read strictly; comma, semicolon or tab, whichever the header uses.
 
-    def __init__(self, lines: Iterator[str], name: str) -> None:
+    A row may have as many characters as a line has bytes: quotes make one row of any number of lines.
+    """
+
+    def __init__(self, lines: Iterator[str], name: str, max_row: int = MAX_LINE) -> None:
         self.name, self.first = name, 1
+        self._max_row, self._size = max_row, 0
         header = next(lines)
         while not header.strip(_BLANK):
             header, self.first = next(lines), self.first + 1
-        self._reader = csv.reader(chain((header,), lines), strict=True, delimiter=_delimiter(header))
+        self._reader = csv.reader(self._bounded(chain((header,), lines)), strict=True, delimiter=_delimiter(header))
         self.titles = tuple((title or "").strip() for title in next(self.rows()))
         self._check_header()
 
@@ -137,11 +157,24 @@ class CsvSource:
 
     def rows(self) -> Iterator[Row]:
         try:
-            yield from self._reader
+            for row in self._reader:
+                self._size = 0
+                yield row
         except csv.Error as error:
             raise UnusableInput(
                 f"{self.name}: line {self._reader.line_num}: {error}: is a quote not closed, or not doubled inside quotes?"
             ) from None
+
+    def _bounded(self, lines: Iterator[str]) -> Iterator[str]:
+        """Lines, as long as those of one row are not too many."""
+        for line in lines:
+            self._size += len(line)
+            if self._size > self._max_row:
+                raise UnusableInput(
+                    f"{self.name}: the row that ends in line {self._reader.line_num + 1} or later has more than "
+                    f"{self._max_row:,} characters: is a quote not closed?"
+                )
+            yield line
 
     def why(self, row: Row) -> str:
         return f"{len(row)} cells where the header has {len(self.titles)}"
@@ -165,10 +198,12 @@ def _delimiter(header: str) -> str:
 class ObjectSource:
     """Rows as objects: lines of a JSON lines file (a line that is no object comes as it stands), or dicts."""
 
-    def __init__(self, items: Iterable[Mapping[str, object] | str], name: str = "the rows") -> None:
+    def __init__(
+        self, items: Iterable[Mapping[str, object] | str], name: str = "the rows", ahead: int = LOOK_AHEAD
+    ) -> None:
         self.name, self.first, self.titles = name, 0, ("line",)
         iterator = iter(items)
-        self._head = list(islice(iterator, LOOK_AHEAD))
+        self._head = list(islice(iterator, ahead))
         self._items = chain(self._head, iterator)
         self._known = {key for item in self._head if not isinstance(item, str) for key in item}
         self._current: Mapping[str, object] | str = ""
@@ -204,7 +239,12 @@ class ObjectSource:
 
     def original(self, row: Row) -> Row:
         item = self._current
-        return [item.rstrip("\r\n") if isinstance(item, str) else orjson.dumps(item, default=str).decode()]
+        if isinstance(item, str):
+            return [item.rstrip("\r\n")]
+        try:
+            return [orjson.dumps(item, default=str).decode()]
+        except orjson.JSONEncodeError:  # it writes less deeply than it reads
+            return ["an object that is nested too deeply to be shown"]
 
     def blank(self, row: Row) -> bool:
         return not row

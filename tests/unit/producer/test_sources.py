@@ -55,6 +55,40 @@ def test_json_lines_give_the_wanted_values_and_none_for_absent_ones() -> None:
     assert rows(content, "name") == [["+1", None, "Ann"], [], ["12025550123", "r", None]]
 
 
+def test_quotes_make_no_row_of_a_whole_file() -> None:
+    """Each line is short, and every quote ends on the next one: a single row, as large as the file."""
+    content = "to,name\n+1,Ann\n" + '"a\n",' * MAX_LINE
+    with pytest.raises(UnusableInput, match="characters"):
+        rows(content)
+    cell = "x\n" * (BLOCK // 4)
+    assert rows(f'to,name\n+1,"{cell}"\n+2,"{cell}"\n', "name") == [["+1", cell], ["+2", cell]]
+
+
+def test_long_json_lines_are_not_looked_at_by_the_hundred() -> None:
+    """Parsed they take many times their bytes, and what tells the columns is held at once."""
+    line = '{"to":"+1","x":[' + "[]," * (BLOCK // 4) + "[]]}\n"
+    read = 0
+
+    class Counted(BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            nonlocal read
+            found = super().read(size)
+            read += len(found)
+            return found
+
+    source = open_source(Counted((line * 50).encode()), "list.jsonl")
+    assert read < 8 * BLOCK
+    source.select(())
+    assert sum(1 for _ in source.rows()) == 50
+
+
+def test_what_is_nested_more_deeply_than_can_be_written_is_a_row_like_others() -> None:
+    source = opened('{"to":"+1","x":' + "[" * 400 + "]" * 400 + "}\n")
+    source.select(())
+    for row in source.rows():
+        assert "nested" in (source.original(row)[0] or "")
+
+
 @pytest.mark.parametrize("line", ["{", "[1]", '"x"', '{"to":"\\ud800"}'])
 def test_a_line_that_is_no_object_is_one_bad_row(line: str) -> None:
     source = opened('{"to":"+1"}\n' + line + '\n{"to":"+2"}\n')
