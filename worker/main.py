@@ -26,7 +26,7 @@ from volley import collector
 from volley.carrier.reference import secrets_of
 from volley.carrier.telnyx import Carrier
 from volley.errors import UnusableInput
-from volley.outbox.connect import connect
+from volley.outbox.opening import open_outbox
 from volley.outbox.outbox import Outbox
 from volley.outbox.queue import BULK, URGENT, Queue, deserialize, pool, serialize
 from volley.pulse import Pulse
@@ -79,17 +79,8 @@ async def _main(settings: Settings) -> int:
 
 async def _build(settings: Settings, stack: AsyncExitStack, pulse: Pulse) -> "WorkerProcess":
     account = settings.current
-    relaxed, replicas = settings.durability == "relaxed", settings.replicas
-    client = await connect(account.redis_url, account=settings.account, relaxed=relaxed, replicas=replicas)
-    stack.push_async_callback(client.aclose)
-    outbox = Outbox(
-        client,
-        settings.account,
-        relaxed=relaxed,
-        replicas=replicas,
-        ledger_bound=settings.ledger_bound,
-        pin_days=settings.pin_days,
-    )
+    outbox = await open_outbox(settings)
+    stack.push_async_callback(outbox.redis.aclose)
     if account.api_key is None:
         raise UnusableInput("no API key: set TELNYX_API_KEY")
     carrier = Carrier(

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from volley.campaign import Campaign
 from volley.errors import TryAgainLater
 from volley.outbox.actions import at_the_command_line
-from volley.outbox.connect import connect
+from volley.outbox.opening import open_outbox
 from volley.outbox.outbox import Outbox
 from volley.settings import Settings, load
 
@@ -33,23 +33,14 @@ async def seated(settings: Settings, work: Callable[[Desk], Awaitable[T]]) -> T:
         UnusableInput: no Redis is named, or one that may lose what it acknowledged.
         TryAgainLater: Redis is away, or goes away meanwhile.
     """
-    relaxed, replicas, _ = settings.durability == "relaxed", settings.replicas, settings.queue_url
-    redis = await connect(settings.current.redis_url, account=settings.account, relaxed=relaxed, replicas=replicas)
-    outbox = Outbox(
-        redis,
-        settings.account,
-        relaxed=relaxed,
-        replicas=replicas,
-        ledger_bound=settings.ledger_bound,
-        pin_days=settings.pin_days,
-        memory_high_water=settings.memory_high_water,
-    ).by(at_the_command_line())
+    _ = settings.queue_url  # refused before anything is done
+    outbox = (await open_outbox(settings)).by(at_the_command_line())
     try:
         return await work(Desk(settings, outbox))
     except RedisError as error:
         raise TryAgainLater(f"Redis went away ({type(error).__name__}); try again when it is back") from error
     finally:
-        await redis.aclose()
+        await outbox.redis.aclose()
 
 
 async def arm(desk: Desk, campaign: Campaign) -> None:

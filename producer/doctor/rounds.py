@@ -11,6 +11,7 @@ from producer.doctor import account, books, probe, store, values, webhooks, work
 from producer.doctor.verdict import Verdict, failed, ok
 from volley.errors import TryAgainLater, UnusableInput
 from volley.outbox.connect import connect, where
+from volley.outbox.opening import outbox_over
 from volley.outbox.outbox import Outbox
 from volley.outbox.verdict import remembered
 from volley.settings import Settings
@@ -75,12 +76,4 @@ async def _outbox(settings: Settings, stack: AsyncExitStack) -> tuple[Outbox | N
     except (TryAgainLater, UnusableInput) as error:
         return None, failed("Redis", str(error), "start it, or set VOLLEY_REDIS_URL")
     stack.push_async_callback(redis.aclose)
-    outbox = Outbox(
-        redis,
-        settings.account,
-        relaxed=settings.durability == "relaxed",
-        replicas=settings.replicas,
-        ledger_bound=settings.ledger_bound,
-        pin_days=settings.pin_days,
-    )
-    return outbox, ok("Redis", f"answers at {where(url or '')}")
+    return outbox_over(redis, settings), ok("Redis", f"answers at {where(url or '')}")

@@ -19,6 +19,7 @@ from volley.ledger.costs import By
 from volley.ledger.reader import Reader, hot_states
 from volley.money import amount, micros
 from volley.outbox.connect import connect
+from volley.outbox.opening import outbox_over
 from volley.outbox.outbox import Outbox
 from volley.settings import Settings, load
 
@@ -81,7 +82,7 @@ async def _outbox(settings: Settings) -> AsyncIterator[Outbox | None]:
         yield None
         return
     try:
-        yield Outbox(redis, settings.account, ledger_bound=settings.ledger_bound, pin_days=settings.pin_days)
+        yield outbox_over(redis, settings)
     except RedisError as error:
         raise TryAgainLater(f"Redis went away ({type(error).__name__}); try again") from error
     finally:

@@ -5,6 +5,7 @@ import logging
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from aiohttp import web
 
@@ -75,7 +76,8 @@ class Api:
                 raise Problem(NOT_FOUND, "nothing has a NUL character in its name")
             asked = read_query(route.query, request.query)
             sent = await read_body(route.body, request, self._bodies, route.largest) if route.body else None
-            return await route.handler(Call(desk, who, request, asked, sent))
+            admitted = partial(self._doorkeeper.still_admits, who)
+            return await route.handler(Call(desk, who, request, asked, sent, admitted))
 
         return respond
 

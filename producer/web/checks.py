@@ -52,6 +52,10 @@ class Doorkeeper:
             raise Problem(TOO_MANY, f"key {key.id} asks faster than it may", headers=retry_after(wait_s))
         return key
 
+    def still_admits(self, key: ApiKey) -> bool:
+        """Whether a key that was let in is neither revoked nor over, as far as is known."""
+        return self._ring.holds(key, time.time_ns() // 1000)
+
 
 def _unknown(detail: str) -> Problem:
     return Problem(UNAUTHENTICATED, detail, headers={"WWW-Authenticate": "Bearer"})

@@ -17,13 +17,14 @@ from producer.records import ledger
 from producer.sight.sight import Sight
 from producer.web.gather import Gather
 from producer.web.heads import Heads
+from producer.web.outflow import Seats
 from producer.web.pushing import Busy, Slots
 from producer.web.rejected import RejectsFolder
 from producer.web.watchers import Watchers
 from volley.campaign import Campaign
 from volley.errors import TryAgainLater, UnusableInput
 from volley.ledger.reader import Reader
-from volley.outbox.connect import connect
+from volley.outbox.opening import open_outbox
 from volley.outbox.outbox import Outbox
 from volley.outbox.queue import Queue, pool
 from volley.outbox.views import ProfileView
@@ -66,6 +67,8 @@ class Desk:
     queues: Queues = field(default_factory=Queues)
     heads: Heads = field(default_factory=Heads)
     watchers: Watchers = field(default_factory=Watchers)
+    streams: Seats = field(default_factory=lambda: Seats(100, "streams of events"))
+    exports: Seats = field(default_factory=lambda: Seats(10, "exports"))
 
     @property
     def reader(self) -> Reader:
@@ -87,17 +90,7 @@ class Desk:
 @contextlib.asynccontextmanager
 async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
     """Raises UnusableInput or TryAgainLater where Redis or the ledger cannot be used."""
-    relaxed, replicas = settings.durability == "relaxed", settings.replicas
-    redis = await connect(settings.current.redis_url, account=settings.account, relaxed=relaxed, replicas=replicas)
-    outbox = Outbox(
-        redis,
-        settings.account,
-        relaxed=relaxed,
-        replicas=replicas,
-        ledger_bound=settings.ledger_bound,
-        pin_days=settings.pin_days,
-        memory_high_water=settings.memory_high_water,
-    )
+    outbox = await open_outbox(settings)
     queue = _queue(settings, outbox)
     try:
         async with ledger(settings) as engine:
@@ -109,7 +102,7 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
     finally:
         if queue is not None:
             await queue.close()
-        await redis.aclose()
+        await outbox.redis.aclose()
 
 
 def _laid(settings: Settings, outbox: Outbox, engine: AsyncEngine, queue: Queue | None) -> Desk:

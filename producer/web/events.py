@@ -1,8 +1,5 @@
 """The feed over HTTP: page by page, or live as server-sent events. Both go on from a cursor and tell the same."""
 
-import asyncio
-import socket
-import struct
 import time
 from typing import Annotated, Any
 
@@ -10,9 +7,9 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
-from producer.web.desk import Desk
 from producer.web.models import Moment
-from producer.web.problems import GONE, TOO_MANY, Problem, retry_after
+from producer.web.outflow import cut_off, write
+from producer.web.problems import GONE, Problem
 from producer.web.routes import Call, Route, answer
 from volley.ledger.cursor import Cursor
 from volley.ledger.feed_reader import FeedReader, Gone, Page, Wish
@@ -23,13 +20,12 @@ LATEST = "latest"
 _MOST = 1000
 _AT_ONCE = 200
 """Events in memory for one stream."""
-_STREAMS = 100
-"""Of one process at a time."""
 _SLOWEST_S = 5.0
 """A reader that takes nothing for so long is cut off, and goes on from its cursor when it comes back."""
-_HEARTBEAT_S = 15.0
+_HEARTBEAT_S = 3.0
+"""So soon a key that was revoked meanwhile is noticed, too."""
 _LIFE_S = 3600.0
-"""Then a stream ends, and its reader comes back: a key that was revoked meanwhile is not let in again."""
+"""Then a stream ends, and its reader comes back."""
 
 
 class EventsQuery(BaseModel):
@@ -89,50 +85,33 @@ async def _page(reader: FeedReader, cursor: Cursor | None, wish: Wish, most: int
 
 
 async def _stream(call: Call, reader: FeedReader, page: Page, wish: Wish) -> web.StreamResponse:
-    heads = call.desk.heads
-    if heads.streams >= _STREAMS:
-        raise Problem(TOO_MANY, f"{_STREAMS} streams are open here", headers=retry_after(10))
     headers = {"Content-Type": STREAM, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     response = web.StreamResponse(headers=headers)
-    heads.streams += 1
-    try:
-        await response.prepare(call.request)
-        await _follow(call.desk, response, reader, page, wish)
-    except (TimeoutError, ConnectionError):
-        _cut_off(call.request)
-    except Gone:
-        pass  # it fell behind for days: when it comes back it is told
-    finally:
-        heads.streams -= 1
+    with call.desk.streams.seat():
+        try:
+            await response.prepare(call.request)
+            await _follow(call, response, reader, page, wish)
+        except (TimeoutError, ConnectionError):
+            cut_off(call.request)
+        except Gone:
+            pass  # it fell behind for days: when it comes back it is told
     return response
 
 
-async def _follow(desk: Desk, response: web.StreamResponse, reader: FeedReader, page: Page, wish: Wish) -> None:
+async def _follow(call: Call, response: web.StreamResponse, reader: FeedReader, page: Page, wish: Wish) -> None:
     end = time.monotonic() + _LIFE_S
     cursor = None
-    while time.monotonic() < end:
+    while call.admitted() and time.monotonic() < end:
         # the cursor also without an event: a reader of a quiet campaign comes back to where it was
         told = b"".join(map(_event, page.events)) or (b"id: %s\n\n" % str(page.cursor).encode())
         if page.events or cursor is None or cursor != page.cursor:
-            await _write(response, told)
+            await write(response, told, _SLOWEST_S)
         cursor = page.cursor
-        while not await desk.heads.moved(reader, cursor, _HEARTBEAT_S):
-            await _write(response, b":\n\n")
+        while not await call.desk.heads.moved(reader, cursor, _HEARTBEAT_S):
+            if not call.admitted():
+                return
+            await write(response, b":\n\n", _SLOWEST_S)
         page = await reader.read(cursor, wish, _AT_ONCE)
-
-
-async def _write(response: web.StreamResponse, told: bytes) -> None:
-    async with asyncio.timeout(_SLOWEST_S):
-        await response.write(told)
-
-
-def _cut_off(request: web.Request) -> None:
-    """A reset, so that the kernel drops at once what it holds for a reader that takes nothing."""
-    if request.transport is not None:
-        connection = request.transport.get_extra_info("socket")
-        if connection is not None:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        request.transport.abort()
 
 
 def _event(document: dict[str, Any]) -> bytes:

@@ -10,10 +10,9 @@ _FRESH_S = 0.25
 
 
 class Heads:
-    """`streams`: how many readers wait at the moment."""
+    """One an account."""
 
     def __init__(self) -> None:
-        self.streams = 0
         self._head = Cursor(0, 0)
         self._read_s = float("-inf")
         self._asking = asyncio.Lock()

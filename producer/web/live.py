@@ -2,7 +2,6 @@
 only what has changed.
 """
 
-import asyncio
 import time
 from collections.abc import Mapping
 from typing import Annotated
@@ -13,15 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from redis.exceptions import RedisError
 
 from producer.web import excerpt
-from producer.web.problems import TOO_MANY, Problem, retry_after
+from producer.web.outflow import cut_off, write
 from producer.web.routes import Call, Route
 from producer.web.watchers import Watchers
 from volley.errors import TryAgainLater
 
 EVERY_S = 1.0
 LIFE_S = 60.0
-"""A stream ends after that, and whoever watches asks again: a key that was revoked meanwhile sees no more."""
-MOST_WATCHERS = 50
+"""A stream ends after that, and whoever watches asks again."""
 WRITE_S = 10.0
 """Who does not read for so long is let go."""
 EVENTS = "text/event-stream"
@@ -37,13 +35,8 @@ class Watch(BaseModel):
 
 async def stream(call: Call) -> web.StreamResponse:
     watchers, most = call.desk.watchers, call.query(Watch).campaigns
-    if watchers.many >= MOST_WATCHERS:
-        raise Problem(TOO_MANY, f"{MOST_WATCHERS} watch already", headers=retry_after(10))
-    watchers.many += 1
-    try:
+    with watchers.seats.seat():
         return await _told(call, watchers, most)
-    finally:
-        watchers.many -= 1
 
 
 async def _told(call: Call, watchers: Watchers, most: int) -> web.StreamResponse:
@@ -61,23 +54,18 @@ async def _told(call: Call, watchers: Watchers, most: int) -> web.StreamResponse
     sent: dict[str, bytes] = {}
     end_s = time.monotonic() + LIFE_S
     try:
-        await _write(response, _event("hello", orjson.dumps(_hello(call))))
+        await write(response, _event("hello", orjson.dumps(_hello(call))), WRITE_S)
         while True:
-            await _write(response, _changes(now, sent))
-            if await watchers.over(EVERY_S) or time.monotonic() >= end_s:
+            await write(response, _changes(now, sent), WRITE_S)
+            if await watchers.over(EVERY_S) or time.monotonic() >= end_s or not call.admitted():
                 break
             now = await watchers.sections(call.desk.sight, call.desk.reader, most)
-        await _write(response, _event("over", b"{}"))
+        await write(response, _event("over", b"{}"), WRITE_S)
     except (TryAgainLater, RedisError):
-        await _write(response, _event("away", b'{"what":"redis"}'))
+        await write(response, _event("away", b'{"what":"redis"}'), WRITE_S)
     except (TimeoutError, ConnectionError):
-        pass  # it went away, or does not read
+        cut_off(call.request)  # it went away, or does not read
     return response
-
-
-async def _write(response: web.StreamResponse, event: bytes) -> None:
-    async with asyncio.timeout(WRITE_S):
-        await response.write(event)
 
 
 def _hello(call: Call) -> dict[str, object]:

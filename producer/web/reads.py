@@ -10,11 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from producer.web.campaigns import absent
 from producer.web.models import MessagePage
+from producer.web.outflow import cut_off, write
 from producer.web.problems import NOT_FOUND, Problem
 from producer.web.routes import Call, Route, answer
 from volley.errors import UnusableInput
+from volley.ledger import export as files
 from volley.ledger.documents import Document
-from volley.ledger.export import lines, write
 from volley.ledger.reader import hot_states
 from volley.state import LEDGER_STATUSES, STATUSES
 
@@ -23,6 +24,8 @@ _LOOKED_AT = 40
 """Chunks that one page looks through at most, where a status is asked for: 20,000 messages."""
 _CURSOR = re.compile(r"([0-9]{1,9})-([0-9]{1,5})")
 _BLOCK = 256 << 10
+_SLOWEST_S = 30.0
+"""A reader that takes nothing for so long is cut off: its page of messages, or its file, is wanted by others."""
 _TYPES = {"jsonl": "application/x-ndjson", "csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
 Status = Annotated[str, Field(pattern=f"^({'|'.join(dict.fromkeys((*STATUSES, *LEDGER_STATUSES)))})$")]
 
@@ -85,9 +88,14 @@ async def export(call: Call) -> web.StreamResponse:
             "Cache-Control": "no-store",
         }
     )
-    await response.prepare(call.request)
-    async for block in _parquet(documents) if form == "parquet" else lines(documents, form):
-        await response.write(block)
+    with call.desk.exports.seat():
+        await response.prepare(call.request)
+        try:
+            async for block in _parquet(documents) if form == "parquet" else files.lines(documents, form):
+                await write(response, block, _SLOWEST_S)
+        except TimeoutError:
+            cut_off(call.request)
+            raise
     await response.write_eof()
     return response
 
@@ -95,7 +103,7 @@ async def export(call: Call) -> web.StreamResponse:
 async def _parquet(documents: AsyncIterator[Document]) -> AsyncIterator[bytes]:
     """Its index stands at its end: it is written to a file that is gone when it is closed."""
     with tempfile.TemporaryFile() as file:
-        await write(documents, "parquet", cast("BinaryIO", file))
+        await files.write(documents, "parquet", cast("BinaryIO", file))
         file.seek(0)
         while block := file.read(_BLOCK):
             yield block

@@ -21,13 +21,17 @@ LARGEST = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request that may be answered: who asks is known and may, and what was sent has the shape that its row wants."""
+    """One request that may be answered: who asks is known and may, and what was sent has the shape that its row wants.
+
+    `admitted`: whether that is still so, for answers that last.
+    """
 
     desk: Desk
     who: ApiKey
     request: web.Request
     asked: BaseModel
     sent: BaseModel | None = None
+    admitted: Callable[[], bool] = lambda: True
 
     def query(self, model: type[Model]) -> Model:
         """The query, as the row's `query` model."""

@@ -36,7 +36,7 @@ from volley.carrier.reference import secrets_of
 from volley.carrier.signature import public_keys
 from volley.errors import UnusableInput
 from volley.ledger.recorder import Recorder
-from volley.outbox.connect import connect
+from volley.outbox.opening import open_outbox
 from volley.outbox.outbox import Outbox
 from volley.pulse import Pulse
 from volley.settings import Settings
@@ -117,18 +117,9 @@ def _facts(tally: Tally, recorder: Recorder, watch: Watch) -> dict[str, Any]:
 
 
 async def _outbox(settings: Settings, stack: AsyncExitStack) -> Outbox:
-    relaxed, replicas = settings.durability == "relaxed", settings.replicas
-    redis = await connect(settings.current.redis_url, account=settings.account, relaxed=relaxed, replicas=replicas)
-    stack.push_async_callback(redis.aclose)
-    return Outbox(
-        redis,
-        settings.account,
-        relaxed=relaxed,
-        replicas=replicas,
-        ledger_bound=settings.ledger_bound,
-        pin_days=settings.pin_days,
-        memory_high_water=settings.memory_high_water,
-    )
+    outbox = await open_outbox(settings)
+    stack.push_async_callback(outbox.redis.aclose)
+    return outbox
 
 
 def _webhooks(settings: Settings, intake: Intake, tally: Tally) -> Webhooks:

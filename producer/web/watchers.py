@@ -9,24 +9,31 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from producer.sight.sight import Sight
 from producer.web import excerpt
+from producer.web.outflow import Seats
 from volley.errors import TryAgainLater
 from volley.ledger.reader import Reader
 
 LEDGER_S = 2.0
+_MOST = 50
 SHOWN = 50
 """Actions, and texts of people."""
 
 
 class Watchers:
-    """One an account: how `many` there are, and what they share."""
+    """One an account: the `seats` they take, and what they share."""
 
     def __init__(self) -> None:
-        self.many = 0
+        self.seats = Seats(_MOST, "streams of facts")
         self._over = asyncio.Event()
         self._cut: dict[int, tuple[int, excerpt.Sections]] = {}
         self._told: dict[str, bytes] = {}
         self._told_s = float("-inf")
         self._one_at_a_time = asyncio.Lock()
+
+    @property
+    def many(self) -> int:
+        """How many there are."""
+        return self.seats.taken
 
     def close(self) -> None:
         """Streams end at their next round, and no new one begins."""

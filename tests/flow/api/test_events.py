@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from itertools import islice
 from urllib.parse import urlsplit
@@ -68,6 +69,17 @@ def test_a_cursor_of_another_ledger_is_gone(office: Office) -> None:
 def test_the_feed_needs_a_key_that_may_read(office: Office) -> None:
     _, token = office.make_key("send")
     wait_until(lambda: office.get("/v1/events", key=token).status == 403)
+
+
+def test_a_stream_ends_soon_after_its_key_was_revoked(office: Office) -> None:
+    name, token = office.make_key("read")
+    wait_until(lambda: office.get("/v1/events?limit=1", key=token).status == 200)
+    live = Live(office, "?cursor=latest", Authorization=f"Bearer {token}")
+    assert live.socket.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
+    assert office.world.json("keys", "revoke", name)["state"] == "revoked"
+    began = time.monotonic()
+    while live.socket.recv(1 << 16):
+        assert time.monotonic() - began < 20, "it goes on"
 
 
 def test_a_reader_that_takes_nothing_is_cut_off_and_goes_on_by_its_cursor(office: Office) -> None:
