@@ -66,7 +66,8 @@ class Ask(Generic[T]):
 class PushOptions(TypedDict, total=False):
     """Options of a push, as docs/http-api.md has them. Give `text` (sent as it is) or `template` (`{name}`, `{name|default}`).
 
-    `sender` names who sends; else the pool of `profile` does. Moments need a time zone.
+    `sender` names who sends; else the pool of `profile` does. Moments need a time zone. There is no `again`: each push has a key of
+    its own.
     """
 
     profile: str
@@ -92,7 +93,6 @@ class PushOptions(TypedDict, total=False):
     send_at: datetime
     expires: datetime
     on_unknown: Literal["hold", "retry", "give-up"]
-    again: bool
     tags: list[str]
     test_to: list[str]
 

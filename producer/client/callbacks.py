@@ -5,24 +5,36 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from .models import Event
+from .models import Answer, Event
 from .problems import BadCallback
 
 
-def verify_callback(body: bytes, headers: Mapping[str, str], *secrets: str) -> Event:
-    """The event of a callback, if one of these secrets (`whsec_…`; two while they rotate) signed it within the last 5 minutes.
+class _Told(Answer):
+    events: tuple[Event, ...]
 
-    `body` as it came, before any parsing. The same event may come more than once: its `id` tells.
+
+class _Call(Answer):
+    """The body of a call, as Standard Webhooks have it."""
+
+    type: str
+    data: _Told
+
+
+def verify_callback(body: bytes, headers: Mapping[str, str], *secrets: str) -> tuple[Event, ...]:
+    """The events of a callback in order, if one of these secrets (`whsec_…`; two while they rotate) signed it within the last 5 minutes.
+
+    `body` as it came, before any parsing. The same event may come more than once: its `id` tells. A call that only tries the
+    receiver out (`volley callbacks test`) has none.
 
     Raises:
-        BadCallback: not signed by us, too old, or no event: answer 400.
+        BadCallback: not signed by us, too old, or no events: answer 400.
     """
     if not any(_signed(body, headers, secret) for secret in secrets):
         raise BadCallback("the signature is not right for this body, or older than 5 minutes")
     try:
-        return Event.model_validate_json(body)
+        return _Call.model_validate_json(body).data.events
     except ValidationError:
-        raise BadCallback("it is signed, and no event: is this client too old?") from None
+        raise BadCallback("it is signed, and holds no events: is this client too old?") from None
 
 
 def _signed(body: bytes, headers: Mapping[str, str], secret: str) -> bool:

@@ -9,7 +9,7 @@ from producer.callbacks.addresses import check_callback
 from producer.callbacks.book import Book
 from producer.callbacks.secret import secrets
 from producer.web.models import Moment
-from producer.web.problems import NOT_FOUND, Problem
+from producer.web.problems import MISSING_SCOPE, NOT_FOUND, Problem
 from producer.web.routes import Call, Route, answer
 from volley.errors import UnusableInput
 
@@ -86,6 +86,8 @@ class Done(BaseModel):
 
 async def add(call: Call) -> web.Response:
     sent = call.body(NewCallback)
+    if not call.who.allows("read"):
+        raise Problem(MISSING_SCOPE, "add_callback needs scope read too: who is called back is told what a reader sees")
     check_callback(sent.url, call.desk.settings)
     made = await Book(call.desk.engine).add(sent.url, sent.types, call.desk.outbox.who)
     return answer({"callback_id": made, "secret": secrets(call.desk.settings, made)[0]}, 201)
@@ -135,7 +137,7 @@ def _one(method: Any, path: str, operation: str, summary: str, handler: Any, ans
 ROUTES = (
     Route(
         "POST", "/v1/callbacks", "add_callback", "Events from now on go to this URL, signed", "events", "ops", add,
-        {201: MadeCallback}, body=NewCallback,
+        {201: MadeCallback}, body=NewCallback, description="The key needs the scope read, too.",
     ),
     Route(
         "GET", "/v1/callbacks", "list_callbacks", "Who is called back, and what waits or is dead", "events", "ops",

@@ -26,3 +26,10 @@ def test_a_callback_into_our_own_network_is_refused(office: Office) -> None:
     for url in ("http://example.com/", "https://127.0.0.1/", "https://[::ffff:10.0.0.1]/", "https://169.254.169.254/"):
         assert office.post("/v1/callbacks", {"url": url}).problem == "invalid"
     assert office.post("/v1/callbacks", {"url": "https://example.com/", "types": ["nothing"]}).problem == "invalid"
+
+
+def test_a_key_that_may_not_read_has_nobody_called_back_who_would(office: Office) -> None:
+    _, token = office.make_key("ops")
+    refused = office.post("/v1/callbacks", {"url": "https://example.com/in"}, key=token)
+    assert (refused.status, refused.problem) == (403, "missing-scope")
+    assert office.get("/v1/callbacks", key=token).status == 200

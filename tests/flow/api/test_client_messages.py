@@ -8,13 +8,22 @@ from urllib.parse import urlsplit
 import pytest
 from standardwebhooks import Webhook
 
+from producer.callbacks.messenger import document
 from producer.client import NEVER, AsyncClient, BadCallback, Client, Gone, NotFound, Unreachable, verify_callback
 from tests.chaos.proxy import Proxy, Way
 from tests.flow.api.conftest import PROFILE, Office
 from tests.flow.api.test_client import HASTY
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-EVENT = b'{"id":"5.1","type":"message.delivered","at":"2026-05-01T09:30:00.000+00:00","campaign_id":null,"data":{}}'
+EVENT = {
+    "id": "5.1",
+    "type": "message.delivered",
+    "at": "2026-05-01T09:30:00.000+00:00",
+    "campaign_id": None,
+    "data": {},
+}
+CALL = document("volley.events", [EVENT, EVENT | {"id": "5.2"}], 1_777_627_800_000_000)
+"""The body as the messenger makes it."""
 
 
 @pytest.fixture
@@ -93,14 +102,16 @@ def signed(body: bytes, at: datetime) -> dict[str, str]:
 
 def test_a_callback_is_taken_only_if_we_signed_it_and_lately() -> None:
     now = datetime.now(UTC)
-    good = signed(EVENT, now)
-    assert verify_callback(EVENT, good, "whsec_b2xkIG9uZSBvbGQgb25l", SECRET).id == "5.1"
+    good = signed(CALL, now)
+    assert [each.id for each in verify_callback(CALL, good, "whsec_b2xkIG9uZSBvbGQgb25l", SECRET)] == ["5.1", "5.2"]
+    trial = document("volley.test", [], 1_777_627_800_000_000)
+    assert verify_callback(trial, signed(trial, now), SECRET) == ()
     forged = [
-        (EVENT + b" ", good, SECRET),
-        (EVENT, good, "whsec_b2xkIG9uZSBvbGQgb25l"),
-        (EVENT, signed(EVENT, now - timedelta(minutes=6)), SECRET),
-        (EVENT, {}, SECRET),
-        (EVENT, good | {"Webhook-Signature": "v1"}, SECRET),
+        (CALL + b" ", good, SECRET),
+        (CALL, good, "whsec_b2xkIG9uZSBvbGQgb25l"),
+        (CALL, signed(CALL, now - timedelta(minutes=6)), SECRET),
+        (CALL, {}, SECRET),
+        (CALL, good | {"Webhook-Signature": "v1"}, SECRET),
         (b"\xff", good, SECRET),
         (b"[]", signed(b"[]", now), SECRET),
     ]
