@@ -25,6 +25,7 @@ from producer.sight.telling import tell
 from producer.signals import run_until, stop_event
 from producer.web.api import open_api
 from producer.web.app import Malformed, application
+from producer.web.beside import Chore, going
 from producer.web.intake import Intake
 from producer.web.metrics import Metrics, Sources
 from producer.web.page import add_page
@@ -96,14 +97,15 @@ def _chores(
     settings: Settings, outbox: Outbox, engine: AsyncEngine, watch: Watch, pulse: Pulse
 ) -> tuple[Coroutine[Any, Any, None], ...]:
     """What goes on beside, for as long as it serves."""
-    return (
-        keep_closing(outbox, engine, settings.unconfirmed_hours),
-        keep_resolving(settings, outbox, engine),
-        Keeping(outbox, engine).run(),
-        watch.run(),
-        call_back(settings, engine),
-        tell(pulse, outbox),
+    chores: tuple[Chore, ...] = (
+        partial(keep_closing, outbox, engine, settings.unconfirmed_hours),
+        partial(keep_resolving, settings, outbox, engine),
+        Keeping(outbox, engine).run,
+        watch.run,
+        partial(call_back, settings, engine),
+        partial(tell, pulse, outbox),
     )
+    return tuple(map(going, chores))
 
 
 def _facts(tally: Tally, recorder: Recorder, watch: Watch) -> dict[str, Any]:
