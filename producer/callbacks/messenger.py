@@ -148,13 +148,18 @@ class Messenger:
         except Gone:
             log.warning("callback %s fell behind the feed: events older than event_days were not told to it", row.id)
             page = await self._reader.read(None, _wish(row), _EVENTS)
+            # from where each try of it finds the same events
+            after = Cursor.before(page.events[0]["id"]) if page.events else after
         if not page.events:
             self._cursors[row.id] = page.cursor
             return None
         now_us = _now_us()
         name = f"msg_{chance.token_hex(12)}"
         delivery = Delivery(name, row.id, str(after), str(page.cursor), len(page.events), now_us, now_us)
-        return delivery if await self._book.cut(delivery, row.cursor) else None
+        if await self._book.cut(delivery, row.cursor):
+            return delivery
+        self._eager.add(row.id)
+        return None
 
     async def _try(self, row: Any, delivery: Delivery) -> bool:
         answered = await self._call(row, delivery)

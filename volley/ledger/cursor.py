@@ -25,6 +25,12 @@ class Cursor(NamedTuple):
         return cls(position, A_ROW)
 
     @classmethod
+    def before(cls, word: str) -> Self:
+        """Behind whatever comes before the event that has this id. Raises UnusableInput as `parse` does."""
+        position, place = cls.parse(word)
+        return cls(position, place - 1) if place else cls.behind(position - 1)
+
+    @classmethod
     def parse(cls, word: str) -> Self:
         """Raises UnusableInput for what is no cursor of ours."""
         found = _WORD.fullmatch(word)

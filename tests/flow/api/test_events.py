@@ -74,7 +74,7 @@ def test_the_feed_needs_a_key_that_may_read(office: Office) -> None:
 def test_a_stream_ends_soon_after_its_key_was_revoked(office: Office) -> None:
     name, token = office.make_key("read")
     wait_until(lambda: office.get("/v1/events?limit=1", key=token).status == 200)
-    live = Live(office, "?cursor=latest", Authorization=f"Bearer {token}")
+    live = Live(office, "?cursor=latest", Authorization=f"Bearer {token}", Connection="close")
     assert live.socket.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
     assert office.world.json("keys", "revoke", name)["state"] == "revoked"
     began = time.monotonic()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 from standardwebhooks import Webhook
 
@@ -24,6 +24,7 @@ from producer.callbacks.secret import OF_CAMPAIGNS, secrets, signed
 from tests.flow.ledger.conftest import Feed, Push
 from volley.ledger.engine import writing
 from volley.ledger.feed_schema import callbacks, deliveries
+from volley.ledger.feed_schema import feed as rows_of_feed
 from volley.ledger.recorder import Recorder
 from volley.settings import Settings
 
@@ -239,6 +240,22 @@ async def test_events_that_were_cut_are_not_cut_again_by_who_read_the_callback_b
     await book.remove(name, "tests")
     assert not await book.cut(first._replace(id="msg_3"), "5.1")
     assert await book.waiting(name) == []
+
+
+async def test_a_callback_that_fell_behind_the_feed_goes_on_with_the_oldest_that_is_kept(
+    engine: AsyncEngine, feed: Feed, recorder: Recorder, push: Push, receivers: Any, messenger: Any
+) -> None:
+    receiver, book = await receivers(), Book(engine)
+    await feed.sealed(push)
+    await happen(feed, recorder, push, 0)
+    await book.add(receiver.url, ["message.*"], "tests")
+    for person in range(1, 4):
+        await happen(feed, recorder, push, person)
+    async with writing(engine) as connection:
+        await connection.execute(delete(rows_of_feed).where(rows_of_feed.c.position <= 2))
+    messenger()
+    await until(lambda: receiver.calls)
+    assert [event["data"]["reference"] for event in receiver.events()] == ["ref-2", "ref-3"]
 
 
 async def test_what_is_not_taken_for_a_day_is_dead_and_can_be_redelivered(

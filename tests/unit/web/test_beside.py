@@ -21,7 +21,7 @@ async def test_a_chore_that_fails_is_told_and_begins_again(caplog: pytest.LogCap
     with caplog.at_level(logging.ERROR):
         await going(chore, again_s=0)
     assert begun == 3
-    assert caplog.text.count("ValueError") == 2
+    assert caplog.text.count("begins again in 0 s: ValueError") == 2
     assert person not in caplog.text
 
 
