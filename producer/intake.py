@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from producer.callbacks.addresses import check_callback
-from producer.push.cast import Cast, choose
+from producer.push.cast import Cast
 from producer.push.estimate import Estimate
 from producer.push.forecast import Forecast, rate_of
 from producer.push.media import weigh
@@ -63,7 +63,7 @@ async def push(
         RefusedByPolicy: the profile is disabled.
         TryAgainLater: Redis is away, or the ledger is behind.
     """
-    cast = await choose(outbox, settings, request)
+    cast = await steps.choose(outbox, settings, request)
     request = cast.request
     if request.media and request.media_check:
         seen = await weigh(request.media, transcoding=bool(cast.facts and cast.facts.mms_transcoding))
@@ -149,23 +149,24 @@ class Intake:
         return await self._as_sealed(campaign_id)
 
     async def _admit_all(self) -> None:
-        await self.outbox.begin(self.campaign_id)
         try:
             async with asyncio.TaskGroup() as group:
+                begun = group.create_task(self.outbox.begin(self.campaign_id))
                 before: asyncio.Task[None] | None = None
                 while (batch := await asyncio.to_thread(self.rows.batch)) is not None:
                     if before is not None:
                         await before
-                    before = group.create_task(self._admit(batch))
+                    before = group.create_task(self._admit(batch, begun))
         except BaseExceptionGroup as errors:
             raise _first(errors) from None
 
-    async def _admit(self, batch: Batch) -> None:
+    async def _admit(self, batch: Batch, begun: asyncio.Task[None]) -> None:
         gone = await self.outbox.opted_out(self.request.profile, batch.to)
         chunk = self.totals.add(batch, gone, self.estimate)
         if chunk.to:
             await self.steps.allow(len(chunk))
             self.steps.placed(self.totals.chunks, chunk.to)
+            await begun
             await self.outbox.admit(self.campaign_id, self.totals.chunks, encode(chunk), len(chunk))
             self.totals.chunks += 1
             self.chunk_zones.append(batch.group)

@@ -35,6 +35,17 @@ def prefixes(country: str) -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda prefix: (len(prefix), prefix)))
 
 
+def first_prefix(country: str) -> str:
+    """The shortest of a country's prefixes, '' for what is no country. Of the main country of a code at once: telling the others apart
+    takes a second, in which a process does nothing else."""
+    mine = [
+        str(code)
+        for code, regions in COUNTRY_CODE_TO_REGION_CODE.items()
+        if country == regions[0] and country.isalpha()
+    ]
+    return mine[0] if mine else next(iter(prefixes(country)), "")
+
+
 def countries() -> frozenset[str]:
     """All that have numbers."""
     return frozenset(name for regions in COUNTRY_CODE_TO_REGION_CODE.values() for name in regions if name.isalpha())

@@ -10,7 +10,7 @@ from volley.errors import RefusedByPolicy, UnusableInput
 from volley.numbers import NotSendable, e164, parse
 from volley.outbox.outbox import Outbox
 from volley.outbox.router import Router
-from volley.prefixes import prefixes
+from volley.prefixes import first_prefix
 from volley.profile import ProfileFacts
 from volley.sender import Sender
 from volley.settings import Settings
@@ -46,7 +46,7 @@ class Cast:
         able = (each for each in self.serving if each.reaches(home))
         if self.router is None:
             return list(able)
-        types = self.router.types(int(next(iter(prefixes(home)), 0)))
+        types = self.router.types(int(first_prefix(home) or 0))
         return [each for each in able if each.type in types]
 
     def refusal(self, home: str) -> str:

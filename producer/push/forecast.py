@@ -15,7 +15,7 @@ from volley.numbers import country
 from volley.outbox.chunks import ENCODINGS, MMS
 from volley.outbox.router import Router
 from volley.outbox.throughput import effective, seconds
-from volley.prefixes import prefixes
+from volley.prefixes import first_prefix
 from volley.sender import Sender
 from volley.settings import Settings
 from volley.text.parts import Counted, forcing_character, measure
@@ -144,7 +144,7 @@ class Forecast:
     def _dealt(self, router: Router) -> float | None:
         loads: defaultdict[str, float] = defaultdict(float)
         for home, parts in self._parts.items():
-            for name, share in router.shares(int(next(iter(prefixes(home)), 0))).items():
+            for name, share in router.shares(int(first_prefix(home) or 0)).items():
                 loads[name] += parts * share
         limit = limit_of(self._request, self._settings)
         found = [seconds(load, router.rate(name)) for name, load in loads.items()]

@@ -7,9 +7,10 @@ seals the campaign: either all of it is there, or nothing. Requests that name th
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from typing import Any
 
 import msgpack
 import orjson
@@ -18,6 +19,7 @@ from producer.intake import push
 from producer.push.request import PushRequest, Rejected
 from producer.push.sources import ObjectSource
 from producer.push.steps import Steps
+from producer.web.casts import Casts
 from volley.campaign import Campaign
 from volley.errors import KeyTaken, TryAgainLater
 from volley.numbers import NotSendable, known_region, parse
@@ -89,10 +91,13 @@ class _Group:
 class Gather:
     """`arm` wakes a worker. `close` waits for what is on its way."""
 
-    def __init__(self, outbox: Outbox, settings: Settings, arm: Callable[[Campaign], Awaitable[None]]) -> None:
+    def __init__(
+        self, outbox: Outbox, settings: Settings, arm: Callable[[Campaign], Coroutine[Any, Any, None]]
+    ) -> None:
         self._outbox = outbox
         self._settings = settings
         self._arm = arm
+        self._casts = Casts()
         self._groups: dict[PushRequest, _Group] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._next_s = 0.0
@@ -146,9 +151,7 @@ class Gather:
             return
         group = self._groups[request] = _Group()
         group.take(each)
-        task = asyncio.create_task(self._run(request, group))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._start(self._run(request, group))
 
     async def _run(self, request: PushRequest, group: _Group) -> None:
         now_s = time.monotonic()
@@ -164,7 +167,7 @@ class Gather:
     async def _send(self, request: PushRequest, waiting: list[_Waiting]) -> list[_Waiting]:
         """Those that are to be tried again, without one whose key was taken meanwhile."""
         try:
-            taken = await _Sending(waiting).push(self._outbox, self._settings, request, self._arm)
+            taken = await _Sending(waiting).push(self._outbox, self._settings, request, self._casts, self._armed)
         except Claimed as claimed:
             [other] = [each for each in waiting if each.key == claimed.key]
             await self._answer_late(other)
@@ -178,6 +181,15 @@ class Gather:
                 each.done.set_result(what)
         return []
 
+    async def _armed(self, campaign: Campaign) -> None:
+        """Wakes a worker, and lets nobody wait for that: what is sealed is found by the sweeper too."""
+        self._start(self._arm(campaign))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     async def _answer_late(self, each: _Waiting) -> None:
         """Another process had the same key at the same time."""
         try:
@@ -187,7 +199,9 @@ class Gather:
             _set(each, error)
 
     async def close(self) -> None:
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._casts.close()
 
 
 class _Sending:
@@ -202,13 +216,14 @@ class _Sending:
         outbox: Outbox,
         settings: Settings,
         request: PushRequest,
+        casts: Casts,
         arm: Callable[[Campaign], Awaitable[None]],
     ) -> list[Taken]:
         texts = [text for each in self._waiting for text in each.texts]
         rows: list[Mapping[str, object]] = [
             {"to": text.to, "text": text.text, "reference": text.reference} for text in texts
         ]
-        steps = Steps(placed=self._placed, claims=self._claims)
+        steps = Steps(choose=casts.choose, placed=self._placed, claims=self._claims)
         result = await push(outbox, settings, request, ObjectSource(rows, "messages"), arm=arm, steps=steps)
         told = self._told(result.examples)
         return [Taken(result.campaign_id if any(map(_taken, each)) else None, each) for each in told]

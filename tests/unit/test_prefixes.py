@@ -8,7 +8,7 @@ import pytest
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneNumber, PhoneNumberType
 
 from volley.numbers import country
-from volley.prefixes import Prefixes, by_prefix, countries, prefixes
+from volley.prefixes import Prefixes, by_prefix, countries, first_prefix, prefixes
 
 KINDS = (
     PhoneNumberType.MOBILE,
@@ -63,3 +63,10 @@ def test_what_is_no_country_has_no_prefix() -> None:
     assert prefixes("XX") == prefixes("001") == prefixes("") == ()
     assert prefixes("DE") == ("49",)
     assert prefixes("JM") == ("1658", "1876")
+
+
+def test_the_first_prefix_of_every_country_is_the_shortest_of_all_that_it_has() -> None:
+    assert {name: first_prefix(name) for name in countries()} == {
+        name: next(iter(prefixes(name)), "") for name in countries()
+    }
+    assert first_prefix("XX") == first_prefix("001") == first_prefix("") == ""

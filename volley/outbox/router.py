@@ -8,7 +8,7 @@ import orjson
 from volley.outbox.classes import Dealt
 from volley.outbox.client import Redis
 from volley.outbox.keys import Keys
-from volley.prefixes import prefixes
+from volley.prefixes import first_prefix
 from volley.sender import SenderType
 
 
@@ -36,7 +36,8 @@ class Router:
         """Whether any sender of the pool may send to an ISO 3166-1 alpha-2 country."""
         if self._plain is not None:
             return bool(self._plain)
-        return any(self.reachable(int(prefix)) for prefix in prefixes(country)[:1])
+        prefix = first_prefix(country)
+        return bool(prefix) and self.reachable(int(prefix))
 
     def reachable(self, number: int) -> bool:
         """Whether any sender of the pool may send to this person."""
