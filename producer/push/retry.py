@@ -71,9 +71,9 @@ async def retry(
         turn = int(await outbox.scripts.durable("retry", campaign_id, ""))
         await _recorded(outbox, patience_s)
     async with ledger(settings) as engine:
-        found, uncertain = await failed(engine, campaign_id, codes)
-        result = Retried(uncertain=uncertain)
-        for index, theirs in found.items():
+        result = Retried()
+        async for index, theirs, uncertain in failed(engine, campaign_id, codes):
+            result.uncertain += uncertain
             action = b"" if result.messages else outbox.action("retry", campaign_id, errors=list(codes))
             result.messages += await _chunk(outbox, engine, (campaign_id, index, turn), theirs, action) if theirs else 0
     with reaching():

@@ -15,6 +15,7 @@ from producer.access.pace import Pace
 from producer.access.ring import KeyRing
 from producer.ending import ended
 from producer.sight.sight import Sight
+from producer.web.beside import going
 from producer.web.body import Bodies
 from producer.web.checks import Doorkeeper, read_body, read_query
 from producer.web.desk import Desk, open_desk
@@ -97,9 +98,9 @@ async def open_api(settings: Settings) -> AsyncIterator[Api]:
         live = await stack.enter_async_context(open_desk(settings))
         ring = KeyRing(lambda: register.of_account(live.engine, settings.account))
         test = await stack.enter_async_context(open_desk(settings.of_tests())) if settings.test_account else None
-        folders = [desk.rejects.keep_clean() for desk in (live, test) if desk is not None]
-        for work in (ring.run(), *folders):
-            stack.push_async_callback(ended, [asyncio.create_task(work)])
+        folders = [desk.rejects.keep_clean for desk in (live, test) if desk is not None]
+        for work in (ring.run, *folders):
+            stack.push_async_callback(ended, [asyncio.create_task(going(work))])
         yield Api(live, test, Doorkeeper(ring, Pace(settings.api_rate)))
 
 

@@ -37,6 +37,7 @@ from producer.web.pushing import Allowance, marked
 from producer.web.routes import JSON, Call, Route, answer
 from producer.web.stream import Body
 from volley.campaign import Campaign
+from volley.errors import UnusableInput
 from volley.outbox.pushes import as_pushed
 from volley.outbox.scripts import reaching
 from volley.terms import budget_micros, moment_us, rate_milli, share_ppm
@@ -146,22 +147,33 @@ async def _push(call: Call, wanted: Wanted) -> web.Response:
     await asyncio.to_thread(desk.rejects.keep, result.rejects_path, result.campaign_id)
     if result.campaign_id is None:
         raise Problem(NOTHING_TO_SEND, "no row of this push can be sent: see rejected_rows", more=_document(result))
-    if result.existing and wanted.request.idempotency_key:
-        await _same(call, result.campaign_id, wanted)
+    first = await _first(call, result.campaign_id) if result.existing else None
+    if first is not None:
+        result = result.of(first, existing=True)
+        if wanted.request.idempotency_key:
+            _check_same(wanted.request, first)
     url = f"/v1/campaigns/{result.campaign_id}"
     return answer(_document(result), 202, {"Location": url, **(REPLAYED if result.existing else {})})
 
 
-async def _same(call: Call, campaign_id: str, wanted: Wanted) -> None:
-    """The rows are the same, or the intake had refused. What else was asked must be so too, whatever was changed since."""
+async def _first(call: Call, campaign_id: str) -> Campaign | None:
+    """A campaign with the terms of its push; as the ledger has it, where its time in Redis is over and that of its key is not."""
     outbox = call.desk.outbox
     with reaching():
         campaign = await as_pushed(outbox.redis, outbox.keys, campaign_id)
-    if campaign is None:
-        return
-    other = list(_others(wanted.request, campaign))
+    if campaign is not None:
+        return campaign
+    try:
+        return await call.desk.reader.campaign(campaign_id)
+    except UnusableInput:
+        return None
+
+
+def _check_same(request: PushRequest, campaign: Campaign) -> None:
+    """The rows are the same, or the intake had refused. What else was asked must be so too, whatever was changed since."""
+    other = list(_others(request, campaign))
     if other:
-        detail = f"this Idempotency-Key belongs to campaign {campaign_id}, pushed with another {', '.join(other)}"
+        detail = f"this Idempotency-Key belongs to campaign {campaign.id}, pushed with another {', '.join(other)}"
         raise Problem(KEY_TAKEN, detail)
 
 

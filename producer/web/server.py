@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import asdict
@@ -77,9 +77,9 @@ async def serve(settings: Settings) -> None:
         stack.push_async_callback(_flush, tasks)
         watch = Watch(outbox, engine, socket.gethostname(), retention_days=settings.retention_days)
         api = await stack.enter_async_context(open_api(settings))
-        mine = (api.sight.run(), PinCount(outbox).run(), Presence(outbox, api.watchers).run())
+        mine: tuple[Chore, ...] = (api.sight.run, PinCount(outbox).run, Presence(outbox, api.watchers).run)
         chores = (*mine, *_chores(settings, outbox, engine, watch, pulse))
-        stack.push_async_callback(ended, [asyncio.create_task(chore) for chore in chores])
+        stack.push_async_callback(ended, [asyncio.create_task(going(chore)) for chore in chores])
         facts = partial(_facts, tally, recorder, watch)
         metrics = Metrics(Sources(watch, recorder, tally, api.sight))
         app = application(_webhooks(settings, intake, tally), outbox.redis.ping, facts, metrics.answer)
@@ -93,11 +93,9 @@ async def serve(settings: Settings) -> None:
         log.info("stopping: %s", facts())
 
 
-def _chores(
-    settings: Settings, outbox: Outbox, engine: AsyncEngine, watch: Watch, pulse: Pulse
-) -> tuple[Coroutine[Any, Any, None], ...]:
+def _chores(settings: Settings, outbox: Outbox, engine: AsyncEngine, watch: Watch, pulse: Pulse) -> tuple[Chore, ...]:
     """What goes on beside, for as long as it serves."""
-    chores: tuple[Chore, ...] = (
+    return (
         partial(keep_closing, outbox, engine, settings.unconfirmed_hours),
         partial(keep_resolving, settings, outbox, engine),
         Keeping(outbox, engine).run,
@@ -105,7 +103,6 @@ def _chores(
         partial(call_back, settings, engine),
         partial(tell, pulse, outbox),
     )
-    return tuple(map(going, chores))
 
 
 def _facts(tally: Tally, recorder: Recorder, watch: Watch) -> dict[str, Any]:

@@ -3,20 +3,21 @@
 Never one that may have been delivered: the carrier's last word is that it was not, and what came of each of its attempts is known.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import NamedTuple
 
 import msgpack
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from volley.ledger.paging import pages
 from volley.ledger.ranks import RANKS, STATUS_OF
 from volley.ledger.schema import attempts, messages, moves, receipts
 from volley.state import State
 
 _UNKNOWN = RANKS["unknown"]
 _PERHAPS = "perhaps_sent"
+_CHUNKS = 20
 _STATES = {RANKS["refused"]: State.REFUSED.value, RANKS["undelivered"]: State.SUBMITTED.value}
 
 
@@ -41,38 +42,46 @@ class Reason(NamedTuple):
 async def reasons(engine: AsyncEngine, campaign_id: str) -> list[Reason]:
     """Why messages of a campaign failed, the most frequent first."""
     row = messages.c
-    query = select(row.rank, row.error_code, row.error_text).where(
+    query = select(row.rank, row.error_code, func.min(row.error_text), func.count()).where(
         row.campaign_id == campaign_id, row.rank.in_(_STATES)
     )
-    counted: Counter[tuple[int, str]] = Counter()
-    texts: dict[tuple[int, str], str] = {}
     async with engine.connect() as connection:
-        for rank, code, text in await connection.execute(query):
-            counted[rank, code] += 1
-            texts.setdefault((rank, code), text or "")
-    return [Reason(STATUS_OF[rank], code, texts[rank, code], n) for (rank, code), n in counted.most_common()]
+        found = (await connection.execute(query.group_by(row.rank, row.error_code))).all()
+    told = [Reason(STATUS_OF[rank], code, text or "", n) for rank, code, text, n in found]
+    return sorted(told, key=lambda each: -each.messages)
 
 
-async def failed(engine: AsyncEngine, campaign_id: str, codes: Sequence[str]) -> tuple[dict[int, list[Failed]], int]:
-    """Those with one of these error codes, by chunk; and how many of them are left out, as one attempt of theirs may have arrived."""
+async def failed(
+    engine: AsyncEngine, campaign_id: str, codes: Sequence[str]
+) -> AsyncIterator[tuple[int, list[Failed], int]]:
+    """Those with one of these error codes, chunk by chunk: its index, the messages, and how many are left out, as one attempt of
+    theirs may have arrived. Some chunks are in memory at once, and no connection is held while the caller works.
+    """
     row = messages.c
-    query = select(row.chunk, row.offset, row.attempts, row.rank, row.carrier_id).where(
-        row.campaign_id == campaign_id, row.rank.in_(_STATES), row.error_code.in_(codes)
-    )
-    found: dict[int, list[Failed]] = {}
-    uncertain = 0
+    mine = (row.campaign_id == campaign_id, row.rank.in_(_STATES), row.error_code.in_(codes))
     async with engine.connect() as connection:
-        for chunk, offset, tried, rank, carrier_id in (await connection.execute(query)).all():
-            ids = frozenset(filter(None, [carrier_id]))
-            found.setdefault(chunk, []).append(Failed(offset, tried, _STATES[rank], ids))
-        for chunk, theirs in found.items():
-            ids_of, doubtful = await _history(connection, campaign_id, chunk)
-            certain = [each for each in theirs if each.offset not in doubtful]
-            uncertain += len(theirs) - len(certain)
-            found[chunk] = [
-                each._replace(carrier_ids=each.carrier_ids | ids_of.get(each.offset, frozenset())) for each in certain
-            ]
-    return found, uncertain
+        found = await connection.execute(select(row.chunk).where(*mine).distinct().order_by(row.chunk))
+        indexes = list(found.scalars())
+    for page in pages(indexes, _CHUNKS):
+        async with engine.connect() as connection:
+            told = [await _of_chunk(connection, campaign_id, index, mine) for index in page]
+        for each in told:
+            yield each
+
+
+async def _of_chunk(
+    connection: AsyncConnection, campaign_id: str, index: int, mine: Sequence[ColumnElement[bool]]
+) -> tuple[int, list[Failed], int]:
+    row = messages.c
+    query = select(row.offset, row.attempts, row.rank, row.carrier_id).where(*mine, row.chunk == index)
+    rows = (await connection.execute(query.order_by(row.offset))).all()
+    ids_of, doubtful = await _history(connection, campaign_id, index)
+    certain = [
+        Failed(offset, tried, _STATES[rank], frozenset(filter(None, [carrier_id])) | ids_of.get(offset, frozenset()))
+        for offset, tried, rank, carrier_id in rows
+        if offset not in doubtful
+    ]
+    return index, certain, len(rows) - len(certain)
 
 
 async def _history(

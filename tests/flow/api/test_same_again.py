@@ -23,6 +23,22 @@ def test_a_push_that_is_repeated_after_its_campaign_was_changed_has_its_answer(o
     assert (again.status, again.json) == (202, first.json)
 
 
+def test_a_push_that_is_repeated_when_its_campaign_has_left_redis_has_its_answer(office: Office) -> None:
+    push = {"profile": PROFILE, "text": "Hi, you", "recipients": RECIPIENTS, "rate": "5"}
+    first = office.post("/v1/campaigns", push, **keyed("long ago"))
+    name = first.json["campaign_id"]
+    wait_until(lambda: office.get(f"/v1/campaigns/{name}/export").status == 200)
+    with redis.Redis.from_url(office.valkey.url) as client:
+        held = client.dump(key := f"volley:{{default}}:campaign:{name}")
+        assert held is not None
+        assert client.delete(key) == 1
+        again = office.post("/v1/campaigns", push, **keyed("long ago"))
+        other = office.post("/v1/campaigns", push | {"rate": "6"}, **keyed("long ago"))
+        client.restore(key, 0, held)
+    assert (again.status, again.json) == (202, first.json)
+    assert other.problem == "idempotency-key-taken"
+
+
 @pytest.mark.parametrize("left_out", ["rate", "budget", "tags", "quiet_hours"])
 def test_a_key_with_an_option_less_or_another_one_is_another_request(office: Office, left_out: str) -> None:
     options = {"rate": "5", "budget": "3", "tags": ["spring"], "quiet_hours": "21:00-08:00"}
