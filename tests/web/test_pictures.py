@@ -17,9 +17,9 @@ CARRIER = SandboxConfig(
     receipts=ReceiptSpec(done_after_s=(0.2, 1.5), failed=0.03, unconfirmed=0.01),
 )
 SHOTS = (
-    ("dashboard", 1280, 900, "light", 0),
-    ("dashboard-dark", 1280, 900, "dark", 0),
-    ("dashboard-phone", 390, 844, "dark", 0),
+    ("dashboard", 1280, 900, "light"),
+    ("dashboard-dark", 1280, 900, "dark"),
+    ("dashboard-phone", 390, 844, "dark"),
 )
 
 
@@ -41,8 +41,8 @@ def scene(shop: Shop) -> str:
     return looked_at
 
 
-def picture(browser: Browser, name: str, *, whole: bool = False) -> None:
-    shot = browser.driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": whole})
+def picture(browser: Browser, name: str) -> None:
+    shot = browser.driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": False})
     (Path(os.environ["SCREENSHOTS"]) / f"{name}.png").write_bytes(base64.b64decode(shot["data"]))
 
 
@@ -50,22 +50,13 @@ def test_pictures_of_the_page(shop: Shop, browser: Browser) -> None:
     looked_at = scene(shop)
     browser.open(shop.a_key("read", "ops", name="night shift"))
     time.sleep(15)
-    for name, width, height, scheme, _ in SHOTS:
+    for name, width, height, scheme in SHOTS:
         browser.light(scheme)
         browser.size(width, height)
         time.sleep(1)
         picture(browser, name)
     browser.light("light")
     browser.size(1280, 900)
-    if os.environ.get("WHOLE"):
-        picture(browser, "whole", whole=True)
-        browser.size(390, 844)
-        time.sleep(1)
-        picture(browser, "whole-phone", whole=True)
-        browser.light("dark")
-        browser.size(1280, 900)
-        picture(browser, "whole-dark", whole=True)
-        browser.light("light")
     browser.one(f'[data-id="{looked_at}"] .title').click()
     time.sleep(10)
-    picture(browser, "campaign")
+    picture(browser, "dashboard-campaign")

@@ -20,7 +20,8 @@ const path = (points, from, to, most) =>
     })
     .join("");
 
-// `draw(points, now)`: points [[seconds, value], …] in order; `say` turns a value into words.
+// `draw(points, now)`: points [[seconds, value], …] in order; `now` what it is just now, where the last point is older; `say` turns a
+// value into words.
 export const chart = (title, kind, say) => {
   const id = `chart-${title.toLowerCase().replaceAll(/[^a-z]+/g, "-")}`;
   const value = el("span", { class: "value" });
@@ -41,14 +42,14 @@ export const chart = (title, kind, say) => {
   const words = el("figcaption", { id }, el("span", {}, title), value);
   const node = el("figure", { class: `chart ${kind}` }, words, el("div", { class: "plot" }, drawing, top),
     el("div", { class: "ends" }, first, last));
-  node.draw = (points) => {
+  node.draw = (points, now = points.length ? points[points.length - 1][1] : null) => {
     const from = points.length ? points[0][0] : 0;
     const to = points.length ? points[points.length - 1][0] : 1;
     const most = nice(Math.max(0, ...points.map((each) => each[1])));
     const drawn = path(points, from, to, most);
     attribute(line, "d", drawn || "M0 0");
     attribute(area, "d", drawn ? `${drawn}L${WIDTH} ${HEIGHT}L0 ${HEIGHT}Z` : "M0 0");
-    text(value, points.length ? say(points[points.length - 1][1]) : "–");
+    text(value, now === null ? "–" : say(now));
     text(top, points.length > 1 ? say(most) : "");
     text(first, points.length > 1 ? `${span(Date.now() / 1000 - from)} ago` : "");
     text(last, points.length > 1 ? "now" : "from now on");

@@ -78,18 +78,19 @@ export class Charts {
     const at = Math.floor(Date.now() / 1000);
     const last = this.points[this.points.length - 1];
     const step = this.points.length < 120 ? 2 : 30;
-    if (last && at - last.at < step) return;
     const micros_ = Object.fromEntries(spend.map((each) => [each.currency, each.per_minute_micros || 0]));
-    this.points.push({ at, ready: total.ready, rate: total.rate, spend_micros: micros_ });
+    this.now = { at, ready: total.ready, rate: total.rate, spend_micros: micros_ };
+    if (!last || at - last.at >= step) this.points.push(this.now);
     if (this.points.length > 1080) this.points.shift();
     this.draw();
   }
 
   draw() {
     const currency = Object.keys(Object.assign({}, ...this.points.map((each) => each.spend_micros)))[0];
-    this.depth.draw(this.points.map((each) => [each.at, each.ready]));
-    this.rate.draw(this.points.map((each) => [each.at, each.rate]));
-    this.spend.draw(this.points.map((each) => [each.at, (each.spend_micros[currency] || 0) / 1e6]));
+    const spent = (each) => (each.spend_micros[currency] || 0) / 1e6;
+    for (const [drawn, of] of [[this.depth, (each) => each.ready], [this.rate, (each) => each.rate], [this.spend, spent]]) {
+      drawn.draw(this.points.map((each) => [each.at, of(each)]), this.now && of(this.now));
+    }
   }
 }
 
@@ -137,9 +138,16 @@ const WORKERS = [
   { head: "Version", kind: "minor", cell: (each) => each.version },
   { head: "Started", kind: "minor", cell: (each) => when(each.started) },
 ];
+// What is no code of the carrier's.
+const HAPPENED = {
+  late: "its moment had passed; it goes again",
+  no_answer: "the carrier took it, or not: no answer in time",
+  no_connection: "nothing reached the carrier; it goes again",
+};
 const OUTCOMES = [
   { head: "Outcome", cell: (each) => words(each.outcome) },
   { head: "Code", cell: (each) => each.code || "–" },
+  { head: "Meaning", kind: "minor", cell: (each) => each.meaning || HAPPENED[each.code] || "–" },
   { head: "Attempts", kind: "number", cell: (each) => count(each.count) },
 ];
 const ERRORS = [
@@ -165,13 +173,20 @@ const letter = () =>
       el("span", { class: "said-text" }, each.text || (each.media && each.media.length ? plural(each.media.length, "attachment") : "no text")));
   });
 
+// `api:<id of the key> <its name>`, or who was at the command line.
+const actor = (who) => {
+  const key = who.match(/^api:(\S+) (.+)$/);
+  return key ? el("span", { title: `API key ${key[1]}` }, ` ${key[2]} (API)`) : ` ${who}`;
+};
+const said = (name, value) => (name === "profile" ? short(String(value)) : typeof value === "object" ? JSON.stringify(value) : value);
+
 export const action = () =>
   item((each, node) => {
     const detail = Object.entries(each.detail || {}).filter(([, value]) => value !== null && value !== "").slice(0, 6)
-      .map(([name, value]) => `${words(name)} ${typeof value === "object" ? JSON.stringify(value) : value}`).join(", ");
+      .map(([name, value]) => `${words(name)} ${said(name, value)}`).join(", ");
     const link = each.campaign_id ? el("a", { href: `#/campaigns/${encodeURIComponent(each.campaign_id)}`, class: "id" }, short(each.campaign_id)) : "";
     node.replaceChildren(
-      el("span", { class: "meta" }, el("time", { datetime: each.at, title: fully(each.at) }, when(each.at)), ` ${each.who}`),
+      el("span", { class: "meta" }, el("time", { datetime: each.at, title: fully(each.at) }, when(each.at)), actor(each.who)),
       el("span", {}, el("b", {}, words(each.what)), " ", link, detail ? ` ${detail}` : ""));
   });
 
