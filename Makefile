@@ -9,7 +9,9 @@ READY := $(VENV)/.ready
 AT_ONCE ?= 3
 CHAOS_AT_ONCE ?= 1
 
-.PHONY: help install demo test api-fuzz check format bench chaos screenshots clean
+LOCK := pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet --upgrade
+
+.PHONY: help install demo test api-fuzz check format bench chaos screenshots lock clean
 
 help:
 	@echo "make demo    a campaign through a local carrier, from a file to a report (about a minute; KEEP=1: it goes on, with its dashboard)"
@@ -17,6 +19,7 @@ help:
 	@echo "make api-fuzz  every operation of the HTTP API asked with good and bad, at length (EXAMPLES=100 of each)"
 	@echo "make check   formatting, lint, types, import rules, sizes"
 	@echo "make screenshots  pictures of the page for the docs (needs chromium and chromium-driver)"
+	@echo "make lock    what the image stands on, pinned anew to the newest that pyproject.toml allows (deploy/container)"
 	@echo "make chaos   it is broken in every way we know, and the promises are checked (ONLY=\"1 2 5\" SEED=7 SCALE=short)"
 	@echo "make bench   the measurements that the README quotes (ONLY=send for one of them)"
 
@@ -54,6 +57,12 @@ bench: $(READY)
 
 screenshots: $(READY)
 	@SCREENSHOTS=$(CURDIR)/docs/images $(BIN)/python -m pytest tests/web/test_pictures.py
+
+lock: $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
+	@$(BIN)/uv $(LOCK) pyproject.toml --extra postgres --output-file deploy/container/requirements.txt
+	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' | \
+		$(BIN)/uv $(LOCK) - --output-file deploy/container/build.txt
 
 chaos: $(READY)
 	@ONLY="$(ONLY)" SEED="$(SEED)" SCALE="$(SCALE)" AT_ONCE="$(CHAOS_AT_ONCE)" $(BIN)/python -m tests.chaos

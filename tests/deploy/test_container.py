@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import promql_parser
 import pytest
 import yaml
 from cloudcoil.models.keda.v1alpha1 import ScaledObject
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.deploy.files import BIN, DEPLOY, ROOT
 from volley.settings import Settings, load
@@ -57,6 +60,39 @@ def test_only_what_the_image_needs_goes_to_its_builder() -> None:
         for word in line.split()
     }
     assert kept == copied
+
+
+def locked(name: str) -> dict[str, list[str]]:
+    """Each requirement of a lock file, as `name==version` with its marker, and the hashes of its files."""
+    text = (DOCKERFILE.parent / name).read_text("utf-8").replace("\\\n", " ")
+    lines = [line.split("--hash=") for line in text.splitlines()]
+    return {line[0].strip(): [each.strip() for each in line[1:]] for line in lines if line[0].strip()}
+
+
+@pytest.mark.parametrize("lock", ["requirements.txt", "build.txt"])
+def test_what_the_image_stands_on_is_pinned_to_files_whose_hashes_are_known(lock: str) -> None:
+    for requirement, hashes in locked(lock).items():
+        assert re.match(r"[a-z0-9._-]+==\S+( ; .*)?$", requirement), requirement
+        assert hashes, requirement
+        assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", each) for each in hashes), requirement
+    assert f"--require-hashes -r /src/{lock}" in DOCKERFILE.read_text("utf-8")
+
+
+def test_the_image_has_all_that_the_project_asks_for_as_it_asks_for_it() -> None:
+    """pyproject.toml changed and `make lock` was forgotten: this says so."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    asked = {
+        "requirements.txt": [
+            *project["project"]["dependencies"],
+            *project["project"]["optional-dependencies"]["postgres"],
+        ],
+        "build.txt": project["build-system"]["requires"],
+    }
+    for lock, wanted in asked.items():
+        held = [Requirement(each) for each in locked(lock)]
+        versions = {each.name: next(iter(each.specifier)).version for each in held}
+        for each in map(Requirement, wanted):
+            assert each.specifier.contains(versions[canonicalize_name(each.name)]), f"{each}: make lock"
 
 
 def test_compose_is_what_its_specification_says() -> None:
