@@ -1,6 +1,6 @@
 """make bench: every bench in a process of its own, one after the other, as they share two cores.
 
-python -m bench [send barrier memory intake upload recorder pacing fairness urgent messages watch] [--quick]
+python -m bench [send barrier memory intake upload recorder pacing fairness urgent messages terms watch] [--quick]
 """
 
 import argparse
@@ -19,6 +19,7 @@ ORDER = (
     "fairness",
     "urgent",
     "messages",
+    "terms",
     "watch",
 )
 
