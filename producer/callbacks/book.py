@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections import defaultdict
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, and_, delete, exists, func, insert, or_, select, update
@@ -16,6 +17,7 @@ from volley.ledger.engine import writing
 from volley.ledger.feed_reader import FeedReader
 from volley.ledger.feed_schema import callbacks, deliveries, feed
 from volley.ledger.happenings import wanted
+from volley.ledger.paging import pages
 
 MOST = 100
 """Callbacks of an account, beside those of campaigns."""
@@ -110,16 +112,25 @@ class Book:
         async with self._engine.connect() as connection:
             return [delivery_document(Delivery(*row)) for row in await connection.execute(query)]
 
-    async def rows(self) -> list[Any]:
-        """Those that are on."""
+    async def rows(self, campaigns: Collection[str] | None = None, ids: Collection[str] = ()) -> list[Any]:
+        """Those that are on: all of them, or the account's, those of some campaigns, and some by their ids."""
+        row = callbacks.c
+        query = select(callbacks).where(row.disabled == "")
+        if campaigns is not None:
+            query = query.where(or_(row.campaign_id.in_({"", *campaigns}), row.id.in_(ids)))
         async with self._engine.connect() as connection:
-            return list(await connection.execute(select(callbacks).where(callbacks.c.disabled == "")))
+            return list(await connection.execute(query))
 
-    async def claim(self, holder: str, now_us: int, until_us: int) -> None:
-        """This process delivers what no other one does at the moment."""
-        free = or_(callbacks.c.holder == holder, callbacks.c.held_us < now_us)
+    async def claim(self, ids: Sequence[str], holder: str, now_us: int, until_us: int) -> set[str]:
+        """This process calls back for those of them for which no other one does at the moment: which these are."""
+        row = callbacks.c
+        free = or_(row.holder == holder, row.held_us < now_us)
         async with writing(self._engine) as connection:
-            await connection.execute(update(callbacks).where(free).values(holder=holder, held_us=until_us))
+            for page in pages(ids):
+                mine = update(callbacks).where(row.id.in_(page), free)
+                await connection.execute(mine.values(holder=holder, held_us=until_us))
+            held = select(row.id).where(row.holder == holder, row.held_us == until_us)
+            return set((await connection.execute(held)).scalars())
 
     async def waiting(self, callback_id: str) -> list[Delivery]:
         """Not dead, the oldest first."""

@@ -33,6 +33,9 @@ _ROUND_S = 0.5
 _LEASE_US = 15_000_000
 _RENEW_US = 7_000_000
 _CLEAR_S = 3600.0
+_LOOK_S = 3.0
+_MOST_NAMED = 400
+"""Campaigns and callbacks that a look names; where there are more, it looks at all."""
 _EVENTS = 200
 """In one call, some 60 KB."""
 _MOST_WAITING = 10
@@ -53,6 +56,7 @@ class Messenger:
         self._busy: Counter[str] = Counter()
         self._working: set[str] = set()
         self._known: set[str] = set()
+        self._looked_s = float("-inf")
         self._cursors: dict[str, Cursor] = {}
         """How far the feed was looked through in vain; behind what the ledger has."""
 
@@ -76,22 +80,19 @@ class Messenger:
                 await asyncio.sleep(_ROUND_S)
 
     async def _round(self, group: asyncio.TaskGroup) -> None:
-        rows = await self._book.rows()
-        if not rows:
-            self._scanned, self._known = None, set()
-            return
-        mine = await self._claimed(rows)
         due = await self._book.due(_now_us())
-        # last of what may fail: what is told here is told once
-        told, self._scanned = await self._told()
-        self._eager |= {
-            row.id for row in rows if not row.campaign_id or row.campaign_id in told or row.id not in self._known
-        }
-        self._known = {row.id for row in rows}
-        for row in mine:
+        told, scanned = await self._told()
+        rows = await self._rows(told, due | self._eager | self._working)
+        eager = {row.id for row in rows if not row.campaign_id or row.campaign_id in told or row.id not in self._known}
+        urgent = due | self._eager | self._working | eager
+        rows = [row for row in rows if row.id in urgent]
+        held = await self._claimed(rows)
+        # last: what failed before this is told, and found, once more
+        self._scanned, self._eager, self._known = scanned, self._eager | eager, self._known | eager
+        for row in rows:
             host = urlsplit(row.url).netloc
             room = len(self._working) < _AT_ONCE and self._busy[host] < _AT_ONCE_A_HOST
-            if room and row.id not in self._working and (row.id in due or row.id in self._eager):
+            if room and row.id in held and row.id not in self._working and (row.id in due or row.id in self._eager):
                 self._eager.discard(row.id)
                 self._working.add(row.id)
                 self._busy[host] += 1
@@ -103,13 +104,24 @@ class Messenger:
             return set(), (await self._reader.latest()).position
         return await self._book.told_of(self._scanned)
 
-    async def _claimed(self, rows: list[Any]) -> list[Any]:
-        """Those that are this process's to call. What another process holds and does not renew is taken over."""
+    async def _rows(self, told: set[str], ids: set[str]) -> list[Any]:
+        """Those for which there may be something to do; all of them now and then, as one may be switched on again."""
+        now_s = time.monotonic()
+        if now_s - self._looked_s < _LOOK_S and len(told) + len(ids) <= _MOST_NAMED:
+            return await self._book.rows(told, ids)
+        rows = await self._book.rows()
+        on = {row.id for row in rows}
+        self._looked_s, self._known, self._eager = now_s, self._known & on, self._eager & on
+        return rows
+
+    async def _claimed(self, rows: list[Any]) -> set[str]:
+        """The ids of those that are this process's to call. What another process holds and does not renew is taken over."""
         now_us = _now_us()
-        if any(row.held_us < now_us + _RENEW_US for row in rows if row.holder == self._name or row.held_us < now_us):
-            await self._book.claim(self._name, now_us, now_us + _LEASE_US)
-            rows = await self._book.rows()
-        return [row for row in rows if row.holder == self._name and row.held_us > now_us]
+        held = {row.id for row in rows if row.holder == self._name and row.held_us > now_us + _RENEW_US}
+        free = [row.id for row in rows if row.id not in held and (row.holder == self._name or row.held_us < now_us)]
+        if free:
+            held |= await self._book.claim(free, self._name, now_us, now_us + _LEASE_US)
+        return held
 
     async def _serve(self, row: Any, host: str) -> None:
         try:
