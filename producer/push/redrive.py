@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from producer.records import ledger
 from volley.errors import TryAgainLater, UnusableInput
 from volley.ledger.dead import Corpse, corpses, kept_chunk
+from volley.outbox import hours
 from volley.outbox.chunks import Chunk, decode
 from volley.outbox.flights import REF
 from volley.outbox.outbox import Outbox
@@ -98,7 +99,10 @@ async def stored(outbox: Outbox, engine: AsyncEngine, campaign_id: str, index: i
     """A chunk's blob; one that has left Redis is put back, as the ledger has it."""
     with reaching():
         held = await outbox.redis.get(outbox.keys.chunk(campaign_id, index))
-    return held or await _restored(outbox, engine, campaign_id, index)
+    blob = held or await _restored(outbox, engine, campaign_id, index)
+    with reaching():
+        await hours.restored(outbox.scripts, campaign_id, index, blob)
+    return blob
 
 
 async def _restored(outbox: Outbox, engine: AsyncEngine, campaign_id: str, index: int) -> bytes:

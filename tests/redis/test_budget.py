@@ -12,14 +12,15 @@ from volley.campaign import Campaign
 from volley.errors import UnusableInput
 from volley.outbox import budget, limits
 from volley.outbox.chunks import Chunk
+from volley.outbox.flights import NOT_SPENT
 
 PRICES = {"US": 4000}
 
 
-async def push(rig: Rig, n: int, micros: int, *, parts: int = 1) -> Campaign:
+async def push(rig: Rig, n: int, micros: int, *, parts: int = 1, **fields: object) -> Campaign:
     """Each part costs 4000 micro-units."""
     chunk = Chunk(people(n), None, [], bytes([parts]) * n, bytes(n), [4000 * parts] * n)
-    campaign = await rig.open(chunk, budget_micros=micros, estimated_micros=4000 * parts * n)
+    campaign = await rig.open(chunk, budget_micros=micros, estimated_micros=4000 * parts * n, **fields)
     await rig.outbox.seal(campaign, key_ttl_s=60, prices=PRICES)
     await rig.plan(campaign, 0, chunk)
     return campaign
@@ -71,6 +72,27 @@ async def test_what_was_not_sent_is_given_back_and_the_next_one_goes(rig: Rig) -
     for flight in flights:
         await rig.settle(flight, "?")
     assert await granted(rig) == 0, "what may have been sent stays charged"
+    await rig.check(campaign)
+
+
+async def test_a_repeat_that_may_be_a_message_more_is_paid_for_and_one_that_cannot_be_is_not(rig: Rig) -> None:
+    """With a campaign that would rather send twice, at a carrier of which nobody knows that it heeds the key."""
+    await rig.pool(2)
+    campaign = await push(rig, 5, 4000 * 7, on_unknown="retry")
+    for flight in await rig.take_all(5):
+        await rig.settle(flight, "?")
+    await rig.look_now()
+    flight = await rig.repeat(honoured=False)
+    assert len(flight.grants) == 2, "it has no more"
+    await rig.look_now()
+    assert (await rig.repeat(honoured=False)).grants == []
+    await rig.settle(flight, "?", 0, flags=NOT_SPENT)
+    assert await left(rig, campaign) == 4000, "that one was provably not sent"
+    await rig.settle(flight, "?", 1)
+    assert await left(rig, campaign) == 4000
+    await rig.look_now()
+    assert len((await rig.repeat()).grants) == 5
+    assert await left(rig, campaign) == 4000
     await rig.check(campaign)
 
 

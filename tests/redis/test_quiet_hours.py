@@ -12,6 +12,7 @@ from volley.campaign import Campaign
 from volley.errors import UnusableInput
 from volley.message import MessageId
 from volley.outbox import hours
+from volley.outbox.chunks import encode
 from volley.outbox.flights import refs
 from volley.outbox.whereabouts import wait_of
 
@@ -199,6 +200,28 @@ async def test_a_campaign_pushed_without_hours_gets_those_of_all_people_of_each_
     view = await rig.outbox.campaign(everywhere.id)
     assert view is not None
     assert view.campaign.quiet_hours == ""
+
+
+async def test_a_campaign_of_which_a_part_is_over_gets_hours_too_and_a_chunk_that_comes_back_has_its_own(rig: Rig) -> None:
+    await rig.pool(1)
+    east, west = [12125550000 + n for n in range(3)], [13105550000 + n for n in range(3)]
+    chunks = [chunk_of(east), chunk_of(west), chunk_of(east)]
+    campaign = await rig.push(*chunks, plan=False)
+    for k in (0, 1):
+        await rig.redis.delete(rig.keys.chunk(campaign.id, k), rig.keys.states(campaign.id, k))  # type: ignore[call-arg]
+    await rig.outbox.change(campaign.id, quiet_hours=NIGHT)
+    key = rig.keys.of("hours", campaign.id)
+    held = await rig.redis.hgetall(key)
+    assert held[b"zones"] == b'["","America/New_York"]'
+    assert held[b"of"] == b"\0\0\0\0\0\1"
+    assert held[b"0"] == b"", "nobody knows whose night it is"
+    for k in (1, 0, 2):
+        await hours.restored(rig.outbox.scripts, campaign.id, k, encode(chunks[k]))
+    again = await rig.redis.hgetall(key)
+    assert again[b"zones"] == b'["","America/New_York","America/Los_Angeles"]'
+    assert again[b"of"] == b"\0\1\0\2\0\1"
+    assert len(again[b"2"].split()) >= 4
+    assert again[b"1"] == held[b"1"]
 
 
 async def test_nobody_is_asked_about_in_the_night(rig: Rig) -> None:

@@ -205,3 +205,37 @@ async def test_a_repeat_goes_by_the_cap_too(rig: Rig) -> None:
     await rig.look_now()
     granted = [grant for _ in range(3) for grant in (await rig.repeat()).grants]
     assert len(granted) <= 1
+
+
+async def test_a_start_that_is_put_off_is_waited_for_without_a_job_each_second(rig: Rig) -> None:
+    """Nor does it stand before those who want planning; at its start it is planned."""
+    await rig.pool(1)
+    campaign = await rig.push(chunk_of(people(3)), plan=False)
+    await rig.outbox.change(campaign.id, start=datetime.now(UTC) + timedelta(hours=1))
+    asked = 0
+    for _ in range(4):
+        await rig.take()
+        for job in await rig.outbox.chores.due(1):
+            if job == f"plan:{campaign.id}":
+                asked += 1
+                assert await rig.outbox.dispatch.following(campaign.id) == -1
+                await rig.outbox.chores.done(job)
+    assert asked <= 1
+    assert "unplanned" not in await rig.left()
+    await rig.outbox.change(campaign.id, start=datetime.now(UTC))
+    await rig.take()
+    assert f"plan:{campaign.id}" in await rig.outbox.chores.due(1)
+    assert await rig.outbox.dispatch.following(campaign.id) == 0
+    await rig.check(campaign)
+
+
+async def test_nobody_is_asked_about_before_a_start_that_was_put_off(rig: Rig) -> None:
+    """A repeat may be the first that reaches the carrier."""
+    await rig.pool(1)
+    campaign = await rig.unknown(3)
+    await rig.outbox.change(campaign.id, start=datetime.now(UTC) + timedelta(hours=1))
+    await rig.look_now()
+    assert (await rig.repeat()).grants == []
+    await rig.outbox.change(campaign.id, start=None)
+    await rig.look_now()
+    assert len((await rig.repeat()).grants) == 3

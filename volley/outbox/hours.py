@@ -4,6 +4,7 @@ So a worker with newer tables of time zones puts right what an older one reckone
 """
 
 from collections.abc import Iterable, Sequence
+from struct import Struct
 from typing import Final
 
 import orjson
@@ -22,6 +23,7 @@ EVERY_S: Final = 6 * 3600
 NONE: Final = "-"
 """In place of hours that were lifted: everything is open, and what was parked for them is planned."""
 _ALWAYS: Final = (0, 1 << 40)
+_GROUP: Final = Struct(">H")
 _PAGE = 50
 
 
@@ -42,7 +44,7 @@ async def reckon(
     hours = None if quiet in ("", NONE) else parse(quiet)
     found = [_windows(hours, group, now_s) for group in zones]
     again_us = (now_s + EVERY_S) * 1_000_000
-    of = b"".join(group.to_bytes(2, "big") for group in groups)
+    of = b"".join(map(_GROUP.pack, groups))
     texts = [_text(union(found)), *map(_text, found)]
     await scripts.client.hset(scripts.keys.of("hours", campaign_id), mapping={"zones": orjson.dumps(list(zones))})
     await scripts.durable("reckon", campaign_id, again_us, held, of, *texts)
@@ -55,6 +57,9 @@ async def before_seal(scripts: Scripts, campaign: Campaign) -> None:
 
 
 def _windows(hours: QuietHours | None, group: str, now_s: int) -> list[Window]:
+    """Those of nobody, where a chunk had left Redis before its people's zones were asked for, are closed; see `restored`."""
+    if hours is not None and not group:
+        return []
     return [_ALWAYS] if hours is None else sendable(hours, group.split(","), now_s - DAY_S, now_s + HORIZON_S)
 
 
@@ -74,7 +79,8 @@ async def again(scripts: Scripts, campaign_id: str) -> None:
 
 
 async def zones(client: Redis, keys: Keys, campaign: Campaign) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """The groups of a campaign and of which each chunk is: as they were cut at intake, or else all zones of each chunk's people.
+    """The groups of a campaign and of which each chunk is: as they were cut at intake, or else all zones of each chunk's people;
+    '' for chunks that have left Redis.
 
     Raises UnusableInput where somebody's zone is not known.
     """
@@ -89,6 +95,27 @@ async def zones(client: Redis, keys: Keys, campaign: Campaign) -> tuple[tuple[st
             group = _zones_in(blob) if blob else ""
             of.append(groups.setdefault(group, len(groups)))
     return tuple(groups), tuple(of)
+
+
+async def restored(scripts: Scripts, campaign_id: str, index: int, blob: bytes) -> None:
+    """A chunk is in Redis again. Had it left before the campaign got its first quiet hours, its people's zones are asked for now.
+
+    Raises UnusableInput where somebody's zone is not known.
+    """
+    client, key = scripts.client, scripts.keys.of("hours", campaign_id)
+    quiet = await client.hget(scripts.keys.campaign(campaign_id), "tq")
+    held, of = await client.hget(key, "zones"), await client.hget(key, "of")
+    if quiet is None or held is None or of is None:
+        return
+    groups: list[str] = orjson.loads(held)
+    of_chunks = [group for (group,) in _GROUP.iter_unpack(of)]
+    if groups[of_chunks[index]]:
+        return
+    theirs = _zones_in(blob)
+    if theirs not in groups:
+        groups.append(theirs)
+    of_chunks[index] = groups.index(theirs)
+    await reckon(scripts, campaign_id, quiet.decode(), groups, of_chunks, held=quiet.decode())
 
 
 def _zones_in(blob: bytes) -> str:

@@ -17,7 +17,7 @@ _FLAGS = "--!flags "
 _SHARED = ("lib", "lanes")
 _STANDS_ON: Final = {
     "take": ("turns", "hours", "budget", "asleep", "lines"),
-    "repeat": ("turns", "hours"),
+    "repeat": ("turns", "hours", "budget"),
     "settle": ("budget",),
     "reassert": ("budget",),
     "following": ("hours",),

@@ -8,7 +8,12 @@ local cid, now = ARGV[1], clock()
 local c = camp_of(cid)
 if not c or (c.st ~= 'r' and c.st ~= 'p') then return -1 end
 if not c.po then return c.nx < c.ch and c.nx or -1 end
-if c.po:find('t', 1, true) and tonumber(call('HGET', K.campaign .. cid, 'tt')) > now then return -1 end
+local start = c.po:find('t', 1, true) and tonumber(call('HGET', K.campaign .. cid, 'tt'))
+if start and start > now then
+  call('ZREM', K.unplanned, cid) -- it is woken then; meanwhile nobody is to ask again and again
+  call('ZADD', K.asleep, int(start), cid)
+  return -1
+end
 
 local quiet = c.po:find('q', 1, true)
 local opens

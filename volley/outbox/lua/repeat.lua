@@ -37,10 +37,17 @@ local function sender_for(c, idx, ref)
   return s.tat and s
 end
 
+-- Not before its campaign's start, at night, or beyond its budget: one that was not proved to be harmless may be a message more.
+local function by_its_terms(c, ref)
+  local start = terms_of(c).start
+  return not (start and start > now) and (not c.quiet or chunk_open(c, place_in(ref), now))
+    and (honoured or not c.budget or estimate_of(c, ref) <= left_of(c))
+end
+
 local function may_go(c, ref, since)
   return c.st == 'r' and (c.x == 0 or now < c.x) and (honoured or c.ou == 'r') and now - since < KEY_LIFE_US
     and call('SISMEMBER', K.optout .. c.p, int(unpack_('>I8', ref, 11))) == 0
-    and not (c.po and terms_of(c) and c.quiet and not chunk_open(c, place_in(ref), now))
+    and (not c.po or by_its_terms(c, ref))
 end
 
 local function buckets_for(c, s)
@@ -101,7 +108,10 @@ local function look(place)
   attempt = min(attempt + 1, 255)
   granted = granted + 1
   records[granted] = pack(RECORD, s.idx, ordinal_of(cid), k, off, parts, attempt, spent, generation, rcpt, moment - now)
-  if not honoured then proof = max(proof, 1) end
+  if not honoured then
+    proof = max(proof, 1)
+    if c.budget then spend(c, ref, 1) end
+  end
   call('HSET', K.unknown, place,
        pack(DOUBT, v, idx, parts, attempt, spent, generation, rcpt, since, min(repeats + 1, 65535), proof))
   call('ZREM', K.doubts, place) -- while it flies it is looked at by nobody
@@ -119,6 +129,7 @@ end
 for name, b in pairs(buckets) do
   if b.charged then call('HSET', K.tat, name, int(b.tat)) end
 end
+save_budgets(now)
 save_camps()
 
 local flight = ''

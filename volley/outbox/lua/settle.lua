@@ -63,8 +63,14 @@ local function taken_by_carrier(c, weight, parts, cost)
   if cost > 0 then c.cm = (c.cm or 0) + cost end
 end
 
+-- Whether a repeat was charged (repeat.lua). Where one may have arrived already, nobody can tell: then it is not given back.
+local function charged_for(place)
+  local text = call('HGET', K.unknown, place)
+  return text and byte(text, -1) == 1
+end
+
 -- A repeat asks only whether the carrier has the message: it says so, or nobody knows it as before.
-local function settle_repeat(c, chunk, off, rcpt, new, flags, delay)
+local function settle_repeat(c, chunk, off, ref, new, flags, delay)
   -- a receipt may have told of it meanwhile: then its doubt is gone
   if not chunk or state_of(chunk, off) ~= '?' then
     if c then tally(c, 'rf', -1) end
@@ -76,8 +82,10 @@ local function settle_repeat(c, chunk, off, rcpt, new, flags, delay)
     move(chunk, off, 'a')
     return 'a'
   end
-  if new == 'o' then call('SADD', K.optout .. c.p, int(rcpt)) end
-  doubt_again(c, place, now, flags % 4 < 2 or flags % 16 < 8, flags % 16 < 8, delay)
+  if new == 'o' then call('SADD', K.optout .. c.p, int(unpack_('>I8', ref, 11))) end
+  local gone = flags % 16 < 8
+  if not gone and has_budget(c) and charged_for(place) then spend(c, ref, -1) end
+  doubt_again(c, place, now, flags % 4 < 2 or gone, gone, delay)
   return '?'
 end
 
@@ -90,7 +98,7 @@ local function settle_one(flight, pos, new, flags, delay, parts, cost)
   local c, chunk = place_of(flight, camp, ((k1 * 256 + k2) * 256 + k3) * 256 + k4)
   if kind == 114 then
     close(flight, pos)
-    local answer = settle_repeat(c, chunk, off, unpack_('>I8', flight.text, at + 15), new, flags, delay)
+    local answer = settle_repeat(c, chunk, off, sub(flight.text, at + 5, at + 22), new, flags, delay)
     if answer == 'a' then taken_by_carrier(c, weight, parts, cost) end
     return answer
   end
