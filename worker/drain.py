@@ -79,7 +79,7 @@ class Drain:
         self.lease = 0.0
         self.stopped = delivery.stopped
         self.quiet = False
-        self.failure: VolleyError | None = None
+        self.failure: Exception | None = None
         self.started = 0
         self.idle_since = 0.0
         self.why = ""

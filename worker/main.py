@@ -9,10 +9,10 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 from time import monotonic
-from typing import cast
+from typing import Any, cast
 
 import uvloop
 from arq.connections import ArqRedis
@@ -201,25 +201,36 @@ class WorkerProcess:
         """Runs until stopped: sending ends first, then settling, then the chores.
 
         Raises:
-            VolleyError: there is work that this release cannot do, as a newer one made it.
+            VolleyError: there is work that this release cannot do, as a newer one made it. Anything else: a part of it broke.
         """
-        async with asyncio.TaskGroup() as group:
-            chores = [
-                group.create_task(self._settler.run()),
-                group.create_task(self._circuit.run()),
-                group.create_task(self._recovery.watch()),
-                group.create_task(self._sweeper.run()),
-                group.create_task(self._resolver.run()),
-                group.create_task(self._presence.run()),
-                group.create_task(self._feed()),
-                group.create_task(self._alone.run(self._jobs.here)),
-                *(group.create_task(self._serve(name)) for name in (URGENT, BULK)),
-            ]
+        parts = [
+            self._settler.run(),
+            self._circuit.run(),
+            self._recovery.watch(),
+            self._sweeper.run(),
+            self._resolver.run(),
+            self._presence.run(),
+            self._feed(),
+            self._alone.run(self._jobs.here),
+            *(self._serve(name) for name in (URGENT, BULK)),
+        ]
+        chores = [asyncio.create_task(self._chore(part)) for part in parts]
+        try:
             await self._drain.run()
             await self._end()
+        finally:
             await _ended(chores)
         if self._drain.failure is not None:
             raise self._drain.failure
+
+    async def _chore(self, part: Coroutine[Any, Any, None]) -> None:
+        """A part that breaks ends the worker as a signal does: cut off, what is in the air would be unknown."""
+        try:
+            await part
+        except Exception as error:
+            log.exception("a part of the worker broke, so it ends")
+            self._drain.failure = self._drain.failure or error
+            self.stop()
 
     async def _end(self) -> None:
         """What is known is settled, the jobs end, and others are told. With Redis away for too long the reaper decides."""

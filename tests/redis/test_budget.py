@@ -36,6 +36,7 @@ async def granted(rig: Rig) -> int:
     """All that may go now, the rate not being in the way."""
     total = 0
     for _ in range(20):
+        await rig.outbox.chores.clock()  # on a busy machine seconds may pass in which nobody looks
         total += len((await rig.take()).grants)
         await asyncio.sleep(0.005)
     return total
@@ -175,6 +176,21 @@ async def test_the_carriers_own_price_counts_once_it_is_known(rig: Rig) -> None:
     await limits.cost_differs(rig.outbox, campaign.id, 50_000)
     assert await granted(rig) == 0
     assert await left(rig, campaign) == 40_000 - 48_000 - 50_000
+
+
+async def test_what_is_left_and_is_too_little_for_the_next_message_wakes_nobody(rig: Rig) -> None:
+    """Somebody tells each second what the carrier asked for; that is news only where the next message may go by it."""
+    await rig.pool(2)
+    campaign = await push(rig, 50, 4000 * 10 + 3999)
+    assert await granted(rig) == 10
+    for micros in (0, 0, 1, 0):
+        await limits.cost_differs(rig.outbox, campaign.id, micros)
+        assert "asleep" not in await rig.left()
+    assert await granted(rig) == 0
+    await limits.cost_differs(rig.outbox, campaign.id, -1)
+    assert "asleep" in await rig.left()
+    assert await granted(rig) == 1
+    await rig.check(campaign)
 
 
 async def test_each_country_has_its_price(rig: Rig) -> None:

@@ -135,6 +135,21 @@ async def test_a_sealed_campaign_has_its_windows_and_they_are_reckoned_anew_in_t
     assert await rig.outbox.chores.reckon() == 0
 
 
+async def test_a_zone_that_this_machine_does_not_know_keeps_no_other_campaign_waiting(rig: Rig) -> None:
+    """It was pushed where the tables are newer; a worker with older ones goes on with all the rest, and what is known holds."""
+    await rig.pool(1)
+    strange, known = await push(rig, 5, groups=(0,)), await push(rig, 5, groups=(0,))
+    key = rig.keys.of("hours", strange.id)
+    await rig.redis.hset(key, mapping={"zones": b'["Mars/Olympus_Mons"]'})
+    held = await rig.redis.hgetall(key)
+    await rig.redis.zadd(rig.keys.of("reckon"), {strange.id: 1, known.id: 2})
+    await rig.outbox.chores.reckon()
+    assert await rig.redis.hgetall(key) == held
+    assert await rig.outbox.chores.reckon() == 0, "it is asked of another machine soon, not of this one again and again"
+    with pytest.raises(UnusableInput, match="update tzdata"):
+        await rig.outbox.change(strange.id, quiet_hours="20:00-09:00")
+
+
 async def test_other_hours_hold_at_once_and_lifted_ones_hold_nothing_back(rig: Rig) -> None:
     await rig.pool(1)
     campaign = await push(rig, 5, 4, groups=(0, 1))

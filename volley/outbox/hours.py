@@ -3,6 +3,7 @@
 So a worker with newer tables of time zones puts right what an older one reckoned, and no window outlives its rule.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from struct import Struct
 from typing import Final
@@ -10,7 +11,7 @@ from typing import Final
 import orjson
 
 from volley.campaign import Campaign
-from volley.errors import UnusableInput
+from volley.errors import RowError, UnusableInput, VolleyError
 from volley.hours import DAY_S, QuietHours, Window, parse, sendable, union
 from volley.outbox.chunks import decode
 from volley.outbox.client import Redis
@@ -18,8 +19,11 @@ from volley.outbox.keys import Keys
 from volley.outbox.scripts import Scripts
 from volley.zones import zones_of
 
+log = logging.getLogger(__name__)
+
 HORIZON_S: Final = 4 * DAY_S
 EVERY_S: Final = 6 * 3600
+_SOON_S: Final = 600
 NONE: Final = "-"
 """In place of hours that were lifted: everything is open, and what was parked for them is planned."""
 _ALWAYS: Final = (0, 1 << 40)
@@ -36,6 +40,7 @@ async def reckon(
     scripts: Scripts, campaign_id: str, quiet: str, zones: Sequence[str], groups: Sequence[int] = (), *, held: str = ""
 ) -> None:
     """Writes the windows of each group of zones; with `groups`, of which group each chunk is. Redis errors pass through.
+    UnusableInput for a zone that this machine does not know.
 
     `held`: only if these are the campaign's hours still.
     """
@@ -58,9 +63,12 @@ async def before_seal(scripts: Scripts, campaign: Campaign) -> None:
 
 def _windows(hours: QuietHours | None, group: str, now_s: int) -> list[Window]:
     """Those of nobody, where a chunk had left Redis before its people's zones were asked for, are closed; see `restored`."""
-    if hours is not None and not group:
-        return []
-    return [_ALWAYS] if hours is None else sendable(hours, group.split(","), now_s - DAY_S, now_s + HORIZON_S)
+    if hours is None:
+        return [_ALWAYS]
+    try:
+        return sendable(hours, group.split(","), now_s - DAY_S, now_s + HORIZON_S) if group else []
+    except RowError as error:
+        raise UnusableInput(f"this machine does not know the time zones {group}: update tzdata on it") from error
 
 
 def _text(found: Iterable[Window]) -> str:
@@ -68,14 +76,21 @@ def _text(found: Iterable[Window]) -> str:
 
 
 async def again(scripts: Scripts, campaign_id: str) -> None:
-    """What the sweeper does when the windows of a campaign are due. Whoever gives it other hours meanwhile has the last word."""
+    """What the sweeper does when the windows of a campaign are due. Whoever gives it other hours meanwhile has the last word. Where
+    this machine cannot, its windows hold on, and another one may soon.
+    """
     client, keys = scripts.client, scripts.keys
     quiet = await client.hget(keys.campaign(campaign_id), "tq")
     zones = await client.hget(keys.of("hours", campaign_id), "zones")
     if quiet is None or zones is None:
         await client.zrem(keys.of("reckon"), campaign_id)
-    else:
+        return
+    try:
         await reckon(scripts, campaign_id, quiet.decode(), orjson.loads(zones), held=quiet.decode())
+    except VolleyError as error:
+        log.warning("campaign %s: its quiet hours are not reckoned anew: %s", campaign_id, error)
+        seconds, _ = await client.time()
+        await client.zadd(keys.of("reckon"), {campaign_id: (int(seconds) + _SOON_S) * 1_000_000})
 
 
 async def zones(client: Redis, keys: Keys, campaign: Campaign) -> tuple[tuple[str, ...], tuple[int, ...]]:

@@ -112,3 +112,16 @@ async def test_a_stopped_and_continued_worker_that_was_not_quiet_just_goes_on(wo
     os.kill(worker.pid, signal.SIGSTOP)
     os.kill(worker.pid, signal.SIGCONT)
     assert await world.until(campaign) == {"submitted": 300}
+
+
+async def test_a_part_of_it_that_breaks_ends_it_in_order(world: World) -> None:
+    """Nobody knows what broke it: it ends with an error, but what is in the air is not cut off."""
+    await world.begin(rate=60)
+    await world.fail(SLOW)
+    worker = await world.worker()
+    campaign = await world.push(people(200))
+    await world.until(campaign, left=160)
+    await world.client.zadd(world.outbox.keys.of("due"), {b"plan:\xff": 1})  # what nobody of us wrote: the sweeper breaks
+    async with asyncio.timeout(30):
+        assert await worker.wait() == 1
+    assert (await world.counts(campaign)).keys() == {"ready", "submitted"}

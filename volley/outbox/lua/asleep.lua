@@ -91,11 +91,13 @@ local function wake(horizon)
   end
 end
 
--- Whether the budget allows for the next message. Where it does not, the campaign stops with it, and says so once.
+-- Whether the budget allows for the next message. Where it does not, the campaign stops with it, and says so once; `bz` is what
+-- that message would cost.
 local function affords(c, ref)
-  if estimate_of(c, ref) <= left_of(c) then return true end
-  c.broke = '1'
+  local micros = estimate_of(c, ref)
+  if micros <= left_of(c) then return true end
+  c.broke = int(micros)
   local key = K.campaign .. c.id
-  if call('HSETNX', key, 'bz', 1) == 1 and call('HSETNX', key, 'be', 1) == 1 then happened(c.id, 'budget_reached') end
+  if call('HSETNX', key, 'bz', c.broke) == 1 and call('HSETNX', key, 'be', 1) == 1 then happened(c.id, 'budget_reached') end
   return false
 end

@@ -1,4 +1,5 @@
--- spent: what is known anew of a campaign's spending. It goes on if it had come to the end of its budget and has some left.
+-- spent: what is known anew of a campaign's spending. It goes on if it had come to the end of its budget, and the message that was
+-- too dear is not any more.
 -- ARGV: campaign, micro-units by which its costs differ from its estimates ('': as before), micro-units that had been charged before it
 --       had a budget ('': they are known)
 -- Returns: micro-units left, '' for a campaign without a budget
@@ -11,7 +12,10 @@ if ARGV[3] ~= '' and call('HDEL', key, 'bn') == 1 then
   call('HDEL', key, 'bz')
   call('ZADD', K.asleep, int(clock()), cid)
 end
-local f = call('HMGET', key, 'tb', 'bc', 'bd', 'bn')
+local f = call('HMGET', key, 'tb', 'bc', 'bd', 'bn', 'bz')
 local left = tonumber(f[1]) - tonumber(f[2] or 0) - tonumber(f[3] or 0)
-if left > 0 and not f[4] and call('HDEL', key, 'bz') == 1 then call('ZADD', K.asleep, int(clock()), cid) end
+if f[5] and not f[4] and left >= tonumber(f[5]) then
+  call('HDEL', key, 'bz')
+  call('ZADD', K.asleep, int(clock()), cid)
+end
 return int(left)
