@@ -217,7 +217,7 @@ async def test_a_campaign_pushed_without_hours_gets_those_of_all_people_of_each_
     assert view.campaign.quiet_hours == ""
 
 
-async def test_a_campaign_of_which_a_part_is_over_gets_hours_too_and_a_chunk_that_comes_back_has_its_own(rig: Rig) -> None:
+async def test_a_campaign_of_which_a_part_is_over_gets_hours_too_and_what_comes_back_its_own(rig: Rig) -> None:
     await rig.pool(1)
     east, west = [12125550000 + n for n in range(3)], [13105550000 + n for n in range(3)]
     chunks = [chunk_of(east), chunk_of(west), chunk_of(east)]

@@ -121,7 +121,7 @@ async def test_a_part_of_it_that_breaks_ends_it_in_order(world: World) -> None:
     worker = await world.worker()
     campaign = await world.push(people(200))
     await world.until(campaign, left=160)
-    await world.client.zadd(world.outbox.keys.of("due"), {b"plan:\xff": 1})  # what nobody of us wrote: the sweeper breaks
+    await world.client.zadd(world.outbox.keys.of("due"), {b"plan:\xff": 1})  # the sweeper breaks on it
     async with asyncio.timeout(30):
         assert await worker.wait() == 1
     assert (await world.counts(campaign)).keys() == {"ready", "submitted"}
