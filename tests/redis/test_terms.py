@@ -84,9 +84,9 @@ async def test_nothing_goes_before_the_start_and_all_of_it_goes_then(rig: Rig) -
 
 async def test_a_campaign_that_starts_wants_to_be_planned(rig: Rig) -> None:
     await rig.pool(1)
-    campaign = await rig.push(chunk_of(people(5)), plan=False, start_us=await rig.now_us() + 100_000)
+    campaign = await rig.push(chunk_of(people(5)), plan=False, start_us=await rig.now_us() + 1_500_000)
     assert (await rig.take(low_water=500)).hungry == []
-    await asyncio.sleep(0.12)
+    await asyncio.sleep(1.6)
     assert (await rig.take(low_water=500)).hungry == [campaign.id]
     assert "plan:" + campaign.id in await rig.outbox.chores.due(1)
 
