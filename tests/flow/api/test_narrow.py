@@ -60,10 +60,10 @@ def streamed(office: Office, body: bytes) -> Answer:
 
 
 def wide(size: int) -> bytes:
-    """A push of one row and so many bytes, which cannot be packed to much less."""
+    """A push of so many bytes in few rows, which cannot be packed to much less."""
     chance = random.Random(size)
     names = "".join(chance.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(size))
-    return "\n".join(["to,name,reference", *(f",{names[n : n + 500]}," for n in range(0, size, 500)), ""]).encode()
+    return "\n".join(["to,name,reference", *(f",{names[n : n + 2000]}," for n in range(0, size, 2000)), ""]).encode()
 
 
 def refused(narrow: Office, answer: Answer, wanted: tuple[int, str]) -> None:
