@@ -6,7 +6,7 @@
 --!flags allow-oom
 learn_moves(ARGV[1])
 local now, reaped = clock(), 0
-local AWAY_US = 5000000
+local AWAY_US, HEARD_US = 5000000, 600000000
 
 -- Whether their workers may have been unable to speak, and are about to: this is another server, or it stood still, as nobody
 -- has swept for so long.
@@ -53,7 +53,8 @@ for i = 1, #tokens, 2 do
     call('ZREM', K.flights, tokens[i])
   end
 end
-call('ZREMRANGEBYSCORE', K.heard, '-inf', int(now - 3600000000))
+-- what receipts told of flights that are long over, once nothing is overdue that it may decide
+if #tokens < 2 * ARGV[2] then call('ZREMRANGEBYSCORE', K.heard, '-inf', int(now - max(HEARD_US, 4 * ARGV[3]))) end
 local entry = save_told('reap', now)
 count_recoveries(now)
 save_chunks(save_told('poison', now) or entry)

@@ -25,7 +25,7 @@ for at = 1, #ARGV[3], 23 do
   local k, off = unpack_('>I4I2', ARGV[3], at + 16)
   local chunk, id = chunk_of(cid, k), ARGV[4 + (at - 1) / 23]
   -- delivered: whatever it is here, and if its chunk has left, it is not to be sent once more
-  if id == '' and in_doubt(cid) then call('ZADD', K.heard, int(now), sub(ARGV[3], at, at + 21) .. 'd') end
+  if id == '' and in_doubt(cid) then call('ZADD', K.heard, int(now + HOUR_US), sub(ARGV[3], at, at + 21) .. 'd') end
   if chunk and off < #chunk.text and not outdated(id) then
     if state_of(chunk, off) == 's' then
       -- its worker settles it, and knows more; should it never, reap finds here that the carrier has it
