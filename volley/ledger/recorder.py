@@ -40,8 +40,9 @@ _READ = 200
 _MOST = 600
 """Entries of one read: more where they are light and many wait, so that a transaction is worth its flush."""
 _BLOCK_MS = 1000
-_LINGER_S = 0.02
-"""After a small batch: entries gather meanwhile, and share one commit."""
+_LINGER_S = 0.1
+"""After a small batch: entries gather meanwhile, and share one commit. Each costs some ten milliseconds and a flush of the disk,
+for which Redis waits too."""
 _LOOK_AROUND_S = 15.0
 """How often to look for what a dead recorder left."""
 _PRUNE_S = 600.0
