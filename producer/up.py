@@ -1,15 +1,18 @@
-"""`volley up`: everything on one machine. A Valkey of our own where none is given, then serve, then one worker, watched."""
+"""`volley up`: everything on one machine. A Valkey of our own where none is given, then serve, then one worker, watched; and the
+same for test keys, with a sandbox, where they have an account.
+"""
 
 import asyncio
 import contextlib
 import fcntl
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 
 from producer.signals import run_until, stop_event
 from producer.supervisor import Child, Supervisor, volley_command
+from producer.trial import Trial
 from volley.embedded import EmbeddedValkey
 from volley.errors import TryAgainLater, UnusableInput
 from volley.pulse import without_manager
@@ -30,28 +33,35 @@ async def up(settings: Settings, tell: Tell) -> None:
         TryAgainLater: Valkey does not start.
     """
     stop = stop_event()
-    with _alone(settings.home):
+    with _alone(settings.home), contextlib.ExitStack() as stack:
         make_secret(settings)
+        trial = Trial(settings, tell) if settings.test_account else None
+        if trial:
+            stack.enter_context(trial.announced())
+            settings.of_tests()
         family = Supervisor(tell, restarts=True, drain_s=settings.drain_seconds)
         async with _redis(settings) as valkey, family as children:
             env = without_manager(os.environ) | ({"VOLLEY_REDIS_URL": valkey.url} if valkey else {})
-            await children.start(Child("serve", volley_command("serve"), env))
-            await children.start(Child("worker", volley_command("worker"), env))
+            ours = (Child(name, volley_command(name), env) for name in ("serve", "worker"))
+            for child in (*(trial.children(env) if trial else ()), *ours):
+                await children.start(child)
             tell(f"up: http://{settings.serve_host}:{settings.serve_port}, data in {settings.home}; Ctrl-C stops it")
             tell("its page asks for a key: volley keys create --name me --scope read --scope ops")
-            await run_until(stop, asyncio.create_task(_watch(children, valkey, tell)))
+            beside = [_keep(valkey, tell)] if valkey else []
+            beside += [trial.run(valkey.url if valkey else None)] if trial else []
+            await run_until(stop, asyncio.create_task(_watch(children, beside)))
             tell("stopping: the worker finishes what is in flight")
 
 
-async def _watch(children: Supervisor, valkey: EmbeddedValkey | None, tell: Tell) -> None:
+async def _watch(children: Supervisor, beside: Sequence[Coroutine[None, None, None]]) -> None:
     """Never returns while all is well. Raises VolleyError when a child refuses its settings."""
-    keeping = asyncio.create_task(_keep(valkey, tell)) if valkey else None
+    going = [asyncio.create_task(each) for each in beside]
     try:
         await children.watch()
     finally:
-        if keeping:
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
+        for each in going:
+            each.cancel()
+        await asyncio.gather(*going, return_exceptions=True)
 
 
 async def _keep(valkey: EmbeddedValkey, tell: Tell) -> None:

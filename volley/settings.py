@@ -25,13 +25,11 @@ from volley.errors import UnusableInput
 from volley.hours import parse
 from volley.rates import Rates
 from volley.sender import SenderType
+from volley.trial import Place, refuse_what_is_live, running_sandbox
 
 DRAIN_SECONDS = 30.0
 DRAIN_SLACK_S = 10.0
 """What a process that ends needs beside its longest POST: to settle, to end its jobs, to tell the others."""
-
-
-CARRIER = "telnyx.com"
 
 
 class Account(BaseModel):
@@ -132,7 +130,13 @@ class Settings(BaseModel):
 
     @property
     def current(self) -> Account:
-        """The account in use, with the plain variables (TELNYX_*, VOLLEY_REDIS_URL, [rates]) filled in where it is silent."""
+        """The account in use, with the plain variables (TELNYX_*, VOLLEY_REDIS_URL, [rates]) filled in where it is silent.
+
+        Raises:
+            UnusableInput: there is no such account; or it is that of test keys, and what it sends could cost money.
+        """
+        if self.account == self.test_account:
+            return self._of_tests()
         own = self.accounts.get(self.account)
         if own is None and self.account != "default":
             raise UnusableInput(
@@ -144,9 +148,14 @@ class Settings(BaseModel):
             api_key=base.api_key or self.telnyx_api_key,
             base_url=base.base_url if "base_url" in given else self.telnyx_base_url or base.base_url,
             public_key=base.public_key or self.telnyx_public_key,
-            redis_url=base.redis_url or self.redis_url or _running_redis(self.home),
-            rates=base.rates if "rates" in given else self.rates,
+            **self._shared(base),
         )
+
+    def _shared(self, base: Account) -> dict[str, Any]:
+        return {
+            "redis_url": base.redis_url or self.redis_url or _running_redis(self.home),
+            "rates": base.rates if "rates" in base.model_fields_set else self.rates,
+        }
 
     @property
     def queue_url(self) -> str:
@@ -170,25 +179,21 @@ class Settings(BaseModel):
 
     def of_tests(self) -> Self:
         """The same for the account of test keys. Raises UnusableInput where what it sends could cost money."""
-        mine = self.model_copy(update={"account": self.test_account or ""})
-        own = self.accounts.get(mine.account)
-        where = f"[accounts.{mine.account}]"
-        if own is None or "base_url" not in own.model_fields_set:
-            raise UnusableInput(f"VOLLEY_TEST_ACCOUNT: {where} needs a base_url of its own, that of a volley sandbox")
-        host, port = _end(own.base_url)
-        lives = {_end(each.base_url) for name, each in self.accounts.items() if name != mine.account}
-        real = f".{host}".endswith(f".{CARRIER}")
-        if mine.account == self.account or real or (host, port) in {*lives, _end(self.current.base_url)}:
-            raise UnusableInput(
-                f"VOLLEY_TEST_ACCOUNT: {where} must not send where a live account does, nor to the carrier: name a volley sandbox"
-            )
+        if self.test_account in (None, self.account):
+            raise UnusableInput(f"VOLLEY_TEST_ACCOUNT: {self.test_account} is the live account: name another one")
+        mine = self.model_copy(update={"account": self.test_account})
+        _ = mine.current
         return mine
 
-
-def _end(url: str) -> tuple[str, int]:
-    """Host and port, spelled one way."""
-    parts = urlsplit(url)
-    return (parts.hostname or "").rstrip("."), parts.port or (443 if parts.scheme == "https" else 80)
+    def _of_tests(self) -> Account:
+        """It sends to a sandbox, its own or that of a running `volley up`. No live key and no live address is filled in."""
+        name, base = self.account, self.accounts.get(self.account) or Account()
+        if "base_url" not in base.model_fields_set:
+            base = base.model_copy(update=running_sandbox(name, self.home)._asdict())
+        lives = [self.model_copy(update={"account": each}) for each in {*self.accounts, "default"} - {name}]
+        places = [Place(each.current.base_url, each.ledger) for each in lives]
+        refuse_what_is_live(name, Place(base.base_url, self.ledger), places)
+        return Account(api_key=base.api_key, base_url=base.base_url, public_key=base.public_key, **self._shared(base))
 
 
 def redis_file(home: Path) -> Path:

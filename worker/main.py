@@ -28,7 +28,7 @@ from volley.carrier.telnyx import Carrier
 from volley.errors import UnusableInput
 from volley.outbox.opening import open_outbox
 from volley.outbox.outbox import Outbox
-from volley.outbox.queue import BULK, URGENT, Queue, deserialize, pool, serialize
+from volley.outbox.queue import Queue, deserialize, pool, queue_name, serialize
 from volley.pulse import Pulse
 from volley.settings import Settings
 from volley.signals import on_end
@@ -48,8 +48,8 @@ from worker.texts import Callback, Texts
 log = logging.getLogger(__name__)
 
 _JOB_TIMEOUT_S = 60
-_POLL_S = {URGENT: 0.025, BULK: 0.1}
-_SLOTS = {URGENT: 6, BULK: 4}
+_POLL_S = {"u": 0.025, "b": 0.1}
+_SLOTS = {"u": 6, "b": 4}
 _RECONNECT_S = 1.0
 _READ_LIMIT = 400
 _LEAST_END_S = 1.0
@@ -140,6 +140,7 @@ class WorkerProcess:
         self, settings: Settings, outbox: Outbox, carrier: Carrier, queue: Queue, arq: ArqRedis, pulse: Pulse
     ) -> None:
         self.name = f"{socket.gethostname()}-{os.getpid()}"
+        self._account = settings.account
         self._outbox = outbox
         self._queue = queue
         self._arq = arq
@@ -212,7 +213,7 @@ class WorkerProcess:
             self._presence.run(),
             self._feed(),
             self._alone.run(self._jobs.here),
-            *(self._serve(name) for name in (URGENT, BULK)),
+            *(self._serve(which) for which in _SLOTS),
         ]
         chores = [asyncio.create_task(self._chore(part)) for part in parts]
         try:
@@ -249,34 +250,35 @@ class WorkerProcess:
         if running:
             await asyncio.wait(running)
 
-    async def _serve(self, queue_name: str) -> None:
+    async def _serve(self, which: str) -> None:
         """An arq worker on one queue; arq ends when it loses Redis, so it is started again."""
+        name = queue_name(self._account, which)
         while True:
             worker = ArqWorker(
                 functions=[
                     func(cast("WorkerCoroutine", job), name=job.__name__) for job in (self._jobs.plan, self._jobs.drain)
                 ],
-                queue_name=queue_name,
+                queue_name=name,
                 redis_pool=self._arq,
                 handle_signals=False,
-                max_jobs=_SLOTS[queue_name],
+                max_jobs=_SLOTS[which],
                 job_timeout=_JOB_TIMEOUT_S,
                 max_tries=1,
                 keep_result=0,
-                poll_delay=_POLL_S[queue_name],
+                poll_delay=_POLL_S[which],
                 queue_read_limit=_READ_LIMIT,
                 health_check_interval=10,
-                health_check_key=f"volley:arq:health:{self.name}:{queue_name}",
+                health_check_key=f"volley:arq:health:{self.name}:{name}",
                 job_serializer=serialize,
                 job_deserializer=deserialize,
                 log_results=False,
             )
             worker.allow_pick_jobs = self._drain.taking
-            self._arq_workers[queue_name] = worker
+            self._arq_workers[name] = worker
             try:
                 await worker.async_run()
             except RedisError as error:
-                log.warning("the queue %s waits for Redis: %s", queue_name, type(error).__name__)
+                log.warning("the queue %s waits for Redis: %s", name, type(error).__name__)
             await asyncio.sleep(_RECONNECT_S)
 
     async def _feed(self) -> None:

@@ -97,7 +97,9 @@ async def open_api(settings: Settings) -> AsyncIterator[Api]:
     async with AsyncExitStack() as stack:
         live = await stack.enter_async_context(open_desk(settings))
         ring = KeyRing(lambda: register.of_account(live.engine, settings.account))
-        test = await stack.enter_async_context(open_desk(settings.of_tests())) if settings.test_account else None
+        # a serve of the test account's own has the recorder and the webhooks for it; its keys are known to the live one
+        tests = settings.test_account not in (None, settings.account)
+        test = await stack.enter_async_context(open_desk(settings.of_tests())) if tests else None
         folders = [desk.rejects.keep_clean for desk in (live, test) if desk is not None]
         for work in (ring.run, *folders):
             stack.push_async_callback(ended, [asyncio.create_task(going(work))])

@@ -33,8 +33,10 @@ def deserialize(data: bytes) -> dict[str, Any]:
     return job
 
 
-def queue_name(which: str) -> str:
-    return URGENT if which == "u" else BULK
+def queue_name(account: str, which: str) -> str:
+    """A queue of an account's own: where one Redis serves several, none gets the jobs of another."""
+    plain = URGENT if which == "u" else BULK
+    return plain if account == "default" else f"{plain}:{account}"
 
 
 def pool(url: str) -> ArqRedis:
@@ -69,7 +71,7 @@ class Queue:
         return await self._enqueue_plan(campaign_id, which, f"{name}:{int(time.time() // _SAME_PLAN_S)}")
 
     async def _enqueue_plan(self, campaign_id: str, which: str, name: str) -> bool:
-        queue = queue_name(which)
+        queue = queue_name(self._account, which)
         job = await self._arq.enqueue_job("plan", self._account, campaign_id, _queue_name=queue, _job_id=name)
         return job is not None
 
@@ -80,7 +82,7 @@ class Queue:
             "drain",
             self._account,
             shard,
-            _queue_name=BULK,
+            _queue_name=queue_name(self._account, "b"),
             _job_id=f"volley:drain:{self._account}:{shard}:{secrets.token_hex(6)}",
             _defer_by=defer_s or None,
         )

@@ -10,17 +10,15 @@ from volley.sandbox.campaign_room import CampaignRoom
 from volley.sandbox.changes import Changes
 from volley.sandbox.config import SandboxConfig
 from volley.sandbox.number_room import NumberRoom
-from volley.sandbox.numbers import Numbers
 from volley.sandbox.profile_room import ProfileRoom
 from volley.sandbox.short_code_room import ShortCodeRoom
 from volley.sandbox.toll_free_room import TollFreeRoom
 
 
 def configuration(
-    config: SandboxConfig, numbers: Numbers, at: Callable[[int, Callable[[], None]], None]
+    config: SandboxConfig, changes: Changes, at: Callable[[int, Callable[[], None]], None]
 ) -> tuple[Room, ...]:
     """`at` (µs of the monotonic clock, call) does something later."""
-    changes = Changes(numbers, config.seed)
     return (
         NumberRoom(changes),
         ShortCodeRoom(changes),

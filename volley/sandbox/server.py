@@ -16,6 +16,7 @@ from volley.errors import TryAgainLater
 from volley.sandbox.app import App, Room
 from volley.sandbox.archive import Archive
 from volley.sandbox.arrivals import Arrival, ArrivalLog
+from volley.sandbox.changes import Changes
 from volley.sandbox.clicks import Clicks
 from volley.sandbox.config import SandboxConfig
 from volley.sandbox.configuration import configuration
@@ -32,6 +33,7 @@ from volley.sandbox.messages import Sends
 from volley.sandbox.number_control import NumberControl
 from volley.sandbox.numbers import Numbers
 from volley.sandbox.optouts import OptOuts
+from volley.sandbox.profile_control import ProfileControl
 from volley.sandbox.receipts import Receipts
 from volley.sandbox.record_book import RecordBook
 from volley.sandbox.record_room import RecordControl, RecordRoom
@@ -124,6 +126,7 @@ class Sandbox:
         schedule = Schedule(config, archive, queues, log, later, receipts, optouts)
         inbound = Inbound(config, self.numbers, optouts, courier)
         spend, book = Spend(archive, courier), RecordBook(config, archive, inbound)
+        changes = Changes(self.numbers, config.seed)
         sends = Sends(config, archive, queues, self._faults, receipts, schedule, optouts, spend)
         rooms: tuple[Room, ...] = (
             MessageRoom(archive, inbound),
@@ -131,10 +134,17 @@ class Sandbox:
             optouts,
             deliveries,
             RecordRoom(book),
-            *configuration(config, self.numbers, later.at),
+            *configuration(config, changes, later.at),
         )
         control = Control(log, self._faults, receipts, self._signer)
-        controls = (inbound, Clicks(archive, courier), spend, RecordControl(book), NumberControl(self.numbers))
+        controls = (
+            inbound,
+            Clicks(archive, courier),
+            spend,
+            RecordControl(book),
+            NumberControl(self.numbers),
+            ProfileControl(changes),
+        )
         return App(config, log, sends, rooms, control, controls)
 
     async def _listen(self, stack: contextlib.AsyncExitStack, app: App, log: ArrivalLog, later: Later) -> None:

@@ -1,5 +1,6 @@
 """The configuration endpoints over raw HTTP: keys, pages and their edges, error bodies, null and "" and {}."""
 
+import httpx
 import pytest
 
 from tests.flow.sandbox_config.conftest import NOBODY, PROFILE_ID, Open, World
@@ -231,3 +232,23 @@ async def test_more_numbers_than_fiction_has_need_a_switch(opened: Open) -> None
     world = await opened(profiles=(), pool=many, spare=(), beyond_fiction=True)
     assert len(set(world.sandbox.senders)) == 1_000
     assert sum("55501" in number for number in world.sandbox.senders) == 700
+
+
+async def test_a_profile_has_exactly_the_numbers_that_it_is_told_to_have(world: World) -> None:
+    live = [
+        {"number": "+12065550199", "type": "long_code", "country": "US"},
+        {"number": "+18885550123", "type": "toll_free", "country": "US"},
+        {"number": "ACME", "type": "alphanumeric", "country": "US"},
+    ]
+    name = "5a4db0c5-0000-4000-8000-00000000cafe"
+    url = f"{world.sandbox.root}/_sandbox/profiles/{name}"
+    async with httpx.AsyncClient() as http:
+        assert (await http.get(url)).status_code == 404
+        told = await http.put(url, json={"numbers": live})
+        assert (told.status_code, told.json()["numbers"]) == (200, live)
+        listed = await world.rows(f"{NUMBERS}?filter[messaging_profile_id]={name}")
+        assert {each["phone_number"] for each in listed} == {"+12065550199", "+18885550123"}
+        assert await world.send("+12065550199") == ""
+        again = await http.put(url, json={"numbers": live[1:2]})
+        assert again.json()["numbers"] == (await http.get(url)).json()["numbers"] == live[1:2]
+        assert (await http.put(url, json={"numbers": [{"number": "+1206", "type": "pigeon"}]})).status_code == 400
