@@ -9,10 +9,10 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any
 
 from producer.callbacks.addresses import check_callback
 from producer.push.cast import Cast
+from producer.push.conditions import quiet_of, terms_of
 from producer.push.estimate import Estimate
 from producer.push.forecast import Forecast, rate_of
 from producer.push.media import weigh
@@ -23,15 +23,15 @@ from producer.push.schedule import expiry_us, in_time
 from producer.push.sources import Source
 from producer.push.steps import Steps
 from producer.push.totals import Totals
-from producer.push.zoning import Zoning, hours_of, zoning
+from producer.push.zoning import Zoning, zoning
 from volley.campaign import Campaign, new_campaign_id
-from volley.errors import KeyTaken, TryAgainLater, VolleyError
+from volley.errors import KeyTaken, TryAgainLater, VolleyError, first_of
 from volley.money import amount
 from volley.outbox.chunks import encode
 from volley.outbox.outbox import Outbox
 from volley.prices import Prices
 from volley.settings import Settings
-from volley.terms import budget_micros, moment_us, rate_milli, share_ppm
+from volley.terms import budget_micros
 
 __all__ = ["PushRequest", "PushResult", "push"]
 
@@ -112,6 +112,7 @@ class Intake:
         self.notes = list(cast.notes)
         self.campaign_id = new_campaign_id()
         self.totals = Totals()
+        self._refusal: Exception | None = None
 
     async def forecast(self, forecast: Forecast) -> PushResult:
         while (batch := await asyncio.to_thread(self.rows.batch)) is not None:
@@ -130,6 +131,8 @@ class Intake:
             return await self._repeated(*held)
         try:
             await self._admit_all()
+            if self._refusal is not None:
+                return await self._as_before(self._refusal)
             await self._look_ahead()
             return await self._seal(arm)
         except BaseException:
@@ -148,6 +151,14 @@ class Intake:
             )
         return await self._as_sealed(campaign_id)
 
+    async def _as_before(self, refusal: Exception) -> PushResult:
+        """Not allowed; but what only repeats another push is allowed, and costs nothing. Raises the refusal where it does not."""
+        held = await self.outbox.find_key(self._key()) if self._key() else None
+        if held is None or held[1] != self.rows.content_hash:
+            raise refusal
+        await self.outbox.abandon(self.campaign_id)
+        return await self._as_sealed(held[0])
+
     async def _admit_all(self) -> None:
         try:
             async with asyncio.TaskGroup() as group:
@@ -158,18 +169,29 @@ class Intake:
                         await before
                     before = group.create_task(self._admit(batch, begun))
         except BaseExceptionGroup as errors:
-            raise _first(errors) from None
+            raise first_of(errors) from None
 
     async def _admit(self, batch: Batch, begun: asyncio.Task[None]) -> None:
+        if self._refusal is not None:
+            return  # its rows are read for their content only
         gone = await self.outbox.opted_out(self.request.profile, batch.to)
         chunk = self.totals.add(batch, gone, self.estimate)
-        if chunk.to:
-            await self.steps.allow(len(chunk))
+        if chunk.to and await self._allowed(len(chunk)):
             self.steps.placed(self.totals.chunks, chunk.to)
             await begun
             await self.outbox.admit(self.campaign_id, self.totals.chunks, encode(chunk), len(chunk))
             self.totals.chunks += 1
             self.chunk_zones.append(batch.group)
+
+    async def _allowed(self, messages: int) -> bool:
+        """A push without a key of its own may be a repeat, which is known only when all its rows are: until then it is not refused."""
+        try:
+            await self.steps.allow(messages)
+        except Exception as refusal:
+            if self.request.idempotency_key or self.request.again:
+                raise
+            self._refusal = refusal
+        return self._refusal is None
 
     async def _look_ahead(self) -> None:
         """Whether the money will do, and the time."""
@@ -265,36 +287,11 @@ class Intake:
             send_at_us=int(request.send_at.timestamp()) * 1_000_000 if request.send_at else 0,
             on_unknown=request.on_unknown,
             claims=self.steps.claims(self.rows.examples),
-            **self._terms(),
-            **self._hours(),
+            **terms_of(request),
+            **quiet_of(request, self.settings, self.zoning, self.chunk_zones),
         )
-
-    def _terms(self) -> dict[str, Any]:
-        request = self.request
-        return {
-            "rate_milli": rate_milli(request.rate),
-            "start_us": moment_us(request.start, "the moment of the start"),
-            "budget_micros": budget_micros(request.budget),
-            "pause_on_failures_ppm": share_ppm(request.pause_on_failures),
-            "pause_on_opt_outs_ppm": share_ppm(request.pause_on_opt_outs),
-        }
-
-    def _hours(self) -> dict[str, Any]:
-        """What the carrier keeps until its moment has been looked at, and goes to the carrier at any hour."""
-        if self.zoning is None or self.request.send_at is not None:
-            return {}
-        hours = hours_of(self.request, self.settings)
-        return {"quiet_hours": hours, "zones": self.zoning.groups, "chunk_zones": tuple(self.chunk_zones)}
 
     def _key(self) -> str:
         if self.request.idempotency_key:
             return self.request.idempotency_key
         return "" if self.request.again else f"auto:{self.rows.content_hash}"
-
-
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """What went wrong first; the rest was cancelled for it."""
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -37,3 +37,11 @@ class TryAgainLater(VolleyError):
 
 class RowError(ValueError):
     """One row is refused and the rest go on. The message is a short reason and never holds the recipient's number."""
+
+
+def first_of(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What went wrong first; the rest was cancelled for it."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -1,6 +1,6 @@
 """The rows that could not be sent, as a CSV file: row number, reason, the original row. Appears whole or not at all.
 
-People open it in a spreadsheet: cells that would be formulas there have an apostrophe before them.
+People open it in a spreadsheet: cells that would be formulas there, titles too, have an apostrophe before them.
 """
 
 import csv
@@ -27,7 +27,7 @@ class Rejects:
             return
         if self._file is None:
             self._file = self._open(self._part)
-        csv.writer(self._file).writerow((row, reason, *(defused(cell or "") for cell in original)))
+        csv.writer(self._file).writerow((row, *(defused(cell or "") for cell in (reason, *original))))
 
     def _open(self, part: Path) -> TextIO:
         try:
@@ -36,7 +36,7 @@ class Rejects:
             raise UnusableInput(
                 f"rejected rows cannot be written to {self.path}: {error.strerror}; name another file for them"
             ) from None
-        csv.writer(file).writerow(("row", "reason", *self._columns))
+        csv.writer(file).writerow(("row", "reason", *map(defused, self._columns)))
         return file
 
     def keep(self) -> Path | None:

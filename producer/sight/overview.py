@@ -51,7 +51,7 @@ async def _recorded(settings: Settings, campaign_ids: list[str]) -> dict[str, do
 
     try:
         async with reading(settings) as reader:
-            return await recorded(reader, campaign_ids)
+            return await recorded(reader, campaign_ids) or {}
     except TryAgainLater:
         return {}
 

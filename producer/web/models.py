@@ -50,6 +50,10 @@ class CampaignDocument(BaseModel):
     on_unknown: str
     possibly_twice: int
     possibly_lost: int
+    ledger_answered: Annotated[
+        bool,
+        Field(description="false: its database did not within 2 s, and counts and cost are as Redis alone has them"),
+    ]
 
 
 class OneCampaign(CampaignDocument):

@@ -91,7 +91,8 @@ DIRECTORY: tuple[Key, ...] = (
     Key(
         "heard",
         "",
-        "zset message that a receipt told of while it was being sent, or with a d while a retry was on → µs",
+        "zset message that a receipt told of while it was being sent, or with a d while a retry was on, or with r and its "
+        "attempts that was made ready again → µs",
         "an hour",
     ),
     Key("said", "", "zset profile index:recipient → µs of their last STOP or START", "8 days"),

@@ -49,7 +49,8 @@ def test_what_has_left_redis_is_told_as_before_and_a_receipt_still_counts(
     name, (first, second) = forgotten
     shown = office.get(f"/v1/messages/{first}").json
     assert (shown["to"], shown["status"], shown["text"]) == (PEOPLE[0], "submitted", "Your code is 1234")
-    assert office.get(f"/v1/campaigns/{name}").json["counts"]["submitted"] == 2
+    told = office.get(f"/v1/campaigns/{name}").json
+    assert (told["counts"]["submitted"], told["ledger_answered"]) == (2, True)
     page = office.get(f"/v1/campaigns/{name}/messages").json["messages"]
     assert [each["message_id"] for each in page] == [first, second]
     assert len(office.get(f"/v1/campaigns/{name}/export").body.splitlines()) == 2

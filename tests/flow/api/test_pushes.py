@@ -260,6 +260,21 @@ def test_a_key_sends_no_more_a_day_than_it_may_and_what_was_not_sent_does_not_co
     assert mine(3700, 1).status == 429
 
 
+def test_a_push_without_a_key_that_only_repeats_one_is_answered_whatever_is_left_of_the_day(office: Office) -> None:
+    _, token = office.make_key("send", daily=700)
+
+    def mine(start: int, count: int) -> Answer:
+        return office.post(path(), csv(people(start, count)), headers=CSV, key=token)
+
+    first = mine(6000, 700)
+    again = mine(6000, 700)
+    assert (first.status, again.status, again.json["campaign_id"]) == (202, 202, first.json["campaign_id"])
+    refused = mine(6000, 701)
+    assert (refused.status, refused.problem) == (429, "too-many-requests")
+    assert office.post(path(again="true"), csv(people(6000, 700)), headers=CSV, key=token).status == 429
+    assert leftovers(office) == []
+
+
 def test_a_full_redis_is_503_and_nothing_stays(office: Office) -> None:
     with redis.Redis.from_url(office.valkey.url) as client:
         client.config_set("maxmemory", int(client.info("memory")["used_memory"] * 1.05))  # type: ignore[index]

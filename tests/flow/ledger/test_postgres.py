@@ -12,6 +12,7 @@ from sqlalchemy import Table, func, select, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from producer.sight.campaigns import ANSWER_S, recorded
 from tests.flow.ledger.conftest import Feed, Push
 from tests.postgres import Postgres
 from volley.ledger import schema
@@ -262,3 +263,21 @@ async def test_its_own_order_of_words_changes_nothing(engine: AsyncEngine) -> No
     """People sort a before B, bytes B before a: this server is of the first kind, so that all tests here are under it."""
     async with engine.connect() as connection:
         assert await connection.scalar(text("SELECT 'a' < 'B'"))
+
+
+async def test_who_looks_at_campaigns_does_not_wait_for_a_ledger_that_is_silent(
+    engine: AsyncEngine, ledger_url: str
+) -> None:
+    """Its own patience is ten times as long."""
+    patient = open_ledger(ledger_url, busy_timeout_s=10 * ANSWER_S)
+    reader = Reader(patient)
+    try:
+        assert await recorded(reader, ["0123456789abcdef"]) is not None
+        async with engine.connect() as connection:
+            await connection.execute(text("LOCK TABLE messages IN ACCESS EXCLUSIVE MODE"))
+            async with asyncio.timeout(5 * ANSWER_S):
+                assert await recorded(reader, ["0123456789abcdef"]) is None
+        async with asyncio.timeout(5 * ANSWER_S):
+            assert await recorded(reader, ["0123456789abcdef"]) is not None
+    finally:
+        await patient.dispose()

@@ -226,6 +226,9 @@ local function move(c, off, new)
   return true
 end
 
+-- A message begins anew after so many attempts (retry, redrive): whoever made the last of them claims it no more (reassert).
+local function begin_anew(place, attempts, now) call('ZADD', K.heard, int(now), place .. 'r' .. char(attempts)) end
+
 -- Whether anything may still happen to one of a chunk's messages. What is unknown and was given up has no doubt any more.
 local function is_open(c, text)
   if text:find('[%.s]') then return true end

@@ -91,6 +91,8 @@ end
 -- a claim that comes so late comes from one that stood still. A dead one was redriven, or the worker would not have had it.
 local function claim(chunk, off, place, attempt)
   local state = chunk and off < #chunk.text and state_of(chunk, off)
+  -- somebody has made it ready since: that is remembered, so nothing that came before it has been forgotten
+  if call('ZSCORE', K.heard, place .. 'r' .. char(attempt)) then return false end
   if state == 'z' and move(chunk, off, '.') then
     tell(chunk.cid, chunk.k, off, '.', NOBODY, attempt - 1)
     call('HDEL', K.final .. chunk.cid, chunk.k) -- it is open again

@@ -13,6 +13,7 @@ for at = 1, #refs, REF_SIZE do
   local of, off = place_in(ref)
   if of == k and state_of(chunk, off) == 'z' and move(chunk, off, '.') then
     tell(cid, k, off, '.', NOBODY, byte(ref, 8))
+    begin_anew(spot(cid, k, off), byte(ref, 8), now)
     if k < c.nx and not call('ZSCORE', K.parked .. cid, k) then requeue(c, ref, k, today, pin_days, false) end -- else it is planned with its chunk
     moved = moved + 1
   end

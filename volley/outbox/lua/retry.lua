@@ -28,6 +28,7 @@ for n = 1, #were do
   local arrived = call('ZSCORE', K.heard, spot(cid, k, off) .. 'd')
   if of == k and not arrived and state_of(chunk, off) == was and move(chunk, off, '.') then
     tell(cid, k, off, '.', NOBODY, byte(ref, 8))
+    begin_anew(spot(cid, k, off), byte(ref, 8), now)
     call('ZREM', K.heard, spot(cid, k, off)) -- a receipt of an attempt before
     if planned then requeue(c, ref, k, today, pin_days, false) end
     moved = moved + 1
