@@ -66,6 +66,8 @@ def create(
     else:
         say(token)
         note(f"key {key.id} for {key.name}: keep it now, it is shown this once")
+        if test and settings.test_account is None:
+            note("it opens nothing yet: name an account of test keys with VOLLEY_TEST_ACCOUNT (docs/http-api.md)")
 
 
 def list_(as_json: Json = False) -> None:

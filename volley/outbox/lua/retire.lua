@@ -19,7 +19,7 @@ for i = 2, #ARGV do
       gone = gone + 1
     end
   end
-  local n = call('HMGET', K.campaign .. cid, 'n.', 'ns', 'n?', 'gu', 'nz', 'meta')
+  local n = call('HMGET', K.campaign .. cid, 'n.', 'ns', 'n?', 'gu', 'nz')
   -- what is unknown and was given up is over
   if tonumber(n[1] or 0) == 0 and tonumber(n[2] or 0) == 0 and tonumber(n[3] or 0) == tonumber(n[4] or 0) then
     if call('ZREM', K.live, cid) == 1 then happened(cid, 'finished') end
@@ -28,7 +28,7 @@ for i = 2, #ARGV do
     call('DEL', K.lanes .. cid)
     -- somebody may still learn what became of it, or redrive it: it is kept, and listed, as any other campaign
     if (tonumber(n[3] or 0) > 0 or tonumber(n[5] or 0) > 0) and call('ZREM', K.gathered, cid) == 1 then
-      call('ZADD', K.campaigns, int(cjson.decode(n[6]).created_us), cid)
+      call('ZADD', K.campaigns, int(cjson.decode(call('HGET', K.campaign .. cid, 'meta')).created_us), cid)
     end
   end
 end
