@@ -43,7 +43,7 @@ async def up(settings: Settings, tell: Tell) -> None:
         async with _redis(settings) as valkey, family as children:
             env = without_manager(os.environ) | ({"VOLLEY_REDIS_URL": valkey.url} if valkey else {})
             ours = (Child(name, volley_command(name), env) for name in ("serve", "worker"))
-            for child in (*(trial.children(env) if trial else ()), *ours):
+            for child in (*ours, *(trial.children(env) if trial else ())):
                 await children.start(child)
             tell(f"up: http://{settings.serve_host}:{settings.serve_port}, data in {settings.home}; Ctrl-C stops it")
             tell("its page asks for a key: volley keys create --name me --scope read --scope ops")
