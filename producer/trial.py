@@ -24,6 +24,7 @@ from volley.outbox.outbox import Outbox
 from volley.outbox.scripts import reaching
 from volley.sandbox.config import API_KEY, PROFILE_ID
 from volley.sandbox.signing import Signer
+from volley.sender import is_carrier_pool
 from volley.settings import Settings
 from volley.trial import Sandbox, sandbox_file
 
@@ -140,6 +141,8 @@ async def _rosters(live: Outbox) -> dict[str, Roster]:
         held = await live.redis.hgetall(live.keys.of("senderinfo"))
     for value in held.values():
         each: dict[str, Any] = orjson.loads(value)
+        if is_carrier_pool(each["number"]):
+            continue  # the sandbox has its own
         member = {"number": each["number"], "type": each["type"], "country": each.get("country") or "US"}
         found.setdefault(each["profile"], []).append(member)
     return {profile: sorted(roster, key=lambda each: each["number"]) for profile, roster in found.items()}
