@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal, Self
@@ -121,13 +122,14 @@ def _text(path: Path | None) -> str:
         raise UnusableInput(f"the price table {path} cannot be read: {error}") from None
 
 
-def _in_force(name: str, text: str, today: date) -> list[Row]:
+@lru_cache(maxsize=4)
+def _in_force(name: str, text: str, today: date) -> tuple[Row, ...]:
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
     if missing:
         raise UnusableInput(f"{name}: no column {', '.join(missing)} (one header row: {','.join(COLUMNS)})")
     try:
-        rows = [_row(line) for line in reader if _of_use(line, today)]
+        rows = tuple(_row(line) for line in reader if _of_use(line, today))
     except (ValueError, csv.Error) as error:
         raise UnusableInput(f"{name}, line {reader.line_num}: {error}") from None
     return rows

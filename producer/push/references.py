@@ -1,6 +1,7 @@
 """Which references of a push there have been: each is one message's. Ten bytes a row, as a push may have a million."""
 
 import os
+from collections import defaultdict
 from hashlib import blake2b
 
 _BYTES = 8
@@ -12,7 +13,8 @@ class References:
 
     def __init__(self) -> None:
         self._secret = os.urandom(16)
-        self._buckets = [bytearray() for _ in range(_BUCKETS)]
+        # made when they are needed: a push may have one row, and there may be forty such a second
+        self._buckets: defaultdict[int, bytearray] = defaultdict(bytearray)
 
     def add(self, reference: str) -> bool:
         """False where it was there already."""
