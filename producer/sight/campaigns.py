@@ -21,21 +21,14 @@ ANSWER_S = 2.0
 async def listed(reader: Reader, views: Sequence[CampaignView], profiles: Mapping[str, ProfileView]) -> list[Document]:
     """Of these campaigns, in their order."""
     counted = await recorded(reader, [view.campaign.id for view in views])
-    return [_document(view, profiles[view.campaign.profile], counted) for view in views]
-
-
-def _document(view: CampaignView, profile: ProfileView, counted: Mapping[str, Recorded] | None) -> Document:
-    """`ledger_answered`: else it says what Redis alone knows, so that nothing is delivered yet."""
-    known = None if counted is None else counted.get(view.campaign.id)
-    return documents.campaign(view, profile, known) | {"ledger_answered": counted is not None}
+    return [documents.laid_over(view, profiles[view.campaign.profile], counted) for view in views]
 
 
 async def going_on(outbox: Outbox, reader: Reader, view: CampaignView, profile: ProfileView) -> Document:
     """One that Redis holds, with what of it was set aside."""
     counted = await recorded(reader, [view.campaign.id])
     aside = await poison.set_aside(outbox.redis, outbox.keys, view.campaign.id)
-    document = _document(view, profile, counted)
-    return document | {"set_aside": [documents.set_aside(each) for each in aside]}
+    return documents.laid_over(view, profile, counted) | {"set_aside": [documents.set_aside(each) for each in aside]}
 
 
 async def past(reader: Reader, campaign_id: str) -> Document:

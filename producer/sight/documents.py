@@ -57,6 +57,15 @@ def campaign(view: CampaignView, profile: ProfileView, recorded: Recorded | None
     }
 
 
+def laid_over(view: CampaignView, profile: ProfileView, counted: Mapping[str, Recorded] | None) -> Document:
+    """A campaign with what the ledger has counted laid over what Redis counts; None where the ledger did not answer.
+
+    `ledger_answered`: else it says what Redis alone knows, so that nothing is delivered yet.
+    """
+    known = None if counted is None else counted.get(view.campaign.id)
+    return campaign(view, profile, known) | {"ledger_answered": counted is not None}
+
+
 def _cost(view: CampaignView, recorded: Recorded | None) -> int:
     """Answers to POSTs name an estimate at best; receipts say what it cost, and a cancelled message costs nothing.
 

@@ -19,7 +19,7 @@ async def every_campaign(outbox: Outbox, settings: Settings, newest: int) -> lis
     views = (await outbox.campaigns())[:newest]
     recorded = await _recorded(settings, [view.campaign.id for view in views])
     profiles = {each.profile: each for each in await outbox.profiles()}
-    return [documents.campaign(view, profiles[view.campaign.profile], recorded.get(view.campaign.id)) for view in views]
+    return [documents.laid_over(view, profiles[view.campaign.profile], recorded) for view in views]
 
 
 async def one_campaign(outbox: Outbox, settings: Settings, campaign_id: str) -> Document:
@@ -28,9 +28,9 @@ async def one_campaign(outbox: Outbox, settings: Settings, campaign_id: str) -> 
     if view is None:
         return await _past_campaign(settings, campaign_id)
     recorded = await _recorded(settings, [campaign_id])
-    document = documents.campaign(view, await outbox.profile(view.campaign.profile), recorded.get(campaign_id))
+    told = documents.laid_over(view, await outbox.profile(view.campaign.profile), recorded)
     aside = await poison.set_aside(outbox.redis, outbox.keys, campaign_id)
-    return document | {"set_aside": [documents.set_aside(each) for each in aside]}
+    return told | {"set_aside": [documents.set_aside(each) for each in aside]}
 
 
 async def _past_campaign(settings: Settings, campaign_id: str) -> Document:
@@ -44,16 +44,16 @@ async def _past_campaign(settings: Settings, campaign_id: str) -> Document:
             raise UnusableInput(f"no campaign {campaign_id[:40]!r}: see volley campaigns") from None
 
 
-async def _recorded(settings: Settings, campaign_ids: list[str]) -> dict[str, documents.Recorded]:
-    """What the ledger has counted and added up; nothing where it is away, as these documents are about what is going on now."""
+async def _recorded(settings: Settings, campaign_ids: list[str]) -> dict[str, documents.Recorded] | None:
+    """What the ledger has counted and added up; None where it is away, as these documents are about what is going on now."""
     from producer.records import reading  # SQL is half a second of imports, and `status` needs none
     from producer.sight.campaigns import recorded
 
     try:
         async with reading(settings) as reader:
-            return await recorded(reader, campaign_ids) or {}
+            return await recorded(reader, campaign_ids)
     except TryAgainLater:
-        return {}
+        return None
 
 
 async def status(outbox: Outbox, account: str, *, relaxed: bool) -> Document:

@@ -102,9 +102,9 @@ class Sight:
         assert self._facts is not None
         return self._facts
 
-    async def scene(self) -> Scene:
-        """What the snapshot of `facts` is drawn from. Raises TryAgainLater where Redis is away."""
-        await self.facts()
+    async def scene(self, fresh_s: float = FRESH_S) -> Scene:
+        """What the snapshot of `facts` is drawn from; 0: one of now. Raises TryAgainLater where Redis is away."""
+        await self.facts(fresh_s)
         assert self._scene is not None
         return self._scene
 

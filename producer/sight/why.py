@@ -55,7 +55,7 @@ async def nobody(_what: str) -> None:
 async def why(sight: Sight, outbox: Outbox, what: str, past: Past = nobody) -> Answer:
     """Raises UnusableInput for what is none of the three; TryAgainLater where Redis is away. What `past` raises passes through."""
     with reaching():
-        scene = await sight.scene()
+        scene = await sight.scene(0)  # of what was pushed or paused a moment ago too
         if what in scene.profiles:
             return await _profile(outbox, scene, what)
         if "-" in what and len(what) < 36:

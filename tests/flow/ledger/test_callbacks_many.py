@@ -24,4 +24,4 @@ async def test_a_look_and_a_claim_touch_those_that_are_named(engine: AsyncEngine
     assert await book.claim(["cb9"], "second", 201, 301) == {"cb9"}
     async with engine.connect() as connection:
         held = await connection.execute(select(callbacks.c.id, callbacks.c.holder).where(callbacks.c.holder != ""))
-        assert dict(held.tuples().all()) == {"cb7": "first", "cb9": "second", "cb11": "second"}
+        assert {row.id: row.holder for row in held} == {"cb7": "first", "cb9": "second", "cb11": "second"}
