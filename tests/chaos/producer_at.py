@@ -79,8 +79,8 @@ def without_whole() -> None:
     """Every chunk may be sent as soon as it is stored."""
     real = Intake._admit
 
-    async def admit(self: Intake, batch: Any) -> None:
-        await real(self, batch)
+    async def admit(self: Intake, batch: Any, begun: Any) -> None:
+        await real(self, batch, begun)
         await self.outbox.seal(self._campaign(), key_ttl_s=60)
         self.campaign_id, self.totals = new_campaign_id(), Totals()
         await self.outbox.begin(self.campaign_id)
