@@ -93,6 +93,10 @@ async def test_a_retry_that_the_server_remembers_is_not_taken_back_by_who_made_t
     campaign = await begin(rig, 1)
     await hand.settle(await hand.take(), state)
     await make_ready_again(rig, campaign, state)
+    heard = rig.keys.of("heard")
+    for mark in await rig.redis.zrange(heard, 0, -1):
+        await rig.redis.zincrby(heard, -30 * 60_000_000, mark)  # half an hour later, for whom it stood still
+    await rig.outbox.chores.reap(10)
     await roll_back(rig, await dump(rig), hand)
     await hand.recover()
     assert await rig.states(campaign) == "."

@@ -25,6 +25,7 @@ ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yml"
 ALERT_TESTS = ROOT / "tests" / "deploy" / "alerts_test.yml"
 
 promtool = shutil.which("promtool")
+# a Debian package: .ci/run installs it, so nothing is skipped there; a developer's machine may do without
 has_promtool = pytest.mark.skipif(
     promtool is None and not os.environ.get("CI"), reason="promtool is not here (Debian: prometheus)"
 )

@@ -227,7 +227,10 @@ local function move(c, off, new)
 end
 
 -- A message begins anew after so many attempts (retry, redrive): whoever made the last of them claims it no more (reassert).
-local function begin_anew(place, attempts, now) call('ZADD', K.heard, int(now), place .. 'r' .. char(attempts)) end
+-- Remembered for an hour, however soon reap forgets what receipts told: such a claim may come from one that stood still for long.
+local function begin_anew(place, attempts, now)
+  call('ZADD', K.heard, int(now + 3600000000), place .. 'r' .. char(attempts))
+end
 
 -- Whether anything may still happen to one of a chunk's messages. What is unknown and was given up has no doubt any more.
 local function is_open(c, text)
