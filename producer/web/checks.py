@@ -81,8 +81,12 @@ def checked(model: type[BaseModel], fields: Mapping[str, Any], where: str) -> Ba
 
 
 def requires(model: type[BaseModel]) -> bool:
-    """Whether anything must be said."""
-    return any(each.is_required() for each in model.model_fields.values())
+    """Whether anything must be said: a field that has no default, or one of several."""
+    try:
+        model()
+    except ValidationError:
+        return True
+    return False
 
 
 async def read_body(model: type[BaseModel], request: web.Request, bodies: Bodies, largest: int) -> BaseModel:

@@ -19,6 +19,8 @@ from volley.ledger.engine import is_away
 CONTENT_TYPE = "application/problem+json"
 _RETRY_S = 2
 _MOST_ERRORS = 20
+_OWN = "Value error, "
+"""What pydantic puts before the words of a validator of ours."""
 
 
 class Kind(NamedTuple):
@@ -104,7 +106,8 @@ def invalid(error: ValidationError, where: str) -> Problem:
     """Each value that is wrong, by its place; never the value itself."""
     found = error.errors(include_input=False, include_url=False, include_context=False)
     errors = [
-        {"where": ".".join([where, *map(str, each["loc"])]), "message": each["msg"]} for each in found[:_MOST_ERRORS]
+        {"where": ".".join([where, *map(str, each["loc"])]), "message": each["msg"].removeprefix(_OWN)}
+        for each in found[:_MOST_ERRORS]
     ]
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
     detail = f"{errors[0]['where']}: {errors[0]['message']}{more}"

@@ -41,6 +41,16 @@ def test_what_is_not_there_is_not_found(office: Office) -> None:
     assert [(each.status, each.problem) for each in asked] == [(404, "not-found")] * 2
 
 
+def test_a_change_that_names_nothing_is_told_so_and_is_no_fault_of_ours(office: Office) -> None:
+    path = f"/v1/campaigns/{office.outbox(some_campaign)}"
+    bare = office.call("PATCH", path)
+    assert (bare.status, bare.problem) == (415, "unsupported-type")
+    empty = office.call("PATCH", path, {})
+    assert (empty.status, empty.json["detail"]) == (422, "body: name what is to change")
+    document = office.get("/v1/openapi.json", key="").json
+    assert document["paths"]["/v1/campaigns/{campaign_id}"]["patch"]["requestBody"]["required"]
+
+
 def test_the_document_names_every_operation_and_the_page_needs_nothing_from_elsewhere(office: Office) -> None:
     document = office.get("/v1/openapi.json", key="").json
     assert document["openapi"].startswith("3.1")
