@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from time import time_ns
 
 from producer.sight.documents import moment
+from producer.sight.waits import message_wait
 from volley.campaign import Campaign
 from volley.ledger.documents import Document
 from volley.ledger.reader import Reader, hot_states
@@ -12,7 +13,7 @@ from volley.outbox import doubts
 from volley.outbox.outbox import Outbox
 from volley.outbox.scripts import reaching
 from volley.outbox.verdict import honoured
-from volley.outbox.whereabouts import Wait, pinned_sender, wait_of
+from volley.outbox.whereabouts import Wait, pinned_sender
 from volley.sender import is_carrier_pool
 from volley.state import STATUS, State
 
@@ -72,7 +73,7 @@ async def _waits(document: Document, campaign: Campaign, outbox: Outbox | None) 
     if status == STATUS[State.READY]:
         if outbox is None:
             return {"state": status, "why": f"nothing is in the ledger of what it waits for: {NO_REDIS}"}
-        return _document(await wait_of(outbox, parse_message_id(document["message_id"])))
+        return _document(await message_wait(outbox, parse_message_id(document["message_id"])))
     if status == STATUS[State.UNKNOWN]:
         return {"state": status, "why": f"{_unknown(document)}; {await _resolves(document, outbox)}"}
     why = {

@@ -10,7 +10,7 @@ from producer.sight.pools import NO_POOL
 from producer.sight.portrait import Standing
 from producer.sight.sight import Scene, Sight
 from producer.sight.standstill import reasons
-from producer.sight.waits import waits_for
+from producer.sight.waits import message_wait, waits_for
 from volley.campaign import Campaign
 from volley.errors import UnusableInput
 from volley.message import parse_message_id
@@ -19,7 +19,6 @@ from volley.outbox.outbox import Outbox
 from volley.outbox.scripts import reaching
 from volley.outbox.throughput import own_rate
 from volley.outbox.views import CampaignView
-from volley.outbox.whereabouts import wait_of
 from volley.state import STATUS, State
 
 Past = Callable[[str], Awaitable[str | None]]
@@ -73,7 +72,7 @@ async def why(sight: Sight, outbox: Outbox, what: str, past: Past = nobody) -> A
 
 
 async def _message(outbox: Outbox, scene: Scene, what: str, past: Past) -> Answer:
-    wait = await wait_of(outbox, parse_message_id(what))
+    wait = await message_wait(outbox, parse_message_id(what))
     ended = None if wait.held else await past(what)
     if ended not in (None, STATUS[State.READY]):
         return Answer(what, "message", str(ended), 0, (_OVER,))

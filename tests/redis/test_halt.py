@@ -9,8 +9,10 @@ import redis.asyncio
 from producer.sight.standstill import reasons
 from tests.redis.conftest import Rig, chunk_of, people
 from volley.embedded import EmbeddedValkey
+from volley.message import MessageId
 from volley.outbox import halt
 from volley.outbox.outbox import Outbox
+from volley.outbox.whereabouts import wait_of
 
 
 async def test_once_it_is_acknowledged_nothing_is_taken_until_it_goes_on(rig: Rig) -> None:
@@ -23,6 +25,8 @@ async def test_once_it_is_acknowledged_nothing_is_taken_until_it_goes_on(rig: Ri
         assert (flight.grants, flight.why) == ([], "stopped")
     assert await halt.stop(rig.outbox, "another reason") == (False, 4)
     assert await halt.stopped(rig.outbox) == "stopped by hand: a wrong text"
+    told = await wait_of(rig.outbox, MessageId(campaign.id, 0, 29))
+    assert "all sending is stopped by hand: a wrong text; volley resume --all lets it go on" in told.why
     assert await halt.go_on(rig.outbox) == (True, 4)
     assert await halt.go_on(rig.outbox) == (False, 4)
     assert await halt.stopped(rig.outbox) == ""

@@ -184,6 +184,9 @@ async def test_pause_start_retry_unserved_unknown_and_expiry_are_told(fleet: Rig
     answer = await ask(fleet, later)
     assert causes(answer)["window"].startswith("2 messages wait for its start at ")
     assert answer.seconds == pytest.approx(3600, abs=5)
+    message = await ask(fleet, f"{later.id}-0-1")
+    assert message.causes[0].says.startswith("its campaign waits for its start at ")
+    assert message.seconds == pytest.approx(3600, abs=5)
 
 
 async def test_a_profile_and_a_message_may_be_asked_about_too(fleet: Rig) -> None:
@@ -228,6 +231,9 @@ async def test_a_budget_that_is_spent_is_told_and_nobody_knows_when_there_is_mor
     answer = await ask(fleet, campaign)
     assert answer.seconds is None
     assert causes(answer)["budget"].startswith("5 messages wait for more budget (0.0001 USD is left)")
+    message = await ask(fleet, f"{campaign.id}-0-8")
+    assert message.causes[0].says.startswith("its campaign waits for more budget (0.0001 USD is left)")
+    assert message.seconds is None
     facts = await Sight(fleet.outbox, "test").facts()
     assert (facts.total.waits.budget, facts.total.due) == (5, 0)
     [held] = facts.campaigns

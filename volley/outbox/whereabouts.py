@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import orjson
 
 from volley.message import MessageId
-from volley.outbox import lanes
+from volley.outbox import halt, lanes
 from volley.outbox.chunks import decode
 from volley.outbox.classes import NOBODY
 from volley.outbox.flights import REF
@@ -90,6 +90,9 @@ async def _ends_soon(outbox: Outbox, message: Waiting) -> str:
 async def _standstill(outbox: Outbox) -> list[str]:
     """What holds up everything."""
     found = [f"the carrier does not answer ({each.reason})" for each in await circuit(outbox.redis, outbox.keys)]
+    halted = await halt.stopped(outbox)
+    if halted:
+        found.append(f"all sending is {halted}; volley resume --all lets it go on")
     if not await outbox.workers():
         found.append("no worker is alive: start volley worker, or volley up")
     length = await outbox.ledger_length()
