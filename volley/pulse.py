@@ -1,6 +1,7 @@
 """What those hear who watch over a process: its service manager (systemd's sd_notify), and whoever asks whether it is alive.
 
 All of it is said from the event loop, so a loop that stands still falls silent: the watchdog is not fed, and nobody is answered.
+So it is where another part of the process, which it was given to look at (`also`), stands still.
 Where nobody listens nothing is said. The answer comes from an abstract socket (Linux), which needs no folder that can be written.
 """
 
@@ -13,7 +14,7 @@ import re
 import secrets
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -69,6 +70,7 @@ class Pulse:
         self._manager = Manager(os.environ if env is None else env)
         self._is_ready = False
         self._status = ""
+        self._others: list[Callable[[], bool]] = []
         self._feeding: asyncio.Task[None] | None = None
         self._server: asyncio.Server | None = None
 
@@ -76,6 +78,10 @@ class Pulse:
     def watched(self) -> bool:
         """Whether a service manager shows what is said here."""
         return self._manager.listens
+
+    def also(self, turns: Callable[[], bool]) -> None:
+        """Silent while this answers False, too."""
+        self._others.append(turns)
 
     def ready(self) -> None:
         """It can work now. Only the first time is news."""
@@ -113,8 +119,13 @@ class Pulse:
 
     async def _feed(self, every_s: float) -> None:
         while True:
-            self._manager.tell("WATCHDOG=1")
+            if self._turns:
+                self._manager.tell("WATCHDOG=1")
             await asyncio.sleep(every_s)
+
+    @property
+    def _turns(self) -> bool:
+        return all(turns() for turns in self._others)
 
     async def _listen(self) -> None:
         door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -129,8 +140,9 @@ class Pulse:
     async def _answer(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         told = {"role": self._role, "pid": os.getpid(), "ready": self._is_ready, "status": self._status}
         with contextlib.suppress(OSError):
-            writer.write(json.dumps(told).encode() + b"\n")
-            await writer.drain()
+            if self._turns:
+                writer.write(json.dumps(told).encode() + b"\n")
+                await writer.drain()
             writer.close()
 
 

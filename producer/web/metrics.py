@@ -14,10 +14,10 @@ from producer.sight import gauges
 from producer.sight.facts import Facts
 from producer.sight.gauges import counter, counters, gauge
 from producer.sight.sight import Sight
+from producer.web.recording import Recording
 from producer.web.tally import Tally
 from volley import __version__
 from volley.errors import TryAgainLater
-from volley.ledger.recorder import Recorder
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Sources:
     """What this process can tell of."""
 
     watch: Watch
-    recorder: Recorder
+    recording: Recording
     tally: Tally
     sight: Sight
 
@@ -59,7 +59,7 @@ class Metrics(Collector):
         yield counter("conservation_rounds", "Rounds of the audit.", watch.rounds)
         unknown = watch.unknown if facts is None else facts.total.unknown
         yield gauge("unknown_messages", "Messages of which nobody knows whether the carrier has them.", unknown)
-        for name, value in asdict(self._sources.recorder.counts).items():
+        for name, value in asdict(self._sources.recording.counts).items():
             yield counter(f"recorder_{name}", f"The recorder's {name.replace('_', ' ')}.", value)
         yield counters("webhooks", "What webhooks came to.", ("what",), _sorted(tally.counts))
         yield counters("webhooks_unused", "Webhook events that nothing uses.", ("type",), _sorted(tally.types))

@@ -30,13 +30,13 @@ from producer.web.intake import Intake
 from producer.web.metrics import Metrics, Sources
 from producer.web.page import add_page
 from producer.web.presence import Presence
+from producer.web.recording import Recording
 from producer.web.tally import Tally
 from producer.web.webhooks import Webhooks
 from volley import collector
 from volley.carrier.reference import secrets_of
 from volley.carrier.signature import public_keys
 from volley.errors import UnusableInput
-from volley.ledger.recorder import Recorder
 from volley.outbox.opening import open_outbox
 from volley.outbox.outbox import Outbox
 from volley.pulse import Pulse
@@ -68,9 +68,7 @@ async def serve(settings: Settings) -> None:
         pulse = await stack.enter_async_context(Pulse("serve"))
         outbox = await _outbox(settings, stack)
         engine = await stack.enter_async_context(ledger(settings))
-        recorder = Recorder(outbox, engine, inbound_bound=settings.inbound_bound, event_days=settings.event_days)
-        recording = asyncio.create_task(recorder.run())
-        stack.push_async_callback(_finish, recorder, recording)
+        recording, recorded = _recording(settings, pulse, stack)
         tally = Tally(outbox)
         intake = Intake(outbox, tally)
         tasks = [asyncio.create_task(work.run()) for work in (tally, intake.texts, intake.receipts)]
@@ -80,15 +78,15 @@ async def serve(settings: Settings) -> None:
         mine: tuple[Chore, ...] = (api.sight.run, PinCount(outbox).run, Presence(outbox, api.watchers).run)
         chores = (*mine, *_chores(settings, outbox, engine, watch, pulse))
         stack.push_async_callback(ended, [asyncio.create_task(going(chore)) for chore in chores])
-        facts = partial(_facts, tally, recorder, watch)
-        metrics = Metrics(Sources(watch, recorder, tally, api.sight))
+        facts = partial(_facts, tally, recording, watch)
+        metrics = Metrics(Sources(watch, recording, tally, api.sight))
         app = application(_webhooks(settings, intake, tally), outbox.redis.ping, facts, metrics.answer)
         api.add_to(app)
         add_page(app)
         await _listen(settings, app, tally, stack)
         collector.calm()
         pulse.ready()
-        await run_until(stop, asyncio.create_task(_first_to_end(recording, *tasks)))
+        await run_until(stop, asyncio.create_task(_first_to_end(recorded, *tasks)))
         pulse.stopping(settings.drain_seconds)
         log.info("stopping: %s", facts())
 
@@ -105,12 +103,12 @@ def _chores(settings: Settings, outbox: Outbox, engine: AsyncEngine, watch: Watc
     )
 
 
-def _facts(tally: Tally, recorder: Recorder, watch: Watch) -> dict[str, Any]:
+def _facts(tally: Tally, recording: Recording, watch: Watch) -> dict[str, Any]:
     broken = [breach.words for breach in watch.broken]
     return {
         "webhooks": dict(tally.counts),
         "unused": dict(tally.types),
-        "recorder": asdict(recorder.counts),
+        "recorder": asdict(recording.counts),
         "conservation": {"checked": watch.checked, "broken": broken},
     }
 
@@ -167,6 +165,15 @@ async def _flush(tasks: Sequence[asyncio.Task[None]]) -> None:
         await ended([writing], _FLUSH_S)
 
 
-async def _finish(recorder: Recorder, recording: asyncio.Task[None]) -> None:
-    recorder.stop()
-    await asyncio.gather(recording, return_exceptions=True)
+def _recording(settings: Settings, pulse: Pulse, stack: AsyncExitStack) -> tuple[Recording, asyncio.Task[None]]:
+    """The recorder at work, and its end."""
+    recording = Recording(settings)
+    recorded = asyncio.create_task(recording.run())
+    stack.push_async_callback(_finish, recording, recorded)
+    pulse.also(lambda: recording.turns)
+    return recording, recorded
+
+
+async def _finish(recording: Recording, recorded: asyncio.Task[None]) -> None:
+    recording.stop()
+    await asyncio.gather(recorded, return_exceptions=True)

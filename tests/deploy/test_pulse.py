@@ -102,6 +102,22 @@ def test_a_loop_that_stands_still_feeds_no_watchdog_and_answers_nobody(tmp_path:
     assert ask(1, pid=process.pid) == []
 
 
+async def test_it_is_silent_while_another_part_of_the_process_stands_still(tmp_path: Path) -> None:
+    turns = False
+    with ManagerSocket(tmp_path) as manager:
+        async with Pulse("serve", settings(manager, WATCHDOG_USEC="60000")) as pulse:
+            pulse.also(lambda: turns)
+            [beat] = await asyncio.to_thread(ask, 5, role="serve", pid=os.getpid())
+            assert beat.says is None
+            fed = len(manager.all("WATCHDOG"))
+            await asyncio.sleep(0.2)
+            assert len(manager.all("WATCHDOG")) == fed
+            turns = True
+            [beat] = await asyncio.to_thread(ask, 5, role="serve", pid=os.getpid())
+            assert beat.says is not None
+            await asyncio.to_thread(manager.until, "WATCHDOG", after=fed)
+
+
 def test_one_that_were_fed_though_its_loop_stands_still_would_be_seen(tmp_path: Path) -> None:
     with ManagerSocket(tmp_path) as manager:
         process = subprocess.Popen([sys.executable, "-c", FED_BY_A_THREAD], env=dict(os.environ) | settings(manager))

@@ -47,7 +47,7 @@ _LOOK_AROUND_S = 15.0
 """How often to look for what a dead recorder left."""
 _PRUNE_S = 600.0
 _BATCH_RECORDS = 3_000
-"""In one transaction: the event loop is held for some 100 ms by as many, and webhooks share it."""
+"""In one transaction: its thread is held for some 100 ms by as many, and other writers of the database wait for it."""
 _RECORD_BYTES = 150
 _SIZES = {b"moves": MOVE.size, b"optouts": 68}
 """Bytes a record of the kinds whose records are small."""

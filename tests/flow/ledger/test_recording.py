@@ -1,0 +1,135 @@
+"""The recorder beside the requests: its loop may be held, theirs is not; how it ends, and whom that is told."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+import redis.asyncio
+from sqlalchemy import Engine, event, func, select
+
+from producer.web import recording as module
+from producer.web.recording import Recording
+from tests.flow.ledger.conftest import Feed, Push
+from volley.embedded import EmbeddedValkey
+from volley.ledger import schema
+from volley.ledger.engine import open_ledger
+from volley.ledger.facts import NewerEntry
+from volley.outbox.outbox import Outbox
+from volley.settings import Settings
+
+PATIENCE_S = 20.0
+
+
+@contextmanager
+def held(words: str) -> Iterator[tuple[threading.Event, threading.Event]]:
+    """A statement with these words in it stands still, and the loop that makes it does, until the second event is set. The first
+    one: it is there. No test stands still for longer than its patience."""
+    there, go_on = threading.Event(), threading.Event()
+
+    def look(*told: object) -> None:
+        if words in str(told[2]) and not there.is_set():
+            there.set()
+            assert go_on.wait(PATIENCE_S), "the other loop stood still with this one"
+
+    event.listen(Engine, "before_cursor_execute", look)
+    try:
+        yield there, go_on
+    finally:
+        go_on.set()
+        event.remove(Engine, "before_cursor_execute", look)
+
+
+async def until(true: Callable[[], bool]) -> None:
+    for _ in range(int(PATIENCE_S / 0.01)):
+        if true():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never came")
+
+
+@pytest.fixture
+def outbox(db: redis.asyncio.Redis) -> Outbox:
+    return Outbox(db, "default")
+
+
+@pytest.fixture
+def settings(valkey: EmbeddedValkey, ledger_url: str, engine: object) -> Settings:
+    return Settings(redis_url=valkey.url, ledger_url=ledger_url)
+
+
+@pytest.fixture
+async def recording(settings: Settings) -> AsyncIterator[Recording]:
+    found = Recording(settings)
+    yield found
+    found.stop()
+
+
+async def recorded(settings: Settings) -> int:
+    engine = open_ledger(settings.ledger)
+    async with engine.connect() as connection:
+        found = await connection.scalar(select(func.count()).select_from(schema.messages))
+    await engine.dispose()
+    return found or 0
+
+
+async def test_a_recorder_that_is_held_holds_no_request(
+    recording: Recording, settings: Settings, feed: Feed, push: Push
+) -> None:
+    await feed.attempts(push.attempt(0))
+    with held("INTO attempts") as (there, go_on):
+        work = asyncio.create_task(recording.run())
+        await until(there.is_set)
+        for _ in range(20):
+            await asyncio.sleep(0.001)
+        go_on.set()
+        await until(lambda: recording.counts.entries == 1)
+    recording.stop()
+    await work
+    assert await recorded(settings) == 1
+
+
+async def test_stopped_in_a_batch_it_ends_behind_it_and_leaves_the_rest(
+    recording: Recording, settings: Settings, feed: Feed, push: Push
+) -> None:
+    await feed.attempts(push.attempt(0))
+    with held("INTO attempts") as (there, go_on):
+        work = asyncio.create_task(recording.run())
+        await until(there.is_set)
+        recording.stop()
+        await feed.attempts(push.attempt(1))
+        go_on.set()
+        await work
+    assert (await recorded(settings), await feed.length()) == (1, 1)
+
+
+async def test_stopped_before_it_began_it_ends(recording: Recording) -> None:
+    recording.stop()
+    async with asyncio.timeout(PATIENCE_S):
+        await recording.run()
+    recording.stop()
+
+
+async def test_what_ends_it_is_told(recording: Recording, feed: Feed) -> None:
+    await feed.raw({"v": "2", "k": "attempts", "p": b"whatever"})
+    async with asyncio.timeout(PATIENCE_S):
+        with pytest.raises(NewerEntry):
+            await recording.run()
+    assert await feed.length() == 1
+
+
+async def test_a_loop_of_its_that_stands_still_is_seen(
+    recording: Recording, feed: Feed, push: Push, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_TICK_S", 0.05)
+    monkeypatch.setattr(module, "_STILL_S", 2.0)
+    await feed.attempts(push.attempt(0))
+    with held("INTO attempts") as (there, go_on):
+        work = asyncio.create_task(recording.run())
+        await until(there.is_set)
+        await until(lambda: not recording.turns)
+        go_on.set()
+        await until(lambda: recording.turns)
+    recording.stop()
+    await work
