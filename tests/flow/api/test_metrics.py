@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.flow.api.conftest import PROFILE, Office
+from tests.flow.cli.conftest import wait_until
 from tests.redis.conftest import Rig, chunk_of, people
 from volley.outbox import outcomes
 from volley.outbox.outbox import Outbox
@@ -45,7 +45,8 @@ def scraped(office: Office) -> str:
 
     campaign = office.outbox(fill)
     office.post("/webhooks/telnyx/default", b"{}", key="")
-    time.sleep(1.1)  # a snapshot that was made before is old then
+    # a snapshot that was made before is old after a second, or after ten where the machine is busy
+    wait_until(lambda: b"\nvolley_waiting_messages{" in office.get("/metrics", key="").body)
     text = office.get("/metrics", key="").body.decode()
     assert campaign not in text
     return text
