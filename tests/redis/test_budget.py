@@ -160,10 +160,28 @@ async def test_what_comes_back_while_a_first_budget_is_counted_does_not_widen_it
     await rig.outbox.scripts.durable("change", campaign.id, "b=100000", "", "", "{}", b"")
     await rig.settle(flight, "x", *range(4))
     assert await granted(rig) == 0, "it stands still until that is known"
-    await budget.begin(rig.outbox.scripts, campaign)
+    await budget.begin_first(rig.outbox.scripts, campaign.id)
     assert await left(rig, campaign) == 100_000 - (n - 4) * 4000
     await rig.settle(flight, "x", 4)
     assert await left(rig, campaign) == 100_000 - (n - 5) * 4000
+    await rig.check(campaign)
+
+
+async def test_what_was_counted_for_a_budget_that_was_lifted_meanwhile_is_not_counted_for_the_next(rig: Rig) -> None:
+    """Somebody counts slowly; while they do the budget is lifted, more is sent, and it gets another one."""
+    await rig.pool(2)
+    campaign = await push(rig, 50, 0)
+    await rig.outbox.scripts.durable("change", campaign.id, "b=100000", "", "", "{}", b"")
+    slow = await rig.redis.hget(rig.keys.campaign(campaign.id), "bn")
+    await rig.outbox.change(campaign.id, budget=None)
+    n = len((await rig.take(20)).grants)
+    assert 2 <= n <= 20
+    await rig.outbox.scripts.durable("change", campaign.id, "b=100000", "", "", "{}", b"")
+    await rig.outbox.scripts.durable("spent", campaign.id, "", 0, slow or b"")
+    assert await granted(rig) == 0, "what was spent before this budget is not known yet"
+    await limits.counted(rig.outbox, campaign.id)
+    assert await left(rig, campaign) == 100_000 - n * 4000
+    assert await granted(rig) == 25 - n
     await rig.check(campaign)
 
 

@@ -1,5 +1,6 @@
 """The fence of a retry: what has become another thing since the ledger was read is left as it is."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 from producer.push.redrive import refs
@@ -51,7 +52,8 @@ async def test_what_was_delivered_though_it_was_refused_is_not_sent_again(rig: R
 
 async def test_nothing_of_a_campaign_that_has_ended_meanwhile_goes(rig: Rig) -> None:
     campaign, turn = await refused(rig)
-    await rig.outbox.change(campaign.id, expires=datetime.now(UTC) - timedelta(seconds=1))
+    await rig.outbox.change(campaign.id, expires=datetime.now(UTC) + timedelta(seconds=0.05))
+    await asyncio.sleep(0.06)
     assert await act(rig, campaign, turn) == OVER
     await rig.outbox.change(campaign.id, expires=None)
     await rig.outbox.cancel(campaign.id)

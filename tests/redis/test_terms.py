@@ -132,11 +132,25 @@ async def test_a_change_of_priority_moves_what_waits(rig: Rig) -> None:
 async def test_a_change_of_the_expiry_holds_at_once(rig: Rig) -> None:
     await rig.pool(1)
     campaign = await rig.push(chunk_of(people(10)), expires_us=await rig.now_us() + 3_600_000_000)
-    await rig.outbox.change(campaign.id, expires=datetime.now(UTC) - timedelta(seconds=1))
+    await rig.outbox.change(campaign.id, expires=datetime.now(UTC) + timedelta(seconds=0.05))
+    await asyncio.sleep(0.06)
     assert (await rig.take()).grants == []
     assert await rig.outbox.chores.expired() == [campaign.id]
     await rig.outbox.change(campaign.id, expires=None)
     assert await rig.outbox.chores.expired() == []
+    assert len((await rig.take()).grants) == 10
+
+
+@pytest.mark.parametrize("ago_s", [0, 1, 365 * 86_400])
+async def test_an_expiry_that_is_over_is_refused_and_ends_nothing(rig: Rig, ago_s: int) -> None:
+    """A wrong year, or a local time said to be UTC, would have ended the campaign for good."""
+    await rig.pool(1)
+    campaign = await rig.push(chunk_of(people(10)))
+    with pytest.raises(UnusableInput, match="to end it now, cancel it"):
+        await rig.outbox.change(campaign.id, expires=datetime.now(UTC) - timedelta(seconds=ago_s), priority="urgent")
+    view = await rig.outbox.campaign(campaign.id)
+    assert view is not None
+    assert (view.campaign.expires_us, view.campaign.priority) == (0, "bulk"), "nothing else of it is changed either"
     assert len((await rig.take()).grants) == 10
 
 
@@ -147,7 +161,8 @@ async def test_what_has_finished_does_not_expire(rig: Rig) -> None:
         await rig.settle(flight, "a")
     newest = await rig.redis.xrevrange(rig.keys.ledger, count=1)
     await rig.outbox.retire([campaign.id], newest[0][0].decode())
-    await rig.outbox.change(campaign.id, expires=datetime.now(UTC) - timedelta(seconds=1))
+    await rig.outbox.change(campaign.id, expires=datetime.now(UTC) + timedelta(seconds=0.05))
+    await asyncio.sleep(0.06)
     assert await rig.outbox.chores.expired() == []
 
 

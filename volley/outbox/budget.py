@@ -42,13 +42,14 @@ def charged(chunk: Chunk, states: str) -> int:
 async def begin_first(scripts: Scripts, campaign_id: str) -> None:
     """Where it is the campaign's first one, and nobody has counted yet: it stands still until what it has spent is known."""
     client, key = scripts.client, scripts.keys.campaign(campaign_id)
-    if await client.hget(key, "bn") is not None and (meta := await client.hget(key, "meta")) is not None:
-        await begin(scripts, Campaign.from_json(meta))
+    turn, meta = await client.hget(key, "bn"), await client.hget(key, "meta")
+    if turn is not None and meta is not None:
+        await begin(scripts, Campaign.from_json(meta), turn)
 
 
-async def begin(scripts: Scripts, campaign: Campaign) -> None:
+async def begin(scripts: Scripts, campaign: Campaign, turn: bytes) -> None:
     """What a campaign had spent when it got its first budget; it stands still meanwhile. Of chunks that are gone, which are over, their
-    number times an average message.
+    number times an average message. Nothing comes of it once the campaign has got another budget: that is another `turn`.
 
     Raises:
         UnusableInput: the price of some of its messages is not known.
@@ -66,7 +67,7 @@ async def begin(scripts: Scripts, campaign: Campaign) -> None:
     fields = await client.hgetall(keys.campaign(campaign.id))
     counted = sum(int(fields.get(b"n" + state.encode(), 0)) for state in CHARGED)
     micros += max(0, counted - seen) * campaign.estimated_micros // max(1, campaign.accepted)
-    await scripts.durable("spent", campaign.id, "", micros)
+    await scripts.durable("spent", campaign.id, "", micros, turn)
 
 
 def check_priced(campaign: Campaign, prices: bytes | None) -> None:

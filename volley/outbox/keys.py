@@ -26,7 +26,7 @@ DIRECTORY: tuple[Key, ...] = (
         "campaign",
         "cid",
         "hash: meta (JSON) and what moves: st w p pr x ch next ln vf sd fb mm ou sw n<state> sp cm f l gu pt rf "
-        "po t<term> wk pp bc bd bz bn be py ab rn",
+        "po t<term> wk pp bc bd bz bn bt be py ab rn",
         "retention",
     ),
     Key("chunk", "cid:k", "string: blob", "until its chunk is retired or its push abandoned"),

@@ -24,7 +24,7 @@ async def bounded(outbox: Outbox) -> list[views.CampaignView]:
 async def cost_differs(outbox: Outbox, campaign_id: str, micros: int) -> None:
     """What the carrier asked for is by so much more than what was estimated: the budget is reckoned with that from now on."""
     with reaching():
-        await outbox.scripts.run("spent", campaign_id, micros, "")
+        await outbox.scripts.run("spent", campaign_id, micros, "", "")
 
 
 async def counted(outbox: Outbox, campaign_id: str) -> None:

@@ -9,6 +9,7 @@ import orjson
 from volley.campaign import Campaign, Priority
 from volley.errors import UnusableInput
 from volley.outbox import budget, hours
+from volley.outbox.rests import moment
 from volley.outbox.scripts import Scripts
 from volley.terms import Changes, fields_of
 
@@ -48,6 +49,8 @@ async def change(scripts: Scripts, campaign_id: str, changes: Changes, action: b
     values = fields_of(changes)
     if not values:
         raise UnusableInput("nothing to change: name a rate, start, quiet hours, budget, limit, expiry or priority")
+    if values.get("expires_us"):
+        await _ahead(scripts, campaign_id, values["expires_us"])
     if "quiet_hours" in values:
         await _zoned(scripts, campaign_id, values)
     if values.get("budget_micros"):
@@ -65,6 +68,15 @@ async def change(scripts: Scripts, campaign_id: str, changes: Changes, action: b
     if values.get("budget_micros"):
         await budget.begin_first(scripts, campaign_id)
     return values
+
+
+async def _ahead(scripts: Scripts, campaign_id: str, expires_us: int) -> None:
+    """An expiry that is over would end it at once and for good, where a slip of the year or the time zone is likelier meant."""
+    if expires_us <= await moment(scripts.client, 0):
+        raise UnusableInput(
+            f"that moment of expiry is over, and campaign {campaign_id[:40]} would end at once: choose a later one;"
+            " to end it now, cancel it"
+        )
 
 
 async def _priced(scripts: Scripts, campaign_id: str) -> None:

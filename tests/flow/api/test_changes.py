@@ -1,5 +1,6 @@
 """Terms changed over HTTP while two real workers send: once the answer is there, no worker goes by the old ones."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -29,7 +30,7 @@ class Shop:
 
     def __init__(self, play: Stage, http: aiohttp.ClientSession) -> None:
         self.play = play
-        self._http = http
+        self.http = http
         self.mine = self.other = ""
 
     async def push(self, priority: str = "bulk") -> str:
@@ -45,7 +46,7 @@ class Shop:
 
     async def change(self, terms: Mapping[str, object]) -> int:
         """Over HTTP; how many of its messages nobody has taken when the answer is there."""
-        async with self._http.patch(f"/v1/campaigns/{self.mine}", json=terms) as answer:
+        async with self.http.patch(f"/v1/campaigns/{self.mine}", json=terms) as answer:
             assert answer.status == 200, await answer.text()
         return await self.ready(self.mine)
 
@@ -125,7 +126,12 @@ async def test_a_campaign_that_is_made_urgent_goes_before_the_others_from_then_o
 
 
 async def test_what_nobody_had_taken_when_its_time_was_over_expires(shop: Shop) -> None:
-    await shop.change({"expires": (datetime.now(UTC) - timedelta(seconds=1)).isoformat()})
+    over_since = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
+    async with shop.http.patch(f"/v1/campaigns/{shop.mine}", json={"expires": over_since}) as refused:
+        assert refused.status == 422
+        assert "cancel it" in (await refused.json())["detail"]
+    await shop.change({"expires": (datetime.now(UTC) + timedelta(seconds=1)).isoformat()})
+    await asyncio.sleep(1)
     then = (await shop.view(shop.mine)).counts
 
     async def over() -> bool:

@@ -45,6 +45,8 @@ def test_terms_that_cannot_be_are_refused_in_one_line(town: World, profile: str)
         ((*send, "--budget", "0"), "more than 0"),
         ((*send, "--pause-on-failures", "5"), "0.05 for 5 %"),
         ((*send, "--quiet-hours", "night"), "21:00-08:00"),
+        ((*send, "--expires", "2020-01-01T00:00Z"), "which is over"),
+        (("campaigns", "set", "0" * 16, "--expires", "2020-01-01T00:00Z"), "to end it now, cancel it"),
         (("campaigns", "set", "0" * 16, "--rate", "1"), "no campaign"),
         (("campaigns", "set", "0" * 16), "nothing to change"),
     ):

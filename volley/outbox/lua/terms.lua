@@ -24,9 +24,10 @@ local function set_terms(cid, text, now, fresh)
   for letter, value in text:gmatch('(%a)=(%S*)') do
     if letter == 'r' then set_cap(cid, value, now) end
     if letter == 'b' then
-      -- with a first budget it stands still until somebody has told what was spent before
+      -- with a first budget it stands still until somebody has told what was spent before; `bn` is whose count that is: of one that
+      -- was begun before another budget, nobody knows what went between the two
       if value ~= '' and not fresh and (call('HEXISTS', key, 'tb') == 0 or call('HEXISTS', key, 'bn') == 1) then
-        call('HSET', key, 'bn', 1, 'bz', 1, 'bc', 0)
+        call('HSET', key, 'bn', call('HINCRBY', key, 'bt', 1), 'bz', 1, 'bc', 0)
       elseif call('HEXISTS', key, 'bn') == 0 then
         call('HDEL', key, 'bz')
       end
