@@ -94,6 +94,7 @@ class PushOptions(TypedDict, total=False):
     expires: datetime
     on_unknown: Literal["hold", "retry", "give-up"]
     tags: list[str]
+    callback_url: str
     test_to: list[str]
 
 

@@ -161,10 +161,12 @@ class Rows:
         return self._gathered.popitem()[1] if self._gathered else ([], found)
 
     def _add_to_hash(self) -> None:
-        """In the order of the source, as without quiet hours: what the day's time is makes no other push of it."""
+        """In the order of the source, as without quiet hours: what the day's time is makes no other push of it, and zones only where some
+        are given."""
         numbers, rows = self._in_order
         if rows:
-            self._hash.update(msgpack.packb((numbers, *self._columns(rows))))
+            zones = [(row[self._zone] or "").strip() for row in rows] if self._zone is not None else []
+            self._hash.update(msgpack.packb((numbers, *self._columns(rows), *([zones] if any(zones) else []))))
         self._in_order = [], []
 
     def _columns(self, rows: list[Row]) -> tuple[list[str | None] | None, list[list[str | None]]]:

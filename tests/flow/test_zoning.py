@@ -13,7 +13,7 @@ from producer.push.sources import ObjectSource
 from producer.push.zoning import Zoning, zoning
 from tests.flow.test_intake import HELLO, PROFILE, chunks, outbox, pushed
 from volley.campaign import Campaign
-from volley.errors import UnusableInput
+from volley.errors import KeyTaken, UnusableInput
 from volley.outbox.outbox import Outbox
 from volley.settings import Settings
 
@@ -81,6 +81,23 @@ async def test_quiet_hours_do_not_make_another_push_of_the_same_rows(outbox: Out
         again = await pushed(outbox, listed(*rows), idempotency_key="k", **asked)  # type: ignore[arg-type]
         assert (again.campaign_id, again.existing) == (first.campaign_id, True)
     assert (await pushed(outbox, listed(*rows), quiet_hours=NIGHT)).campaign_id != first.campaign_id
+
+
+async def test_the_same_rows_with_other_zones_are_another_push_and_with_none_the_same(outbox: Outbox) -> None:
+    """A file whose wrong zones were put right is to be sent by the right ones, or said to be another."""
+
+    def rows(*zones: str) -> str:
+        return listed(*(EAST.format(n) + f",Ann,{zone}" for n, zone in enumerate(zones)), header="to,name,zone")
+
+    wrong = await pushed(outbox, rows("Asia/Tokyo", ""), quiet_hours=NIGHT)
+    right = await pushed(outbox, rows("", "Asia/Tokyo"), quiet_hours=NIGHT)
+    assert not right.existing
+    assert (await pushed(outbox, rows("Asia/Tokyo", ""), quiet_hours=NIGHT)).campaign_id == wrong.campaign_id
+    without = await pushed(outbox, listed(EAST.format(0) + ",Ann", EAST.format(1) + ",Ann"), quiet_hours=NIGHT)
+    assert (await pushed(outbox, rows("", " "), quiet_hours=NIGHT)).campaign_id == without.campaign_id
+    await pushed(outbox, rows("Asia/Tokyo"), quiet_hours=NIGHT, idempotency_key="k")
+    with pytest.raises(KeyTaken):
+        await pushed(outbox, rows("Europe/Berlin"), quiet_hours=NIGHT, idempotency_key="k")
 
 
 def test_the_zone_of_an_object_is_read_where_there_are_hours() -> None:
