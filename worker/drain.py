@@ -124,6 +124,11 @@ class Drain:
         self._wake.set()
         self._delivery.freed.set()
 
+    def fail(self, error: Exception) -> None:
+        """Ends as a signal does, and with this error (the first one counts): what is in the air ends first, cut off it would be unknown."""
+        self.failure = self.failure or error
+        self.stop()
+
     async def _pause(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
@@ -154,10 +159,15 @@ class Drain:
     async def _take_and_put(self, want: int) -> float:
         """One take; what it granted is put at once, as the other one may be waiting for Redis."""
         dispatch = self._outbox.dispatch
-        flight = await self._fly(
-            lambda token, how: dispatch.take(token, want, life_us=self.life_us, low_water=self.low_water, how=how)
-        )
-        return backoff_s(1, random.random()) / 4 if flight is None else self._rest_of(flight, want)
+        try:
+            flight = await self._fly(
+                lambda token, how: dispatch.take(token, want, life_us=self.life_us, low_water=self.low_water, how=how)
+            )
+            return backoff_s(1, random.random()) / 4 if flight is None else self._rest_of(flight, want)
+        except Exception as error:
+            log.exception("a take broke, so the worker ends")
+            self.fail(error)
+            return 0.0
 
     async def repeat(self, most: int, *, honoured: bool, give_up_us: int) -> Flight | None:
         """Repeats up to `most` unknown messages, as Dispatch.repeat grants them; None: nothing may be sent now."""
@@ -226,9 +236,10 @@ class Drain:
             log.warning("nothing is taken: %s", type(error).__name__)
             await self._release(token)
             return None
-        except VolleyError as error:
-            self.failure = error
-            self.stop()  # what is in the air ends first: cut off it would be unknown
+        except Exception as error:
+            if not isinstance(error, VolleyError):  # which say themselves what is to be done
+                log.exception("a take broke, so the worker ends")
+            self.fail(error)
             await self._release(token)
             return None
         if flight.grants:

@@ -230,7 +230,7 @@ class WorkerProcess:
             await part
         except Exception as error:
             log.exception("a part of the worker broke, so it ends")
-            self._drain.failure = self._drain.failure or error
+            self._drain.fail(error)
             self.stop()
 
     async def _end(self) -> None:

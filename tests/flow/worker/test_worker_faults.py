@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Iterable
 
 import pytest
 
@@ -25,7 +26,7 @@ from worker.plan import plan
 from worker.recovery import Recovery
 from worker.settling import Settler
 from worker.sweep import Sweeper
-from worker.texts import Texts
+from worker.texts import Held, Texts
 
 
 def receipt(campaign: Campaign, arrival: Arrival) -> ReceiptRecord:
@@ -196,6 +197,54 @@ async def test_a_slow_answer_is_settled_even_when_its_text_is_no_longer_at_hand(
         await running
         settling.cancel()
     assert world.reached() == dict.fromkeys(people(60), 1)
+
+
+class Breaking(Texts):
+    """Reads texts until something is wrong with them that nobody has thought of."""
+
+    broken = False
+
+    async def fetch(self, grants: Iterable[Grant]) -> Held:
+        if self.broken:
+            raise RuntimeError("a mistake of ours")
+        return await super().fetch(grants)
+
+
+async def test_a_take_that_breaks_ends_the_worker_and_cuts_no_post_off(world: World) -> None:
+    """What is on the wire then is settled by its answer; what that take was granted goes back into its lane."""
+    await world.begin()
+    await world.fail(FaultRule(kind="latency", ms=(1500, 1600)))
+    outbox, memory = Outbox(world.client, "default"), Memory()
+    await outbox.redis.hset(outbox.keys.of("rates"), mapping={"a": 100_000_000})
+    texts, settler = Breaking(outbox, None), Settler(outbox, memory)
+    async with Carrier(API_KEY, world.sandbox.url, concurrency=50, http_timeout_s=5) as carrier:
+        delivery = Delivery(carrier, texts, settler, Circuit(outbox.dispatch), slots=50, max_attempts=5)
+        drain = Drain(
+            outbox, texts, delivery, memory, Recovery(outbox, memory, settler), concurrency=50, http_timeout_s=5
+        )
+        settling = asyncio.create_task(settler.run())
+        running = asyncio.create_task(drain.run())
+        first = await world.push(people(20))
+        await plan(outbox, texts, first.id, enough=1000)
+        drain.extend(1e12)
+        await eventually(lambda: _all_out(world, 20))
+        texts.broken = True
+        second = await world.push(people(5, start=1000))
+        await plan(outbox, Texts(outbox, None), second.id, enough=1000)
+        drain.nudge()
+        async with asyncio.timeout(30):
+            await running
+            await settler.drained()
+        settling.cancel()
+    assert isinstance(drain.failure, RuntimeError)
+    assert await world.counts(first) == {"submitted": 20}
+    assert await world.counts(second) == {"ready": 5}
+    assert world.reached() == dict.fromkeys(people(20), 1)
+
+
+async def _all_out(world: World, count: int) -> bool:
+    """Whether so many are with the carrier, and it has answered none of them."""
+    return len(world.reached()) == count
 
 
 async def test_work_whose_jobs_were_lost_is_found_again(world: World) -> None:
