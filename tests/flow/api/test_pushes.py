@@ -198,6 +198,12 @@ def bomb() -> bytes:
     return gzip.compress(b"to,name\n" + (b"+13125550100," + b"x" * 1500 + b"\n") * 20_000)
 
 
+def far_reaching() -> bytes:
+    """A push of nobody in particular, to unpack which one would have to hold 128 MB."""
+    packer = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: 27})
+    return packer.compress(b"to,name\n+13125550600,Ann\n") + packer.flush()
+
+
 @pytest.mark.parametrize(
     ("body", "headers", "wanted"),
     [
@@ -213,6 +219,8 @@ def bomb() -> bytes:
         (b"to,name\n+13125550100,\xff\n", {}, (422, "invalid")),
         (b"to," + b",".join(b"c%d" % n for n in range(300)) + b"\n", {}, (413, "too-large")),
         (b"to,name\n+13125550100," + b"x" * 200_000 + b"\n", {}, (422, "invalid")),
+        (far_reaching(), {"Content-Encoding": "zstd"}, (400, "bad-request")),
+        (b" " * ((4 << 20) + 1), {"Content-Type": "application/json"}, (413, "too-large")),
         (b"{", {"Content-Type": "application/json"}, (400, "bad-request")),
         (b'{"recipients":"all"}', {"Content-Type": "application/json"}, (422, "invalid")),
         (b'{"recipients":[{"to":"+13125550100"}],"colour":1}', {"Content-Type": "application/json"}, (422, "invalid")),
