@@ -4,7 +4,7 @@ An end is reckoned as if nothing new comes: what waits, over the rate that its n
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from producer.sight.documents import moment
@@ -14,6 +14,7 @@ from volley.outbox.views import CampaignView, ProfileView
 
 SHOWN = 3
 """So many senders are told one by one."""
+_ENDS = ": ends "
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,13 @@ def timed(cause: str, says: str, messages: int, now_us: int, seconds: float | No
     """A cause whose end is known, or not."""
     if seconds is None:
         return Cause(cause, f"{says}: nobody knows when that ends", messages, rate)
-    ends = f"{says}: ends {clock(now_us, seconds)}"
+    ends = f"{says}{_ENDS}{clock(now_us, seconds)}"
     return Cause(cause, ends, messages, rate, moment(now_us + int(seconds * 1e6)), round(seconds, 1))
+
+
+def endless(cause: Cause) -> Cause:
+    """What would end then, if it went: only a person or the carrier knows when it does."""
+    return replace(cause, says=cause.says.partition(_ENDS)[0], ends=None, seconds=None)
 
 
 def at_senders(held: Sequence[Held], now_us: int) -> Iterator[Cause]:

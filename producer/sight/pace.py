@@ -1,5 +1,6 @@
 """How fast a campaign goes, and when it will be through: what was sent of late, under what may be sent at all."""
 
+from producer.sight.waits import waits_for
 from volley.outbox.throughput import seconds
 from volley.outbox.views import CampaignView, ProfileView
 
@@ -32,18 +33,20 @@ def eta(view: CampaignView, profile: ProfileView) -> float | None:
     """
     if not view.waiting:
         return 0
-    if view.state != "ready":
+    if view.state != "ready" or view.stopped_by_budget:
         return None
     possible = allowed(view, profile) * _share(view, profile)
     time_s = _from_now(profile, seconds(parts_left(view), min(rate(view, profile) or possible, possible)))
-    starts_s = max(0, view.campaign.start_us - profile.now_us) / 1e6
+    night_us = view.asleep_us if view.campaign.quiet_hours else 0
+    starts_s = max(0, view.campaign.start_us - profile.now_us, night_us - profile.now_us) / 1e6
     return None if time_s is None else round(time_s + starts_s, 1)
 
 
 def queue_eta(profile: ProfileView, campaigns: list[CampaignView]) -> float | None:
-    """The same of a whole queue; None while all that waits is paused, or nobody could send it."""
+    """The same of what may go now of a whole queue; None while all that waits is paused or waits by its terms, or nobody could send it."""
     waiting = [view for view in campaigns if view.waiting]
-    going = sum(parts_left(view) for view in waiting if view.state == "ready" and allowed(view, profile))
+    may = [view for view in waiting if view.state == "ready" and waits_for(view, profile.now_us) is None]
+    going = sum(parts_left(view) for view in may if allowed(view, profile))
     if waiting and not going:
         return None
     if not going:

@@ -14,6 +14,7 @@ from producer.sight.waiting import oldest_due_us
 from producer.sight.waits import waits_for
 from volley.money import amount
 from volley.outbox.views import CampaignView, ProfileView
+from volley.sender import is_carrier_pool
 
 MOST_CAMPAIGNS = 1_000
 PRIORITIES = ("urgent", "bulk")
@@ -48,7 +49,7 @@ def profile_view(name: str, seen: Seen, pool: Pool, mine: Sequence[Standing]) ->
         depth=sum(each.view.waiting for each in waiting),
         oldest_us=min((each.view.sealed_us for each in waiting), default=0),
         rate=seen.tempo.get(index, 0) / (10 * SLOTS),
-        senders=len(pool.own_rates),
+        senders=sum(not is_carrier_pool(number) for number in pool.own_rates),
         allowed_rate=round(float(min([pool.allowed_rate, *limits])), 3),
         campaigns=[each.view.campaign.id for each in mine],
         limit=float(min(limits, default=Decimal("inf"))),

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from producer.sight import groups
-from producer.sight.causes import Cause, Held, at_senders, before, clock, flow, narrowest, parts_of, timed
+from producer.sight.causes import Cause, Held, at_senders, before, clock, endless, flow, narrowest, parts_of, timed
 from producer.sight.groups import Shared, shared
 from producer.sight.pools import NO_POOL
 from producer.sight.portrait import Standing
@@ -30,7 +30,8 @@ _MOST_SENDERS = 20
 
 
 _OVER = Cause("over", "nothing of it waits: it is over")
-_ENDLESS = frozenset({"no_worker", "rest", "sender_left", "unserved", "budget", "quiet_hours"})
+_ENDLESS = frozenset({"rest", "sender_left", "unserved", "quiet_hours"})
+"""Of what they hold nobody knows when the last of it goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +122,11 @@ def _common(outbox: Outbox, scene: Scene, mine: Sequence[Standing]) -> list[Caus
     return found
 
 
-def _blocked(outbox: Outbox, scene: Scene, causes: Sequence[Cause]) -> bool:
-    """Whether nobody knows when what holds it is over."""
+def _stands(outbox: Outbox, scene: Scene) -> bool:
+    """Whether nothing goes at all, and nobody knows until when."""
     seen = scene.seen
-    stopped = seen.circuit is not None or "h" in seen.stops or seen.ledger_entries > outbox.ledger_bound
-    return stopped or any(cause.cause in _ENDLESS for cause in causes)
+    behind = seen.ledger_entries > outbox.ledger_bound
+    return seen.circuit is not None or "h" in seen.stops or behind or not scene.workers
 
 
 async def _campaign(outbox: Outbox, scene: Scene, mine: Standing) -> Answer:
@@ -155,13 +156,14 @@ async def _campaign(outbox: Outbox, scene: Scene, mine: Standing) -> Answer:
     wait_s = max(start_s, rests_s)
     going = view.waiting - mine.waits.unserved - (0 if own else mine.waits.window)
     moving = _moving(scene, mine, held, going, wait_s)
+    stands = _stands(outbox, scene) or view.stopped_by_budget
     causes += [
-        *moving,
+        *(endless(each) if stands else each for each in moving),
         *await _retries(outbox, mine, now_us),
         *_rest(view, mine.waits.unserved),
         *_expiry(mine, moving, now_us),
     ]
-    last = moving[0] if moving and not _blocked(outbox, scene, causes) else None
+    last = moving[0] if moving and not stands and not any(cause.cause in _ENDLESS for cause in causes) else None
     ends, seconds = (last.ends, last.seconds) if last else (None, None)
     return Answer(view.campaign.id, "campaign", view.state, view.waiting, tuple(causes), ends, seconds)
 

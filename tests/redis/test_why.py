@@ -6,6 +6,7 @@ from time import monotonic
 import pytest
 
 from producer.sight.facts import Money
+from producer.sight.overview import status as told
 from producer.sight.sight import Sight
 from producer.sight.why import Answer, why
 from tests.redis.conftest import PROFILE, Rig, chunk_of, people, sender
@@ -14,6 +15,7 @@ from tests.redis.test_quiet_hours import push as quiet_push
 from volley.campaign import Campaign
 from volley.errors import UnusableInput
 from volley.outbox.dispatch import Flight
+from volley.sender import Sender, carrier_pool
 
 SHOWN = {"host": "h", "pid": 1, "started_us": 1, "in_flight": 0, "rate": 0}
 HOUR_US = 3_600_000_000
@@ -238,11 +240,13 @@ async def test_a_budget_that_is_spent_is_told_and_nobody_knows_when_there_is_mor
     answer = await ask(fleet, campaign)
     assert answer.seconds is None
     assert causes(answer)["budget"].startswith("5 messages wait for more budget (0.0001 USD is left)")
+    assert not [cause.says for cause in answer.causes if cause.ends or "ends" in cause.says]
     message = await ask(fleet, f"{campaign.id}-0-8")
     assert message.causes[0].says.startswith("its campaign waits for more budget (0.0001 USD is left)")
     assert message.seconds is None
     facts = await Sight(fleet.outbox, "test").facts()
     assert (facts.total.waits.budget, facts.total.due) == (5, 0)
+    assert (facts.total.eta_seconds, facts.campaigns[0].eta_seconds) == (None, None)
     [held] = facts.campaigns
     assert (held.budget, held.budget_left) == (Money("0.0161", "USD"), Money("0.0001", "USD"))
     assert (facts.spend[0].budget_micros, facts.spend[0].budget_left_micros) == (16_100, 100)
@@ -262,3 +266,24 @@ async def test_people_for_whom_it_is_night_are_told_apart_from_those_who_wait_fo
     await fleet.redis.zadd(fleet.keys.of("asleep"), {campaign.id: await fleet.now_us() + HOUR_US})
     waits = (await Sight(fleet.outbox, "test").facts()).total.waits
     assert (waits.window, waits.due) == (10, 0), "all of it sleeps"
+
+
+async def test_what_waits_by_its_terms_is_through_once_it_has_gone_and_keeps_no_queue_waiting(fleet: Rig) -> None:
+    await fleet.pool(2)
+    campaign = await quiet_push(fleet, 5, groups=(0,))
+    await windows(fleet, campaign, CLOSED)
+    await plan_all(fleet, campaign, 5)
+    assert await fleet.take() is not None
+    status = await told(fleet.outbox, "test", relaxed=False)
+    assert (status["queues"][0]["depth"], status["queues"][0]["eta_seconds"]) == (5, None)
+    [listed] = status["campaigns"]
+    assert listed["waits_for"].startswith("the end of its recipients' quiet hours")
+    assert listed["eta_seconds"] > 60
+    await push(fleet, 4, 100)
+    assert (await told(fleet.outbox, "test", relaxed=False))["queues"][0]["eta_seconds"] < 60
+
+
+async def test_the_senders_that_are_counted_are_numbers(fleet: Rig) -> None:
+    await fleet.sync([sender(0), sender(1), Sender(carrier_pool(PROFILE), "carrier_pool", PROFILE, rate_milli=1000)])
+    campaign = await push(fleet, 3)
+    assert "its pool of 2 senders" in causes(await ask(fleet, campaign))["senders"]

@@ -53,7 +53,7 @@ class CampaignView:
     budget_left_micros: int | None = None
     stopped_by_budget: bool = False
     asleep_us: int = 0
-    """When it wakes, if it waits by its terms and this was asked for."""
+    """When it wakes, if it waits by its terms."""
 
     @property
     def in_flight(self) -> int:
@@ -154,8 +154,13 @@ async def campaigns(client: Redis, keys: Keys, of: Listing = "campaigns") -> lis
         pipeline = client.pipeline(transaction=False)
         for name, _ in ids[at : at + 200]:
             pipeline.hgetall(keys.campaign(name.decode()))
-        fields = await pipeline.execute()
-        found += [campaign_view(f, int(s)) for f, (_, s) in zip(fields, ids[at : at + 200], strict=True) if f]
+        pipeline.execute_command("ZMSCORE", keys.of("asleep"), *(name for name, _ in ids[at : at + 200]))
+        *fields, asleep = await pipeline.execute()
+        found += [
+            replace(campaign_view(each, int(sealed)), asleep_us=int(wakes or 0))
+            for each, (_, sealed), wakes in zip(fields, ids[at : at + 200], asleep, strict=True)
+            if each
+        ]
     return found
 
 
