@@ -14,24 +14,24 @@ from producer.callbacks.addresses import check_callback
 from producer.push.cast import Cast
 from producer.push.conditions import quiet_of, terms_of
 from producer.push.estimate import Estimate
-from producer.push.forecast import Forecast, rate_of
+from producer.push.forecast import Forecast
 from producer.push.media import weigh
+from producer.push.outlook import outlook
 from producer.push.rejects import Rejects
 from producer.push.request import PushRequest, PushResult
 from producer.push.rows import Batch, Rows
-from producer.push.schedule import expiry_us, in_time
+from producer.push.schedule import expiry_us
 from producer.push.sources import Source
 from producer.push.steps import Steps
 from producer.push.totals import Totals
 from producer.push.zoning import Zoning, zoning
 from volley.campaign import Campaign, new_campaign_id
 from volley.errors import KeyTaken, TryAgainLater, VolleyError, first_of
-from volley.money import amount
 from volley.outbox.chunks import encode
 from volley.outbox.outbox import Outbox
+from volley.outbox.pushes import Chunk
 from volley.prices import Prices
 from volley.settings import Settings
-from volley.terms import budget_micros
 
 __all__ = ["PushRequest", "PushResult", "push"]
 
@@ -113,9 +113,10 @@ class Intake:
         self.campaign_id = new_campaign_id()
         self.totals = Totals()
         self._refusal: Exception | None = None
+        self._last: Chunk | None = None
 
     async def forecast(self, forecast: Forecast) -> PushResult:
-        while (batch := await asyncio.to_thread(self.rows.batch)) is not None:
+        while (batch := await self._batch()) is not None:
             gone = await self.outbox.opted_out(self.request.profile, batch.to)
             self.totals.add(batch, gone, self.estimate)
             await asyncio.to_thread(forecast.add, batch, gone)
@@ -141,9 +142,12 @@ class Intake:
                 await self.outbox.abandon(self.campaign_id)
             raise
 
+    async def _batch(self) -> Batch | None:
+        return await asyncio.to_thread(self.rows.batch) if self.steps.beside else self.rows.batch()
+
     async def _repeated(self, campaign_id: str, content_hash: str) -> PushResult:
         """A key that was used: the rows are read for their content only."""
-        while await asyncio.to_thread(self.rows.batch) is not None:
+        while await self._batch() is not None:
             pass
         if self.rows.content_hash != content_hash:
             raise KeyTaken(
@@ -162,9 +166,9 @@ class Intake:
     async def _admit_all(self) -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                begun = group.create_task(self.outbox.begin(self.campaign_id))
+                begun = group.create_task(self._begin())
                 before: asyncio.Task[None] | None = None
-                while (batch := await asyncio.to_thread(self.rows.batch)) is not None:
+                while (batch := await self._batch()) is not None:
                     if before is not None:
                         await before
                     before = group.create_task(self._admit(batch, begun))
@@ -179,9 +183,19 @@ class Intake:
         if chunk.to and await self._allowed(len(chunk)):
             self.steps.placed(self.totals.chunks, chunk.to)
             await begun
-            await self.outbox.admit(self.campaign_id, self.totals.chunks, encode(chunk), len(chunk))
+            await self._store(Chunk(self.totals.chunks, encode(chunk), len(chunk)))
             self.totals.chunks += 1
             self.chunk_zones.append(batch.group)
+
+    async def _begin(self) -> None:
+        if self.steps.beside:  # else its first chunk opens it
+            await self.outbox.begin(self.campaign_id)
+
+    async def _store(self, chunk: Chunk) -> None:
+        """The last chunk of a handful waits for the seal."""
+        stored, self._last = (chunk, None) if self.steps.beside else (self._last, chunk)
+        if stored is not None:
+            await self.outbox.admit(self.campaign_id, *stored)
 
     async def _allowed(self, messages: int) -> bool:
         """A push without a key of its own may be a repeat, which is known only when all its rows are: until then it is not refused."""
@@ -194,24 +208,8 @@ class Intake:
         return self._refusal is None
 
     async def _look_ahead(self) -> None:
-        """Whether the money will do, and the time."""
-        facts, totals = self.cast.facts, self.totals
-        if facts is not None and facts.spend_limit_micros is not None and totals.micros > facts.spend_limit_micros:
-            limit = f"{amount(facts.spend_limit_micros)} {self.estimate.currency}"
-            self.notes.append(
-                f"the estimated cost is above the profile's daily spend limit of {limit}: once that is reached the carrier"
-                " refuses, and the rest waits for the next day (UTC)"
-            )
-        budget = budget_micros(self.request.budget)
-        if budget and totals.micros > budget:
-            self.notes.append(
-                f"the estimated cost is above its budget of {amount(budget)} {self.estimate.currency}: it stops when that is spent"
-                " (volley campaigns set --budget raises it)"
-            )
-        if self.request.send_at is not None and totals.accepted:
-            weights = await self.outbox.weights(self.request.profile)
-            note = in_time(totals.parts, rate_of(self.cast, self.settings, self.cast.paced, weights), self.expires_us)
-            self.notes += [note] if note else []
+        currency = self.estimate.currency
+        self.notes += await outlook(self.outbox, self.settings, self.cast, self.totals, currency, self.expires_us)
 
     async def _seal(self, arm: Arm | None) -> PushResult:
         campaign = replace(self._campaign(), callback_url=self.request.callback_url or "")
@@ -223,7 +221,11 @@ class Intake:
         key_ttl_s = GIVEN_KEY_LIFE_S if self.request.idempotency_key else OWN_KEY_LIFE_S
         refused = sorted(self.cast.refused)
         sealed = await self.outbox.seal(
-            campaign, key_ttl_s=key_ttl_s, refused=refused if campaign.fallback else (), prices=self.estimate.known
+            campaign,
+            key_ttl_s=key_ttl_s,
+            refused=refused if campaign.fallback else (),
+            prices=self.estimate.known,
+            last=self._last,
         )
         if sealed.existing:
             return await self._as_sealed(sealed.campaign_id)

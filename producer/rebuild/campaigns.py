@@ -97,7 +97,9 @@ class Rebuilding:
         left_s = claims.life_s(campaign, self._now_us)
         refused = self._refused if campaign.fallback else []
         with reaching():
-            return await pushes.sealing(self._outbox.redis, self._outbox.keys, campaign, left_s, refused)
+            redis, keys = self._outbox.redis, self._outbox.keys
+            index = await pushes.known(redis, keys, campaign.profile)
+            return await pushes.sealing(redis, keys, campaign, left_s, refused, index)
 
     async def _chunks(self, lost: Lost, rebuilt: Rebuilt) -> _Parts:
         campaign = lost.campaign

@@ -1,18 +1,17 @@
 """Messages that come within a few milliseconds of each other become one campaign, each request with its own key and answer.
 
 A worker plans some sixty campaigns a second, and a request a message would make hundreds. So a request waits for 5 ms, and where many
-come, for its turn: a process makes 40 campaigns a second of them at most. Each request's key is claimed in the very script that
-seals the campaign: either all of it is there, or nothing. Requests that name the same person or reference never meet in one.
+come, for its turn: a process makes 40 campaigns a second of them at most. Whether it has been made before is looked up meanwhile.
+Each request's key is claimed in the very script that seals the campaign: either all of it is there, or nothing. Requests that name
+the same person or reference never meet in one.
 """
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from hashlib import blake2b
+from dataclasses import dataclass, field
 from typing import Any
 
-import msgpack
 import orjson
 
 from producer.intake import push
@@ -20,6 +19,7 @@ from producer.push.request import PushRequest, Rejected
 from producer.push.sources import ObjectSource
 from producer.push.steps import Steps
 from producer.web.casts import Casts
+from producer.web.mark import Text, mark_of
 from volley.campaign import Campaign
 from volley.errors import KeyTaken, TryAgainLater
 from volley.numbers import NotSendable, known_region, parse
@@ -31,21 +31,14 @@ from volley.settings import Settings
 
 GATHER_S = 0.005
 APART_S = 1 / 40
+_AT_ONCE = 25
+"""Messages of a campaign whose rows are read at once; reading more would hold the loop for more than a millisecond or two."""
 _WAITING = 5_000
 """Messages that may wait in one process; above it we say «not now» at once."""
 
 Allow = Callable[[int], Awaitable[None]]
 Place = tuple[int, int] | str
 """(chunk, offset) of a message that was taken; else opted_out, duplicate, or why it was rejected."""
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """One text to one person, as a request has it."""
-
-    to: str
-    text: str
-    reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +57,8 @@ class _Waiting:
     texts: Sequence[Text]
     numbers: Sequence[int | None]
     done: asyncio.Future[Taken]
+    looking: asyncio.Task[Taken | None]
+    """What became of it before. Raises why it is not to be taken."""
 
 
 @dataclass(slots=True)
@@ -129,21 +124,24 @@ class Gather:
             UnusableInput, RefusedByPolicy, TryAgainLater: as `push` raises them.
         """
         mark = mark_of(request, texts)
-        found = await self.find(key, mark)
-        if found is not None:
-            return found
         if self._held + len(texts) > _WAITING:
             raise TryAgainLater("too many messages wait to be taken")
-        await allow(len(texts))
         region = known_region(request.region) if request.region else None
         numbers = [_number(each.to, region) for each in texts]
-        each = _Waiting(key, mark, texts, numbers, asyncio.get_running_loop().create_future())
+        looking = asyncio.create_task(self._look(key, mark, len(texts), allow))
+        each = _Waiting(key, mark, texts, numbers, asyncio.get_running_loop().create_future(), looking)
         self._held += len(texts)
         try:
             self._join(request, each)
             return await each.done
         finally:
             self._held -= len(texts)
+
+    async def _look(self, key: str, mark: str, messages: int, allow: Allow) -> Taken | None:
+        found = await self.find(key, mark)
+        if found is None:
+            await allow(messages)
+        return found
 
     def _join(self, request: PushRequest, each: _Waiting) -> None:
         group = self._groups.get(request)
@@ -160,7 +158,7 @@ class Gather:
         await asyncio.sleep(start_s - now_s)
         if self._groups.get(request) is group:
             del self._groups[request]
-        waiting = group.waiting
+        waiting = [each for each in group.waiting if await _is_new(each)]
         while waiting:
             waiting = await self._send(request, waiting)
 
@@ -223,7 +221,8 @@ class _Sending:
         rows: list[Mapping[str, object]] = [
             {"to": text.to, "text": text.text, "reference": text.reference} for text in texts
         ]
-        steps = Steps(choose=casts.choose, placed=self._placed, claims=self._claims)
+        beside = len(texts) > _AT_ONCE
+        steps = Steps(choose=casts.choose, placed=self._placed, claims=self._claims, beside=beside)
         result = await push(outbox, settings, request, ObjectSource(rows, "messages"), arm=arm, steps=steps)
         told = self._told(result.examples)
         return [Taken(result.campaign_id if any(map(_taken, each)) else None, each) for each in told]
@@ -260,10 +259,16 @@ class _Sending:
         return self._places.get(number, "opted_out")
 
 
-def mark_of(request: PushRequest, texts: Sequence[Text]) -> str:
-    """What makes two requests the same; not which API key made them, as keys are changed."""
-    asked = [repr(replace(request, tags=())), [(each.to, each.text, each.reference) for each in texts]]
-    return blake2b(msgpack.packb(asked), digest_size=16).hexdigest()
+async def _is_new(each: _Waiting) -> bool:
+    """Whether it is to be taken; if not, it has its answer."""
+    try:
+        found = await each.looking
+    except Exception as error:  # noqa: BLE001 - the request gets it
+        _set(each, error)
+        return False
+    if found is not None and not each.done.done():
+        each.done.set_result(found)
+    return found is None
 
 
 def _taken(place: Place) -> bool:

@@ -1,6 +1,8 @@
 """Messages over HTTP: one text or up to a thousand, and what became of each."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
 from typing import Annotated, Any, Self
 
 from aiohttp import web
@@ -8,7 +10,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 
 from producer.push.request import PushRequest
 from producer.sight.story import whole_story
-from producer.web.gather import Place, Taken, Text
+from producer.web.gather import Place, Taken
+from producer.web.mark import Text
 from producer.web.models import MessageDocument, MessagesTaken
 from producer.web.problems import BAD_REQUEST, IN_PROGRESS, KEY_TAKEN, NOT_FOUND, NOTHING_TO_SEND, REFUSED, Problem
 from producer.web.pushes import KEY, REPLAYED, idempotency_key
@@ -76,8 +79,51 @@ class Messages(BaseModel):
 
     def request(self, key_id: str) -> PushRequest:
         """What is common to its messages: those with an equal one may be gathered. Raises UnusableInput."""
-        fields = self.model_dump(exclude={"to", "text", "reference", "messages"})
-        return PushRequest(**fields, template=_TEMPLATE, again=True, examples=MOST, tags=(TAG, f"key:{key_id}"))
+        request = _shared(
+            (TAG, f"key:{key_id}"),
+            self.profile,
+            self.sender,
+            self.fallback,
+            self.region,
+            self.priority,
+            self.encoding,
+            self.smart_encoding,
+            self.quiet_hours,
+            self.on_unknown,
+        )
+        # equal moments may be spelled differently, and a request is known again by how it is
+        return request if self.expires is None else replace(request, expires=self.expires)
+
+
+@lru_cache(maxsize=256)
+def _shared(
+    tags: tuple[str, ...],
+    profile: str,
+    sender: str | None,
+    fallback: str | None,
+    region: str | None,
+    priority: Priority,
+    encoding: Encoding,
+    smart_encoding: bool | None,
+    quiet_hours: str | None,
+    on_unknown: OnUnknown,
+) -> PushRequest:
+    """Checked once, however many requests have it in common."""
+    return PushRequest(
+        profile,
+        template=_TEMPLATE,
+        again=True,
+        examples=MOST,
+        tags=tags,
+        sender=sender,
+        fallback=fallback,
+        region=region,
+        priority=priority,
+        encoding=encoding,
+        smart_encoding=smart_encoding,
+        quiet_hours=quiet_hours,
+        on_unknown=on_unknown,
+    )
 
 
 async def send(call: Call) -> web.Response:

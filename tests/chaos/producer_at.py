@@ -27,17 +27,19 @@ from volley.__main__ import main
 from volley.campaign import new_campaign_id
 from volley.ledger import merge
 from volley.outbox.outbox import Outbox
-from volley.outbox.scripts import Argument, Scripts
+from volley.outbox.scripts import Argument, Call, Scripts
 
 
 def between_script_and_answer(stop: Breakpoint) -> None:
     real = Scripts._pipeline
 
-    async def pipeline(self: Scripts, name: str, arguments: tuple[Argument, ...]) -> tuple[Any, Any]:
+    async def pipeline(self: Scripts, name: str, arguments: tuple[Argument, ...], *before: Call) -> list[Any]:
         if name == "seal":
+            for each in before:
+                await self.run(*each)
             await self.run(name, *arguments)
             stop.pass_by()
-        return await real(self, name, arguments)
+        return await real(self, name, arguments, *before)
 
     Scripts._pipeline = pipeline  # type: ignore[method-assign]
 

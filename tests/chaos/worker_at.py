@@ -66,7 +66,9 @@ def around(owner: type, name: str, stop: Breakpoint, *, before: bool) -> None:
 def between_script_and_barrier(stop: Breakpoint) -> None:
     real = Scripts._pipeline
 
-    async def pipeline(self: Scripts, name: str, arguments: tuple[scripts.Argument, ...]) -> tuple[Any, Any]:
+    async def pipeline(
+        self: Scripts, name: str, arguments: tuple[scripts.Argument, ...], *before: scripts.Call
+    ) -> list[Any]:
         if name == "take":
             stop._left -= 1
             if stop._left == 0:
@@ -74,7 +76,7 @@ def between_script_and_barrier(stop: Breakpoint) -> None:
                 await self.client.script_load(self._sources[name])  # the first take of all may come before it is known
                 await self.client.execute_command(*self._command(name, arguments))
                 stop.pass_by()
-        return await real(self, name, arguments)
+        return await real(self, name, arguments, *before)
 
     Scripts._pipeline = pipeline  # type: ignore[method-assign]
 

@@ -9,12 +9,25 @@ from volley.outbox.scripts import Scripts
 _AT_ONCE = 1000
 
 
-async def among(client: Redis, keys: Keys, profile_index: int | None, numbers: Sequence[int]) -> set[int]:
-    """Those of the numbers that have opted out."""
-    if profile_index is None or not numbers:
+async def among(client: Redis, keys: Keys, profile: str, numbers: Sequence[int], indices: dict[str, bytes]) -> set[int]:
+    """Those of the numbers that have opted out of a profile; of one that is not known, none.
+
+    `indices` remembers the profile's index, so that this is one step to Redis: the same step tells whether it is right still.
+    """
+    if not numbers:
         return set()
-    flags = await client.smismember(keys.of("optout", profile_index), list(numbers))
-    return {number for number, flag in zip(numbers, flags, strict=True) if flag}
+    while True:
+        guess = indices.get(profile, b"")
+        pipeline = client.pipeline(transaction=False)
+        pipeline.execute_command("HGET", keys.of("profile"), profile)
+        if guess:
+            pipeline.execute_command("SMISMEMBER", keys.of("optout", int(guess)), *numbers)
+        index, *flags = await pipeline.execute()
+        if index is None:
+            return set()
+        if index == guess:
+            return {number for number, flag in zip(numbers, flags[0], strict=True) if flag}
+        indices[profile] = index
 
 
 async def change(scripts: Scripts, script: str, profile: tuple[int, str], numbers: Sequence[int], action: bytes) -> int:

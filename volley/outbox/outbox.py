@@ -49,7 +49,7 @@ class Outbox:
         self.dispatch = Dispatch(self.scripts, ledger_bound=ledger_bound, pin_days=pin_days)
         self.ledger_bound = ledger_bound
         self.high_water = round(100 * memory_high_water)
-        self.who = actions.NOBODY
+        self.who, self._indices = actions.NOBODY, dict[str, bytes]()
 
     # who acts
 
@@ -80,7 +80,7 @@ class Outbox:
         """Stores a chunk of a push that is not sealed yet."""
         with reaching():
             bounds = self.ledger_bound, self.high_water
-            answer = await self.scripts.run("admit", campaign_id, index, blob, count, *bounds)
+            answer = await self.scripts.run(*pushes.admitting(campaign_id, pushes.Chunk(index, blob, count), bounds))
         pushes.check(*answer)
 
     async def seal(
@@ -90,22 +90,23 @@ class Outbox:
         key_ttl_s: int,
         refused: Sequence[str] = (),
         prices: Mapping[str, int] | None = None,
+        last: pushes.Chunk | None = None,
     ) -> Sealed:
         """Makes the push a campaign, at once and whole, and waits until that is on the disk.
 
-        `refused`: ISO countries to which its fallback sends, and not its sender. `prices`: micro-units of a part by country.
+        `refused`: ISO countries to which its fallback sends, and not its sender. `prices`: micro-units of a part by country. `last`: a
+        chunk that is not stored yet, and is together with this.
 
         Raises:
             KeyTaken: the idempotency key belongs to a push with another content.
             UnusableInput: the profile, the explicit sender or its fallback is not in the pool.
             Claimed: one of its claims is in use.
-            TryAgainLater: Redis is away; the same push may be made again with the same key.
+            TryAgainLater: Redis is away, or `last` was not taken; the same push may be made again with the same key.
         """
         with reaching():
             action = self.action("push", campaign.id, accepted=campaign.accepted, profile=campaign.profile)
-            return await pushes.seal(
-                self.scripts, campaign, key_ttl_s, Places(refused, prices or {}), action, self.high_water
-            )
+            places, bounds = Places(refused, prices or {}), (self.ledger_bound, self.high_water)
+            return await pushes.seal(self.scripts, campaign, key_ttl_s, places, action, bounds, last)
 
     async def abandon(self, campaign_id: str) -> None:
         """Drops what an unsealed push has stored; a sealed campaign is left alone."""
@@ -119,9 +120,8 @@ class Outbox:
 
     async def opted_out(self, profile: str, numbers: Sequence[int]) -> set[int]:
         """Those of the numbers that want nothing from this profile."""
-        index = await self.profile_index(profile)
         with reaching():
-            return await optouts.among(self.redis, self.keys, index, numbers)
+            return await optouts.among(self.redis, self.keys, profile, numbers, self._indices)
 
     async def add_optouts(self, profile: str, numbers: Sequence[int]) -> int:
         """Adds people to a profile's opt-outs, on the disk before this returns. How many were not there yet."""

@@ -10,7 +10,7 @@ from volley.errors import KeyTaken, TryAgainLater, UnusableInput
 from volley.outbox import budget, hours, terms
 from volley.outbox.client import Redis
 from volley.outbox.keys import Keys, sender_field
-from volley.outbox.scripts import Scripts
+from volley.outbox.scripts import Call, Scripts
 from volley.prefixes import by_prefix
 
 
@@ -19,6 +19,14 @@ class Places(NamedTuple):
 
     refused: Sequence[str] = ()
     prices: Mapping[str, int] = {}
+
+
+class Chunk(NamedTuple):
+    """A packed chunk of a push that is stored together with the seal: one step to Redis for both."""
+
+    number: int
+    blob: bytes
+    messages: int
 
 
 class Sealed(NamedTuple):
@@ -36,19 +44,45 @@ class Claimed(TryAgainLater):
         self.key = key
 
 
+Bounds = tuple[int, int]
+"""Entries of the ledger's stream, and percent of Redis' memory, above which nothing more is taken."""
+
+
+def admitting(campaign_id: str, chunk: Chunk, bounds: Bounds) -> Call:
+    """lua/admit.lua for one chunk."""
+    return ("admit", campaign_id, *chunk, *bounds)
+
+
 async def seal(
-    scripts: Scripts, campaign: Campaign, key_ttl_s: int, places: Places, action: bytes, high_water: int
+    scripts: Scripts,
+    campaign: Campaign,
+    key_ttl_s: int,
+    places: Places,
+    action: bytes,
+    bounds: Bounds,
+    last: Chunk | None = None,
 ) -> Sealed:
-    """The push becomes a campaign, or its chunks go. Raises as Outbox.seal does."""
+    """The push becomes a campaign, or its chunks go. `last` is stored in the same step. Raises as Outbox.seal does."""
     prices = budget.packed(places.prices)
-    arguments = await sealing(scripts.client, scripts.keys, campaign, key_ttl_s, places.refused, prices)
+    arguments = await sealing(
+        scripts.client, scripts.keys, campaign, key_ttl_s, places.refused, campaign.profile, prices
+    )
     await hours.before_seal(scripts, campaign)
-    answer, name = await scripts.durable("seal", *arguments, packed(campaign.claims), action, high_water)
+    words = (*arguments, packed(campaign.claims), action, bounds[1])
+    if last is None:
+        answer, name = await scripts.durable("seal", *words)
+    else:
+        admitted, (answer, name) = await scripts.durable_after(admitting(campaign.id, last, bounds), "seal", *words)
+        if answer == b"gone":
+            # why the chunk is not there; only here, as what was sealed by a lost answer admits none, and is sealed
+            check(*admitted)
     check(answer, name)
     if answer != b"sealed":
         await scripts.run("abandon", campaign.id)
     if answer == b"conflict":
         raise KeyTaken(f"this idempotency key belongs to campaign {name.decode()}, whose content is another one")
+    if answer == b"unknown":
+        raise unknown_profile(campaign.profile)
     if answer == b"taken":
         raise Claimed(name.decode())
     return Sealed(name.decode(), answer == b"existing")
@@ -93,12 +127,18 @@ def check(answer: bytes, percent: bytes | int = 0) -> None:
 
 
 async def sealing(
-    client: Redis, keys: Keys, campaign: Campaign, key_ttl_s: int, refused: Sequence[str], prices: str = ""
+    client: Redis,
+    keys: Keys,
+    campaign: Campaign,
+    key_ttl_s: int,
+    refused: Sequence[str],
+    profile: str | bytes,
+    prices: str = "",
 ) -> tuple[str | bytes | int, ...]:
-    """Raises UnusableInput where its profile, its sender or its fallback is not known."""
-    profile_index = await client.hget(keys.of("profile"), campaign.profile)
-    if profile_index is None:
-        raise unknown_profile(campaign.profile)
+    """`profile`: its id for seal, which looks for its index itself; its index for rebuild.
+
+    Raises UnusableInput where its sender or its fallback is not known.
+    """
     return (
         campaign.id,
         campaign.to_json(),
@@ -108,7 +148,7 @@ async def sealing(
         campaign.accepted,
         campaign.chunks,
         campaign.weight,
-        profile_index,
+        profile,
         campaign.priority[0],
         campaign.expires_us,
         await _index(client, keys, "sender", campaign.sender, campaign.profile),
@@ -118,6 +158,14 @@ async def sealing(
         terms.of_campaign(campaign),
         prices,
     )
+
+
+async def known(client: Redis, keys: Keys, profile: str) -> bytes:
+    """A profile's index. Raises UnusableInput where it has none."""
+    index = await client.hget(keys.of("profile"), profile)
+    if index is None:
+        raise unknown_profile(profile)
+    return index
 
 
 async def _fallback(client: Redis, keys: Keys, campaign: Campaign, refused: frozenset[str]) -> str:

@@ -33,6 +33,8 @@ _STANDS_ON: Final = {
 }
 
 Argument = str | bytes | int | float
+Call = tuple[str, *tuple[Argument, ...]]
+"""A script and its arguments."""
 
 
 class BarrierFailed(TryAgainLater):
@@ -104,16 +106,36 @@ class Scripts:
         self._check_barrier(*reached)
         return answer
 
+    async def durable_after(self, first: Call, name: str, *arguments: Argument) -> tuple[Any, Any]:
+        """The answers of two scripts in one step, the first (its name and arguments) run before the other; raises as `durable` does.
+
+        Both run anew where the server does not know one of them, and must bear that.
+        """
+        if self.relaxed:
+            return await self.run(*first), await self.run(name, *arguments)
+        before, answer, *reached = await self._pipeline(name, arguments, first)
+        if isinstance(before, NoScriptError) or isinstance(answer, NoScriptError):
+            for each in (first[0], name):
+                await self.client.script_load(self._sources[each])
+            before, answer, *reached = await self._pipeline(name, arguments, first)
+        for found in (before, answer):
+            if isinstance(found, RedisError):
+                raise found
+        self._check_barrier(*reached)
+        return before, answer
+
     def _check_barrier(self, synced: Any, copies: Any = 0) -> None:
         if isinstance(synced, RedisError) or synced[0] < 1:
             raise BarrierFailed(f"Redis did not confirm within {BARRIER_MS} ms that a write is on its disk")
         if isinstance(copies, RedisError) or copies < self.replicas:
             raise BarrierFailed(f"not {self.replicas} replicas of Redis confirmed a write within {BARRIER_MS} ms")
 
-    async def _pipeline(self, name: str, arguments: tuple[Argument, ...]) -> list[Any]:
-        """What the script answered, WAITAOF, and with replicas WAIT."""
-        self.calls += 2
+    async def _pipeline(self, name: str, arguments: tuple[Argument, ...], *before: Call) -> list[Any]:
+        """What the script answered, WAITAOF, and with replicas WAIT; in front of it what scripts before it did."""
+        self.calls += 2 + len(before)
         pipeline = self.client.pipeline(transaction=False)
+        for first, *others in before:
+            pipeline.execute_command(*self._command(first, tuple(others)))
         pipeline.execute_command(*self._command(name, arguments))
         pipeline.execute_command("WAITAOF", 1, 0, BARRIER_MS)
         if self.replicas:

@@ -1,19 +1,21 @@
 -- seal: the push becomes a campaign, at once and whole, unless its idempotency key has one already.
 -- ARGV: campaign, campaign JSON, idempotency key ('' for none), content hash, key's life s, messages, chunks, weight,
---       profile index, priority u|b, expiry µs (0: never), explicit sender's index ('' for the pool),
+--       profile, priority u|b, expiry µs (0: never), explicit sender's index ('' for the pool),
 --       its fallback ('' or 'index prefix=1 prefix=0 …': 1 where the fallback sends), '1' for MMS or '',
 --       what becomes of unknown messages (h hold, r retry, g give up), its own terms (terms.lua), the
 --       price of a part (budget.lua), and last the keys that it claims beside its own (JSON key → what is kept behind the
 --       campaign's id; '' for none), the action to record ('' for none) and the
 --       high water of the memory (percent)
 -- Returns: {'sealed', campaign} | {'existing', campaign} | {'conflict', campaign} | {'gone', ''} | {'full', percent} |
---          {'taken', key}: one of those to claim is in use
+--          {'taken', key}: one of those to claim is in use | {'unknown', ''}: no such profile
 local cid, key, hash = ARGV[1], ARGV[3], ARGV[4]
 if call('EXISTS', K.campaign .. cid) == 1 then return { 'existing', cid } end -- the answer to the first seal was lost
 if not call('ZSCORE', K.open, cid) then return { 'gone', '' } end
 local messages = 0
 for k = 0, ARGV[7] - 1 do messages = messages + call('STRLEN', K.states .. cid .. ':' .. k) end
 if messages ~= tonumber(ARGV[6]) then return { 'gone', '' } end
+local profile = call('HGET', K.profile, ARGV[9])
+if not profile then return { 'unknown', '' } end
 local now = clock()
 if key ~= '' then
   local held = call('GET', K.once .. key)
@@ -33,7 +35,7 @@ end
 for name, kept in pairs(claims) do call('SET', K.once .. name, cid .. ' ' .. kept, 'EX', ARGV[5]) end
 call('ZREM', K.open, cid)
 call('HSETNX', K.server, 'run', run_id()) -- a history without it holds no campaign; see held
-call('HSET', K.campaign .. cid, 'meta', ARGV[2], 'st', 'r', 'w', ARGV[8], 'p', ARGV[9], 'pr', ARGV[10], 'x', ARGV[11],
+call('HSET', K.campaign .. cid, 'meta', ARGV[2], 'st', 'r', 'w', ARGV[8], 'p', profile, 'pr', ARGV[10], 'x', ARGV[11],
      'ch', ARGV[7], 'next', 0, 'ln', 0, 'vf', 0, 'sd', ARGV[12], 'n.', ARGV[6], 'ou', ARGV[15])
 if ARGV[13] ~= '' then call('HSET', K.campaign .. cid, 'fb', ARGV[13]) end
 if ARGV[14] ~= '' then call('HSET', K.campaign .. cid, 'mm', ARGV[14]) end
