@@ -67,14 +67,17 @@ def flat(document: dict[str, Any], prefix: str = "") -> list[tuple[str, object]]
 
 
 def span(seconds: float | None) -> str:
-    """A length of time as people say it: `45s`, `12m 30s`, `3h 05m`; `-` where nobody knows."""
+    """A length of time as people say it: `45s`, `12m 30s`, `3h 05m`, `12d 04h`; `-` where nobody knows."""
     if seconds is None or seconds < 0:
         return "-"
     whole = round(seconds)
     if whole < 60:
         return f"{whole}s"
     minutes, rest = divmod(whole, 60)
-    return f"{minutes}m {rest:02d}s" if minutes < 60 else f"{minutes // 60}h {minutes % 60:02d}m"
+    if minutes < 60:
+        return f"{minutes}m {rest:02d}s"
+    hours, rest = divmod(minutes, 60)
+    return f"{hours}h {rest:02d}m" if hours < 100 else f"{hours // 24}d {hours % 24:02d}h"
 
 
 class Progress:

@@ -43,7 +43,16 @@ def test_progress_is_silent_where_stderr_is_no_terminal(capsys: pytest.CaptureFi
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(None, "-"), (0, "0s"), (59.4, "59s"), (59.6, "1m 00s"), (750, "12m 30s"), (3600, "1h 00m"), (93_784, "26h 03m")],
+    [
+        (None, "-"),
+        (0, "0s"),
+        (59.4, "59s"),
+        (59.6, "1m 00s"),
+        (750, "12m 30s"),
+        (3600, "1h 00m"),
+        (93_784, "26h 03m"),
+        (100_274_898, "1160d 14h"),
+    ],
 )
 def test_time_is_told_as_people_say_it(seconds: float | None, said: str) -> None:
     assert span(seconds) == said
