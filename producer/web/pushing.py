@@ -112,10 +112,8 @@ class Allowance:
         """Raises Problem (429) where the key has not so many left."""
         if self._who.daily is None:
             return
-        used = int(await self._redis.execute_command("HINCRBY", self._name, self._who.id, messages))
+        used = await self._count(messages)
         self._taken += messages
-        if used == messages:
-            await self._redis.expire(self._name, 2 * _DAY_S)
         if used > self._who.daily:
             await self.give_back()
             detail = f"key {self._who.id} may send {self._who.daily:,} messages a day (UTC), and this would be more"
@@ -126,4 +124,12 @@ class Allowance:
         spare = self._taken - sent
         if spare > 0:
             self._taken = sent
-            await self._redis.execute_command("HINCRBY", self._name, self._who.id, -spare)
+            await self._count(-spare)
+
+    async def _count(self, messages: int) -> int:
+        """How many it has taken by now. Both at once: a process that dies between the two would leave a count without an end."""
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.execute_command("HINCRBY", self._name, self._who.id, messages)
+        pipeline.execute_command("EXPIRE", self._name, 2 * _DAY_S)
+        used, _ = await pipeline.execute()
+        return int(used)

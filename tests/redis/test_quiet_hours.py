@@ -31,7 +31,7 @@ async def windows(rig: Rig, campaign: Campaign, *of_groups: list[tuple[float, fl
     now_s = await rig.now_us() / 1e6
     texts = [" ".join(f"{now_s + begin:.0f}-{now_s + end:.0f}" for begin, end in group) for group in of_groups]
     union = " ".join(sorted(" ".join(texts).split()))
-    await rig.outbox.scripts.run("reckon", campaign.id, 1 << 52, "", "", union, *texts)
+    await rig.outbox.scripts.run("reckon", campaign.id, 1 << 52, "", "", "", union, *texts)
 
 
 async def plan_all(rig: Rig, campaign: Campaign, *sizes: int) -> list[int]:

@@ -51,8 +51,7 @@ async def reckon(
     again_us = (now_s + EVERY_S) * 1_000_000
     of = b"".join(map(_GROUP.pack, groups))
     texts = [_text(union(found)), *map(_text, found)]
-    await scripts.client.hset(scripts.keys.of("hours", campaign_id), mapping={"zones": orjson.dumps(list(zones))})
-    await scripts.durable("reckon", campaign_id, again_us, held, of, *texts)
+    await scripts.durable("reckon", campaign_id, again_us, held, of, orjson.dumps(list(zones)), *texts)
 
 
 async def before_seal(scripts: Scripts, campaign: Campaign) -> None:

@@ -50,7 +50,9 @@ class Terms(Stage):
         groups = int(self.do(self.client.hget(self.rig.keys.of("hours", campaign.id), "n")) or 0)
         if groups:
             text = "" if night else DAY
-            self.surely(self.rig.outbox.scripts.durable("reckon", campaign.id, 1 << 52, "", "", *[text] * (groups + 1)))
+            self.surely(
+                self.rig.outbox.scripts.durable("reckon", campaign.id, 1 << 52, "", "", "", *[text] * (groups + 1))
+            )
             quiet = self.do(self.client.hget(self.rig.keys.campaign(campaign.id), "tq")) not in (None, b"-")
             (self.truth.nights.add if night and quiet else self.truth.nights.discard)(campaign.id)
 

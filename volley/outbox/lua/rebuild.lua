@@ -27,6 +27,7 @@ if ARGV[12] ~= '' and tonumber(ARGV[14]) > 0 then
   call('SET', K.once .. ARGV[12], cid .. ' ' .. ARGV[13], 'NX', 'EX', ARGV[14])
 end
 call('HSETNX', K.server, 'run', run_id())
+call('PERSIST', K.hours .. cid)
 call('HSET', key, 'meta', ARGV[11], 'st', st, 'w', ARGV[17], 'p', ARGV[18], 'pr', ARGV[19], 'x', ARGV[20], 'ch', chunks,
      'next', nx, 'ln', 0, 'vf', 0, 'sd', ARGV[21], 'ou', ARGV[24], 'sp', ARGV[6], 'cm', ARGV[7])
 for state, count in pairs(n) do call('HSET', key, 'n' .. state, count) end

@@ -6,12 +6,20 @@
 --       carry on from their last attempt, the state of each (one byte), the action to record ('' for none), carrier ids of their attempts so far
 -- Returns: messages that are ready again, or the new turn; -1 where the chunk is not in Redis (restore it first), -2 where its
 --          campaign is over, -3 where somebody else has begun since, or this one too long ago
-local TURN_US = 1800000000
+local TURN_US, RETRIED_US = 1800000000, 8 * DAY_US
+
+-- Those of so long ago go now; all of them where nobody retries anything any more.
+local function remember(what, now)
+  call('ZADD', K.retried, int(now), what)
+  call('EXPIRE', K.retried, RETRIED_US / 1000000)
+end
+
 local cid, turn = ARGV[1], ARGV[2]
 local c, now, moved = camp_of(cid), clock(), 0
 if not c or c.st == 'c' or c.st == 'e' or (c.x > 0 and now >= c.x) then return -2 end
 if turn == '' then
-  call('ZADD', K.retried, int(now), cid)
+  call('ZREMRANGEBYSCORE', K.retried, '-inf', int(now - RETRIED_US))
+  remember(cid, now)
   return call('HINCRBY', K.campaign .. cid, 'rn', 1)
 end
 local began = tonumber(call('ZSCORE', K.retried, cid) or nil)
@@ -35,8 +43,7 @@ for n = 1, #were do
   end
 end
 if moved == 0 then return 0 end
-for i = 9, #ARGV do call('ZADD', K.retried, int(now), ARGV[i]) end
-call('ZREMRANGEBYSCORE', K.retried, '-inf', int(now - 8 * DAY_US))
+for i = 9, #ARGV do remember(ARGV[i], now) end
 call('HDEL', K.final .. cid, k)
 call('ZADD', K.live, 'NX', int(tonumber(call('ZSCORE', K.campaigns, cid) or now)), cid)
 if c.x > 0 then call('ZADD', K.expiring, int(c.x), cid) end

@@ -34,6 +34,7 @@ if key ~= '' then
 end
 for name, kept in pairs(claims) do call('SET', K.once .. name, cid .. ' ' .. kept, 'EX', ARGV[5]) end
 call('ZREM', K.open, cid)
+call('PERSIST', K.hours .. cid)
 call('HSETNX', K.server, 'run', run_id()) -- a history without it holds no campaign; see held
 call('HSET', K.campaign .. cid, 'meta', ARGV[2], 'st', 'r', 'w', ARGV[8], 'p', profile, 'pr', ARGV[10], 'x', ARGV[11],
      'ch', ARGV[7], 'next', 0, 'ln', 0, 'vf', 0, 'sd', ARGV[12], 'n.', ARGV[6], 'ou', ARGV[15])
