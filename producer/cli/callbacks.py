@@ -1,20 +1,16 @@
 """`volley callbacks`: who is called back about events, and what could not be delivered."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
-from producer.callbacks.book import Book
 from producer.cli.output import emit, note, say, table
 from volley.errors import TryAgainLater, UnusableInput
 from volley.outbox.actions import at_the_command_line
-from volley.settings import Settings, load
+from volley.settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 CallbackId = Annotated[str, typer.Argument(metavar="ID", help="As volley callbacks list shows it.")]
-T = TypeVar("T")
 
 _COLUMNS = ("callback_id", "campaign_id", "url", "types", "delivered", "last_delivered", "waiting", "dead", "disabled")
 
@@ -35,17 +31,6 @@ def register(app: typer.Typer) -> None:
     app.add_typer(callbacks, name="callbacks")
 
 
-def _at_book(work: Callable[[Settings, Book], Awaitable[T]]) -> T:
-    from producer.records import ledger
-
-    async def run() -> T:
-        settings = load()
-        async with ledger(settings) as engine:
-            return await work(settings, Book(engine))
-
-    return asyncio.run(run())
-
-
 def add(
     url: Annotated[str, typer.Argument(metavar="URL", help="https://…, on the internet.")],
     types: Annotated[str, typer.Option(help="With commas between: message.*,inbound.received; all unless given.")] = "",
@@ -54,13 +39,14 @@ def add(
     """Events from now on go to this URL, signed by Standard Webhooks. Prints the signing secret."""
     from producer.callbacks.addresses import check_callback
     from producer.callbacks.secret import secrets
+    from producer.cli.book import Book, at_book
 
     async def work(settings: Settings, book: Book) -> tuple[str, str]:
         check_callback(url, settings)
         made = await book.add(url, [each.strip() for each in types.split(",") if each.strip()], at_the_command_line())
         return made, secrets(settings, made)[0]
 
-    made, key = _at_book(work)
+    made, key = at_book(work)
     if as_json:
         emit({"callback_id": made, "secret": key})
     else:
@@ -70,7 +56,9 @@ def add(
 
 def list_(as_json: Json = False) -> None:
     """All of them: how many events each took, what waits, what is dead, and why it is off if it is."""
-    found = _at_book(lambda _, book: book.listed())
+    from producer.cli.book import at_book
+
+    found = at_book(lambda _, book: book.listed())
     if as_json:
         emit({"callbacks": found})
         return
@@ -80,13 +68,17 @@ def list_(as_json: Json = False) -> None:
 
 def remove(callback_id: CallbackId) -> None:
     """Calls it no more, and drops what waits for it."""
-    _at_book(lambda _, book: book.remove(callback_id, at_the_command_line()))
+    from producer.cli.book import at_book
+
+    at_book(lambda _, book: book.remove(callback_id, at_the_command_line()))
     say(f"callback {callback_id} is removed")
 
 
 def enable(callback_id: CallbackId) -> None:
     """Switches one on again that was disabled; it goes on where it was."""
-    _at_book(lambda _, book: book.enable(callback_id, at_the_command_line()))
+    from producer.cli.book import at_book
+
+    at_book(lambda _, book: book.enable(callback_id, at_the_command_line()))
     say(f"callback {callback_id} is on")
 
 
@@ -94,6 +86,7 @@ def test(callback_id: CallbackId) -> None:
     """Makes one signed call without events, at once."""
     from producer.callbacks.messenger import try_out
     from producer.callbacks.secret import OF_CAMPAIGNS
+    from producer.cli.book import Book, at_book
 
     async def work(settings: Settings, book: Book) -> None:
         row = await book.one(callback_id)
@@ -102,7 +95,7 @@ def test(callback_id: CallbackId) -> None:
             raise TryAgainLater(f"the call was not taken: {answered.error}")
         say(f"answered {answered.status}")
 
-    _at_book(work)
+    at_book(work)
 
 
 def secret(
@@ -112,6 +105,7 @@ def secret(
 ) -> None:
     """The signing secret; made of VOLLEY_SECRET, and it changes with that."""
     from producer.callbacks.secret import OF_CAMPAIGNS, secrets
+    from producer.cli.book import Book, at_book
 
     async def work(settings: Settings, book: Book) -> str:
         if callback_id != OF_CAMPAIGNS:
@@ -120,12 +114,14 @@ def secret(
         await book.note(at_the_command_line(), "callback_secret_shown", callback=callback_id)
         return key
 
-    say(_at_book(work))
+    say(at_book(work))
 
 
 def deliveries(callback_id: CallbackId, as_json: Json = False) -> None:
     """What waits for another try, and what is dead."""
-    found = _at_book(lambda _, book: book.open_deliveries(callback_id))
+    from producer.cli.book import at_book
+
+    found = at_book(lambda _, book: book.open_deliveries(callback_id))
     if as_json:
         emit({"deliveries": found})
         return
@@ -139,7 +135,9 @@ def redeliver(
     as_json: Json = False,
 ) -> None:
     """Tries dead deliveries of a callback again, for another 24 hours."""
-    count = _at_book(lambda _, book: book.redeliver(callback_id, delivery_id, at_the_command_line()))
+    from producer.cli.book import at_book
+
+    count = at_book(lambda _, book: book.redeliver(callback_id, delivery_id, at_the_command_line()))
     if not count and delivery_id is not None:
         raise UnusableInput(f"no dead delivery {delivery_id[:40]!r}: see volley callbacks deliveries {callback_id}")
     if as_json:
