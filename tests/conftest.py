@@ -3,15 +3,23 @@
 import asyncio
 import os
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 import redis.asyncio
 
+from tests.commands import run_volley
 from tests.postgres import Postgres, binaries
 from volley.embedded import EmbeddedValkey
+
+ROOT = Path(__file__).parent
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The short ones last: where several run at once, no long file is still at work when the others have ended."""
+    items.sort(key=lambda item: "unit" in item.path.relative_to(ROOT).parts)
 
 
 @pytest.fixture(scope="session")
@@ -52,16 +60,6 @@ def volley(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
     def run(*words: str, stdin: str | bytes = "", **settings: str) -> subprocess.CompletedProcess[str]:
         env = {"PATH": os.environ["PATH"], "VOLLEY_HOME": str(tmp_path / "home"), **settings}
-        done = subprocess.run(
-            [sys.executable, "-m", "volley", *words],
-            input=stdin.encode() if isinstance(stdin, str) else stdin,
-            capture_output=True,
-            env=env,
-            cwd=tmp_path,
-            timeout=60,
-            check=False,
-        )
-        out, err = done.stdout.decode(), done.stderr.decode()
-        return subprocess.CompletedProcess(words, done.returncode, out, err)
+        return run_volley(*words, env=env, cwd=tmp_path, stdin=stdin)
 
     return run

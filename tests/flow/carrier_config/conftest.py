@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ import redis.asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from tests.commands import run_volley
 from tests.openapi import validate_answer, validate_request
 from volley.carrier.api import TelnyxApi
 from volley.embedded import EmbeddedValkey
@@ -123,9 +123,7 @@ class Office:
             **self.settings,
             **settings,
         }
-        command = [sys.executable, "-m", "volley", *words]
-        options = {"capture_output": True, "text": True, "timeout": 60, "check": False, "cwd": self.folder}
-        return await asyncio.to_thread(subprocess.run, command, input=stdin, env=env, **options)  # type: ignore[call-overload, no-any-return]
+        return await asyncio.to_thread(run_volley, *words, env=env, cwd=self.folder, stdin=stdin)
 
     async def json(self, *words: str, code: int = 0, stdin: str = "") -> dict[str, Any]:
         done = await self.volley(*words, "--json", stdin=stdin)

@@ -3,9 +3,9 @@
 import asyncio
 import os
 import subprocess
-import sys
 from collections import Counter
 
+from tests.commands import run_volley
 from tests.flow.worker.conftest import World, people
 from tests.flow.worker.conftest import world as world
 from volley.sandbox.arrivals import read
@@ -24,10 +24,7 @@ async def command(world: World, *words: str) -> subprocess.CompletedProcess[str]
         "TELNYX_API_KEY": API_KEY,
         "TELNYX_BASE_URL": world.sandbox.url,
     }
-    line = [sys.executable, "-m", "volley", "numbers", *words]
-    done = await asyncio.to_thread(
-        subprocess.run, line, env=env, capture_output=True, text=True, timeout=60, check=False
-    )
+    done = await asyncio.to_thread(run_volley, "numbers", *words, env=env)
     assert done.returncode == 0, done.stderr
     return done
 

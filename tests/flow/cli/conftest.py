@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import run_volley
 from tests.sandboxes import sandbox_process
 from volley.embedded import free_port
 from volley.sandbox.config import API_KEY, PROFILE_ID
@@ -41,9 +42,7 @@ class World:
         return {"PATH": os.environ["PATH"], **self.settings, **settings}
 
     def run(self, *words: str, stdin: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "volley", *words]
-        options = {"capture_output": True, "text": True, "timeout": 60, "check": False}
-        return subprocess.run(command, input=stdin, env=self.env(**settings), cwd=self.folder, **options)  # type: ignore[call-overload, no-any-return]
+        return run_volley(*words, env=self.env(**settings), cwd=self.folder, stdin=stdin)
 
     def json(self, *words: str, stdin: str = "") -> dict[str, object]:
         done = self.run(*words, "--json", stdin=stdin)

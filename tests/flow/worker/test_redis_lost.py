@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from producer.audit.whole import Whole
 from producer.rebuild.run import Wish, rebuild
+from tests.commands import run_volley
 from tests.flow.worker.conftest import World, eventually, people
 from volley.campaign import Campaign
 from volley.embedded import EmbeddedValkey
@@ -89,13 +89,9 @@ class Lost(World):
         }
 
     async def volley(self, *words: str) -> tuple[int, str]:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "volley", *words, env={"PATH": os.environ["PATH"], **self.settings()},
-            stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[3],
-        )  # fmt: skip
-        out, _ = await process.communicate()
-        assert process.returncode is not None
-        return process.returncode, out.decode()
+        env = {"PATH": os.environ["PATH"], **self.settings()}
+        done = await asyncio.to_thread(run_volley, *words, env=env, cwd=self.folder)
+        return done.returncode, done.stdout
 
     async def go_on(self, campaign: Campaign) -> dict[str, int]:
         """Resumed, and sent to its end."""
