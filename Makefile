@@ -36,7 +36,7 @@ demo: $(READY)
 	@$(BIN)/volley demo $(if $(KEEP),--keep)
 
 test: $(READY)
-	@$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile
+	@$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder
 
 api-fuzz: $(READY)
 	@API_FUZZ_EXAMPLES=$(or $(EXAMPLES),100) $(BIN)/python -m pytest tests/flow/api/test_fuzz.py
