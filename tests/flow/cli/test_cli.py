@@ -33,7 +33,7 @@ def push(town: World, profile: str, rows: str, *words: str) -> dict[str, Any]:
 def delivered(town: World, profile: str) -> dict[str, Any]:
     """The answer to a push of 20, all of it delivered by now."""
     pushed = push(town, profile, people(100, 20), "--wait")
-    wait_until(lambda: town.json("campaigns", "show", pushed["campaign_id"])["counts"]["delivered"] == 20)
+    wait_until(lambda: town.json("campaigns", "show", pushed["campaign_id"])["counts"].get("delivered") == 20)
     return pushed
 
 
@@ -250,7 +250,7 @@ def test_what_does_not_exist_is_named_in_one_line(town: World, words: str) -> No
 def test_a_campaign_that_left_redis_is_told_from_the_ledger(town: World, profile: str) -> None:
     pushed = push(town, profile, people(100, 3), "--again", "--wait")
     campaign = pushed["campaign_id"]
-    wait_until(lambda: town.json("campaigns", "show", campaign)["counts"]["delivered"] == 3)
+    wait_until(lambda: town.json("campaigns", "show", campaign)["counts"].get("delivered") == 3)
     before = town.json("campaigns", "show", campaign)
     url = (town.folder / "home" / "redis-url").read_text()
     with redis.Redis.from_url(url) as client:
