@@ -17,7 +17,7 @@ from volley.errors import RowError, UnusableInput
 MARGIN_S = 1
 """A window ends this much earlier than the hours begin: what is granted in it is on the wire before they do."""
 DAY_S = 86_400
-_GIVEN = re.compile(r"(\d{1,2}):(\d{2})-(\d{1,2}):(\d{2})")
+_GIVEN = re.compile(r"([0-9]{1,2}):([0-9]{2})-([0-9]{1,2}):([0-9]{2})")
 _DAY_MINUTES = 24 * 60
 _NOT_IANA = ("localtime", "posixrules", "Factory")
 
@@ -38,8 +38,8 @@ class QuietHours(NamedTuple):
 
 
 def parse(text: str) -> QuietHours:
-    """`21:00-08:00`. Raises UnusableInput."""
-    found = _GIVEN.fullmatch(text.strip())
+    """`21:00-08:00`. Raises UnusableInput, also for what has a blank around it: it is kept as it was given, and scripts end a word there."""
+    found = _GIVEN.fullmatch(text)
     begins, ends = (60 * int(found[1]) + int(found[2]), 60 * int(found[3]) + int(found[4])) if found else (0, 0)
     minutes = found is not None and int(found[2]) < 60 and int(found[4]) < 60
     if not minutes or not 0 <= begins < _DAY_MINUTES or not 0 <= ends <= _DAY_MINUTES or begins == ends % _DAY_MINUTES:

@@ -124,6 +124,19 @@ def test_the_accounts_hours_hold_where_a_push_says_nothing() -> None:
         Settings(quiet_hours="9 to 5")
 
 
+async def test_hours_with_a_blank_before_them_never_count_as_none(outbox: Outbox) -> None:
+    """The scripts take terms word by word: a blank made of these hours that there are none."""
+    result = await pushed(outbox, listed(EAST.format(1) + ",Ann"), quiet_hours=NIGHT)
+    for wrong in (f" {NIGHT}", f"\t{NIGHT}", f"{NIGHT} "):
+        with pytest.raises(UnusableInput, match=NIGHT):
+            await pushed(outbox, listed(EAST.format(2) + ",Ann"), quiet_hours=wrong)
+        with pytest.raises(UnusableInput, match=NIGHT):
+            await outbox.change(result.campaign_id or "", quiet_hours=wrong)
+        with pytest.raises(ValueError, match=NIGHT):
+            Settings(quiet_hours=wrong)
+    assert (await campaign(outbox, result.campaign_id)).quiet_hours == NIGHT
+
+
 def test_what_the_carrier_keeps_must_not_come_in_the_night() -> None:
     noon = int(datetime(2030, 6, 1, 16, tzinfo=UTC).timestamp())
     found: dict[str, Any] = {}
