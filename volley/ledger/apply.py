@@ -53,9 +53,9 @@ async def apply(connection: AsyncConnection, upserts: Upserts, facts: Facts) -> 
     await _complete(connection, upserts, facts)
     again = await redriven.set_right(connection, facts)
     texts = await record_inbound(connection, upserts.inbound, facts)
-    written = await append(connection, facts, before, texts, again)
-    await open_for(connection, upserts, (campaign for _, campaign in facts.sealed), written.before)
-    return Came(texts, written.undelivered)
+    undelivered = await append(connection, facts, before, texts, again)
+    await open_for(connection, upserts, (campaign for _, campaign in facts.sealed))
+    return Came(texts, undelivered)
 
 
 async def _find_homes(connection: AsyncConnection, upserts: Upserts, facts: Facts) -> None:

@@ -7,7 +7,6 @@ writer at a time (engine.writing), so positions are committed in their order and
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -29,17 +28,10 @@ _PRUNED_AT_ONCE = 1000
 _DAY_US = 86_400_000_000
 
 
-class Written(NamedTuple):
-    """`before`: the position before the batch's events. `undelivered`: messages that they tell were not delivered, by error code."""
-
-    before: int
-    undelivered: Counter[str]
-
-
 async def append(
     connection: AsyncConnection, facts: Facts, before: Before, texts: Iterable[Row], redriven: set[Place]
-) -> Written:
-    """Writes the events of a batch behind all others.
+) -> Counter[str]:
+    """Writes the events of a batch behind all others; how many messages they tell were not delivered, by error code.
 
     `texts`: the batch's texts of people, with what they answer. `redriven`: its messages whose rank may have gone back.
     """
@@ -47,10 +39,10 @@ async def append(
     told = list(Telling(before).all(facts, texts, redriven))
     told += await _redriven(connection, were)
     if not told:
-        return Written(0, Counter())
+        return Counter()
     last = await connection.scalar(select(func.max(feed.c.position))) or 0
     await connection.execute(insert(feed), list(_rows(told, last + 1)))
-    return Written(last, Counter(_error_codes(told)))
+    return Counter(_error_codes(told))
 
 
 def _error_codes(told: Iterable[Told]) -> Iterator[str]:

@@ -5,7 +5,7 @@ import json
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -23,6 +23,8 @@ from tests.flow.ledger.conftest import Feed, Push
 from volley.ledger.engine import writing
 from volley.ledger.feed_schema import callbacks, deliveries
 from volley.ledger.recorder import Recorder
+from volley.ledger.stream import LedgerStream
+from volley.outbox.outbox import Outbox
 from volley.settings import Settings
 
 SETTINGS = Settings(secret="a secret that signs things", callbacks_local=True)  # type: ignore[arg-type]
@@ -131,6 +133,24 @@ async def test_a_campaigns_callback_gets_its_events_signed_and_in_order(
         return (row["delivered"], row["waiting"], row["disabled"]) == (5, 0, None)
 
     await eventually(all_taken)
+
+
+async def test_a_campaigns_callback_gets_also_what_another_recorder_has_told_of_before_its_seal(
+    engine: AsyncEngine, feed: Feed, recorder: Recorder, push: Push, receivers: Any, messenger: Any, outbox: Outbox
+) -> None:
+    """With several recorders one may be at a campaign's many chunks while the other records what was sent of it."""
+    receiver = await receivers()
+    push.campaign = replace(push.campaign, callback_url=receiver.url)
+    await feed.sealed(push)
+    slow = LedgerStream(outbox.redis, outbox.keys.ledger, "slow")
+    await slow.ensure()
+    assert len(await slow.fresh(1, 0)) == 1
+    await happen(feed, recorder, push, 0, 1)
+    await Recorder(outbox, engine, name="slow").catch_up()
+    messenger()
+    await until(lambda: len(receiver.events()) >= 4)
+    types = sorted(event["type"] for event in receiver.events())
+    assert types == ["campaign.accepted", "campaign.started", *["message.submitted"] * 2]
 
 
 async def test_a_callback_gets_its_types_from_when_it_was_added(
