@@ -38,7 +38,7 @@ class QuietHours(NamedTuple):
 
 
 def parse(text: str) -> QuietHours:
-    """`21:00-08:00`. Raises UnusableInput, also for what has a blank around it: it is kept as it was given, and scripts end a word there."""
+    """`21:00-08:00`. Raises UnusableInput, also for blanks around it: it is kept as it was given, and scripts end a word there."""
     found = _GIVEN.fullmatch(text)
     begins, ends = (60 * int(found[1]) + int(found[2]), 60 * int(found[3]) + int(found[4])) if found else (0, 0)
     minutes = found is not None and int(found[2]) < 60 and int(found[4]) < 60

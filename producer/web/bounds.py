@@ -37,22 +37,22 @@ class ForTesters:
     def __init__(self, source: Source, testers: Sequence[str]) -> None:
         self._source = source
         self._testers = testers
-        self._to = 0
+        self._to = self._width = 0
         self.first, self.titles = source.first, source.titles
         self.why, self.original, self.blank = source.why, source.original, source.blank
 
     def select(self, names: tuple[str, ...], *perhaps: str) -> tuple[str, ...]:
         places = self._source.select(names, *perhaps)
-        self._to = places.index("to")
+        self._to, self._width = places.index("to"), len(places)
         return places
 
     def rows(self) -> Iterator[Row]:
-        """A row too short to have a number comes as it is: it is refused like any other of its kind."""
-        testers = iter(self._testers)
+        """A row of another length than the others comes as it is: it is refused as in a push, and the tester gets the next."""
+        testers = list(reversed(self._testers))
         for row in self._source.rows():
-            if self._source.blank(row):
-                continue
-            to = next(testers, None)
-            if to is None:
+            if not testers:
                 return
-            yield row if len(row) <= self._to else [*row[: self._to], to, *row[self._to + 1 :]]
+            if self._source.blank(row) or len(row) != self._width:
+                yield row
+            else:
+                yield [*row[: self._to], testers.pop(), *row[self._to + 1 :]]

@@ -312,6 +312,15 @@ def test_a_test_send_reaches_the_testers_with_the_first_texts_and_nobody_else(of
     assert office.outbox(held) == ([12025550111, 12025550112], ("test",))
 
 
+def test_a_row_that_no_tester_can_get_is_refused_with_its_own_reason(office: Office) -> None:
+    """Objects that cannot be read are one cell, in which the reason stands: no tester's number goes there."""
+    rows: list[Any] = [{"to": 1.5}, 5, *people(5200, 2), {"to": 2.5}]
+    told = push(office, lines(rows), LINES, test_to=["+12025550113", "+12025550114"]).json
+    assert (told["accepted"], told["rejected"]) == (2, 2)
+    assert [(each["row"], "neither" in each["reason"]) for each in told["rejected_rows"]] == [(1, True), (2, False)]
+    assert "+1202" not in str(told["rejected_rows"])
+
+
 def test_webhooks_health_and_reads_are_answered_while_pushes_hang(office: Office) -> None:
     hanging = [slow(office, f"hang{n}", csv(people(7000 + 10 * n))) for n in range(3)]
     try:
