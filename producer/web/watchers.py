@@ -14,6 +14,7 @@ from volley.errors import TryAgainLater
 from volley.ledger.reader import Reader
 
 LEDGER_S = 2.0
+_AWAY = "ledger_away"
 _MOST = 50
 SHOWN = 50
 """Actions, and texts of people."""
@@ -28,7 +29,7 @@ class Watchers:
         self._cut: dict[int, tuple[int, excerpt.Sections]] = {}
         self._told: dict[str, bytes] = {}
         self._told_s = float("-inf")
-        self._one_at_a_time = asyncio.Lock()
+        self._asking: asyncio.Task[None] | None = None
 
     @property
     def many(self) -> int:
@@ -38,6 +39,8 @@ class Watchers:
     def close(self) -> None:
         """Streams end at their next round, and no new one begins."""
         self._over.set()
+        if self._asking is not None:
+            self._asking.cancel()
 
     async def over(self, wait_s: float) -> bool:
         """Whether it is so within that time."""
@@ -57,14 +60,24 @@ class Watchers:
         return {**held[1], **await self._ledger(reader)}
 
     async def _ledger(self, reader: Reader) -> Mapping[str, bytes]:
-        """Actions and texts; as last read where the database is away."""
-        async with self._one_at_a_time:
-            if time.monotonic() - self._told_s >= LEDGER_S:
-                try:
-                    actions, inbound = await reader.actions(most=SHOWN), await reader.inbound(most=SHOWN)
-                    self._told = {"actions": orjson.dumps(actions), "inbound": orjson.dumps(inbound)}
-                    self._told["ledger_away"] = b"false"
-                except (TryAgainLater, SQLAlchemyError, OSError):
-                    self._told["ledger_away"] = b"true"
-                self._told_s = time.monotonic()
+        """Actions and texts; as last read where the database is away, or takes longer. A question that hangs is not asked again
+        meanwhile, and nobody waits for it twice.
+        """
+        if self._asking is None and time.monotonic() - self._told_s >= LEDGER_S:
+            self._asking = asyncio.create_task(self._ask(reader))
+        if (asking := self._asking) is not None:
+            await asyncio.wait({asking}, timeout=0 if self._told.get(_AWAY) == b"true" else LEDGER_S)
+            if not asking.done():
+                self._told[_AWAY] = b"true"
+            elif not asking.cancelled():
+                asking.result()
         return self._told
+
+    async def _ask(self, reader: Reader) -> None:
+        try:
+            actions, inbound = await reader.actions(most=SHOWN), await reader.inbound(most=SHOWN)
+            self._told = {"actions": orjson.dumps(actions), "inbound": orjson.dumps(inbound), _AWAY: b"false"}
+        except (TryAgainLater, SQLAlchemyError, OSError):
+            self._told[_AWAY] = b"true"
+        finally:
+            self._told_s, self._asking = time.monotonic(), None

@@ -19,6 +19,8 @@ from tests.redis.conftest import OTHER_PROFILE, PROFILE, Rig, chunk_of, people, 
 from volley.campaign import Campaign
 from volley.embedded import free_port
 from volley.errors import TryAgainLater
+from volley.ledger.engine import open_ledger
+from volley.ledger.reader import Reader
 from volley.outbox import outcomes, serves
 from volley.outbox.connect import client
 from volley.outbox.flights import NOT_SPENT
@@ -331,3 +333,25 @@ async def eventually(sight: Sight, true: Callable[[Facts], bool]) -> None:
     async with asyncio.timeout(20):
         while not true(await look(sight)):
             pass
+
+
+async def test_who_watches_sees_on_while_the_ledgers_database_hangs(rig: Rig, sight: Sight) -> None:
+    """It takes connections and answers none: each stream stood still for as long as the driver had patience."""
+    asked: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(lambda _, writer: asked.append(writer), "127.0.0.1", 0)
+    engine = open_ledger(
+        f"postgresql+asyncpg://volley@127.0.0.1:{server.sockets[0].getsockname()[1]}/books", answer_s=30
+    )
+    watchers = Watchers()
+    try:
+        async with asyncio.timeout(8):
+            for _ in range(5):
+                told = await watchers.sections(sight, Reader(engine), 10)
+        assert (told["ledger_away"], len(asked)) == (b"true", 1), "what hangs is asked once"
+        assert told["total"]
+    finally:
+        watchers.close()
+        for writer in asked:
+            writer.transport.abort()
+        server.close()
+        await engine.dispose()
