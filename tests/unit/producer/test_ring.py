@@ -1,6 +1,7 @@
 """Keys in memory: known ones work while the database is away, and one that cannot be looked up is not called unknown."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -52,6 +53,11 @@ async def test_who_was_let_in_is_still_let_in_as_long_as_their_key_is_good() -> 
     found = await ring.find(token, now_us)
     assert found is not None
     assert ring.holds(found, now_us)
+    for ended in ({"expires_us": now_us + 10}, {"revoked_us": now_us}):
+        register.keys = [replace(key, **ended)]
+        await ring.find(new()[1], now_us)  # makes it look
+        assert ring.holds(found, now_us + 9) == ("expires_us" in ended)
+        assert not ring.holds(found, now_us + 10)
     register.keys = []
-    await ring.find(new()[1], now_us)  # makes it look
+    await ring.find(new()[1], now_us)
     assert not ring.holds(found, now_us)
