@@ -2,17 +2,17 @@
 
 import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
 import redis.asyncio
 
-from tests.chaos.oracle import Books, Row, Tally
+from tests.chaos.oracle import Books, Row, Tally, message_of
 from volley.message import MessageId
 from volley.outbox.keys import Keys
 from volley.outbox.outbox import Outbox
-from volley.sandbox.arrivals import read
+from volley.sandbox.arrivals import Arrival, read
 
 _KEY = re.compile(r"[0-9a-z]{16}-\d+-\d+-g\d+")
 """An Idempotency-Key of a message; the doctor's probe has others."""
@@ -54,3 +54,16 @@ def rows(ledger: Path, campaigns: set[str]) -> dict[MessageId, Row]:
             'SELECT campaign_id, chunk, "offset", status, carrier_parts, cost_micros, carrier_id FROM messages'
         )
         return {MessageId(*row[:3]): Row(*row[3:]) for row in found if row[0] in campaigns}
+
+
+def ways(log: Path, ledger: Path) -> Iterator[tuple[int, Arrival]]:
+    """When we wrote each message that arrived (µs, our clock), and its arrival.
+
+    Where the way from one to the other (`arrival.wall_us`) is long, the machine was busy, and R tells of that.
+    """
+    arrivals = {message_of(each): each for each in read(log) if _KEY.fullmatch(each.key)}
+    with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as base:
+        for *place, sent_us in base.execute('SELECT campaign_id, chunk, "offset", sent_us FROM attempts'):
+            arrival = arrivals.get(MessageId(*place))
+            if arrival is not None and sent_us:
+                yield sent_us, arrival

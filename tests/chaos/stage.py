@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from redis.exceptions import TimeoutError as RedisSlow
 from producer.intake import PushRequest, PushResult, push
 from producer.push.sources import ObjectSource
 from tests.chaos import oracle
-from tests.chaos.books import books
+from tests.chaos.books import books, ways
 from tests.chaos.processes import ROOT, Process, python
 from tests.chaos.proxy import Proxy
 from volley.embedded import EmbeddedValkey, free_port
@@ -33,6 +33,7 @@ from volley.outbox.outbox import Outbox
 from volley.outbox.queue import Queue
 from volley.outbox.queue import pool as arq_pool
 from volley.profile import ProfileFacts
+from volley.sandbox.arrivals import Arrival
 from volley.sandbox.config import API_KEY, PROFILE_ID, ReceiptSpec, SandboxConfig
 from volley.sandbox.fault_rule import FaultRule, dump_rules
 from volley.sandbox.process import SandboxProcess
@@ -92,6 +93,8 @@ class Stage:
         self.rates: dict[str, float] = {}
         self.workers: list[Process] = []
         self.serving: Process | None = None
+        self.keep = False
+        """Whether the logs of this run are kept though nothing broke down."""
         self.pushed: dict[str, int] = {}
         """Messages of each campaign that was acknowledged to its producer."""
         self._people = FIRST_PERSON
@@ -100,9 +103,7 @@ class Stage:
     async def open(self, stack: contextlib.AsyncExitStack, env: Mapping[str, str]) -> None:
         await stack.enter_async_context(self.valkey)
         await stack.enter_async_context(self.sandbox)
-        # the carrier's machine is not this one: it does not wait for our work
-        with contextlib.suppress(PermissionError):
-            os.setpriority(os.PRIO_PROCESS, self.sandbox.pid, -10)
+        _elsewhere(self.sandbox.pid)
         targets = {
             "worker-redis": ("127.0.0.1", self.valkey.port),
             "worker-carrier": ("127.0.0.1", self.sandbox.port),
@@ -112,6 +113,7 @@ class Stage:
         for name in self.between:
             self.proxies[name] = Proxy(targets[name])
             stack.enter_context(self.proxies[name])
+            _elsewhere(self.proxies[name].pid)
         stack.push_async_callback(self.end_processes)
         # reads of ours outlive a Redis that is away for a while
         connections = primary.pool(self.valkey.url, ACCOUNT, socket_timeout=5)
@@ -321,6 +323,11 @@ class Stage:
         ledger = self.folder / "home" / "ledger.db" if self.serving is not None else None
         return await books(self.redis, ACCOUNT, self.config.log or Path(), ledger, self.pushed)
 
+    def ways(self) -> Iterator[tuple[int, Arrival]]:
+        """As books.ways has them: our write of each message, and its arrival."""
+        assert self.config.log is not None
+        return ways(self.config.log, self.folder / "home" / "ledger.db")
+
     async def judge(
         self, *, rates: bool = True, unknown_allowed: bool = False, priced: bool = True, open_allowed: bool = False
     ) -> list[oracle.Check]:
@@ -337,6 +344,12 @@ class Stage:
         if rates:
             checks.insert(2, oracle.too_fast(found, self.rates, self.account_rate))
         return checks
+
+
+def _elsewhere(pid: int) -> None:
+    """The carrier's machine and the network are not this one: they do not wait for our work."""
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, pid, min(-10, os.getpriority(os.PRIO_PROCESS, 0)))
 
 
 @contextlib.asynccontextmanager
@@ -364,6 +377,10 @@ async def stage(
             await made.open(stack, env or {})
             yield made
     except BaseException:
-        print(f"      the logs of this run are kept in {folder}", flush=True)
+        made.keep = True
         raise
-    shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        if made.keep:
+            print(f"      the logs of this run are kept in {folder}", flush=True)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)

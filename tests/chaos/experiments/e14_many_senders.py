@@ -1,15 +1,11 @@
 """14: two hundred senders with unlike rates and eight workers keep every rate, and use it."""
 
-import sqlite3
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 
 from bench.figures import WINDOWS_S, used_share, whole_periods, worst_excess
-from tests.chaos.oracle import message_of
 from tests.chaos.registry import Run, experiment
 from tests.chaos.stage import Stage, stage
-from volley.message import MessageId
 from volley.sandbox.arrivals import read
 from volley.sandbox.rates import by_sender, used
 
@@ -66,20 +62,13 @@ def _measure(run: Run, play: Stage, limit: str, seconds: float) -> None:
     )
     run.expect(f"{LEAST_USED:.0%} of the allowed rate is used {limit}", share >= LEAST_USED, f"{share:.4f}")
     run.figures[f"used_{limit}"] = round(share, 4)
-    run.figures[f"longest_way_ms_{limit}"] = round(max(_ways_us(play)) / 1000)
+    run.figures[f"longest_way_ms_{limit}"] = round(
+        max(arrival.wall_us - sent_us for sent_us, arrival in play.ways()) / 1000
+    )
     for window_s in _windows(seconds):
         worst = worst_excess(series, {**play.rates, "": play.account_rate}, [window_s])
         run.figures[f"nearest_bound_{limit}_{window_s:.0f}s"] = round(worst.excess.parts, 2)
         run.expect(f"R at {window_s:.0f} s {limit}", worst.excess.kept, f"{worst.excess.parts:+.1f} parts")
-
-
-def _ways_us(play: Stage) -> Iterator[int]:
-    """From our write to the carrier's stamp: where it is long the machine was busy, and R tells of that."""
-    assert play.config.log is not None
-    stamps = {message_of(each): each.wall_us for each in read(play.config.log) if each.key}
-    with closing(sqlite3.connect(play.folder / "home" / "ledger.db")) as base:
-        for *place, sent_us in base.execute('SELECT campaign_id, chunk, "offset", sent_us FROM attempts'):
-            yield stamps.get(MessageId(*place), sent_us) - sent_us
 
 
 def _windows(seconds: float) -> Sequence[float]:

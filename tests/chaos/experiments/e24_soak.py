@@ -20,6 +20,7 @@ from tests.chaos.stage import WAYS, Stage, stage
 from volley.sandbox.arrivals import read
 from volley.sandbox.config import ReceiptSpec
 from volley.sandbox.fault_rule import FaultRule
+from volley.sandbox.rates import max_excess
 
 WORKERS = 3
 MESSAGES_PER_S = 200
@@ -173,8 +174,18 @@ async def _soak(run: Run, minutes: float) -> None:
         run.figures["drained_s"] = round(time.monotonic() - ended, 1)
         await play.receipted(120)
         run.judged(await play.judge())
+        play.keep = bool(run.red)
+        _written(run, play)
         _flat(run, weights, began, ended)
         _waits(run, play, began, ended)
+
+
+def _written(run: Run, play: Stage) -> None:
+    """The same rate by our own writes: where R is red and this is not, it is the way to the carrier that bunched them."""
+    ways = sorted(play.ways(), key=lambda way: way[0])
+    excess = max_excess([sent_us for sent_us, _ in ways], [arrival.parts for _, arrival in ways], play.account_rate)
+    run.figures["longest_way_ms"] = round(max(arrival.wall_us - sent_us for sent_us, arrival in ways) / 1000)
+    run.figures["written"] = f"{excess.parts:+.1f} parts at the account's nearest"
 
 
 def _flat(run: Run, weights: Weights, began: float, ended: float) -> None:
