@@ -60,7 +60,7 @@ class Messages(BaseModel):
     priority: Priority = "urgent"
     encoding: Encoding = "auto"
     smart_encoding: bool | None = None
-    expires: AwareDatetime | None = None
+    expires: Annotated[AwareDatetime | None, Field(description="nothing is sent from this second on")] = None
     quiet_hours: _Short | None = None
     on_unknown: OnUnknown = "hold"
 
@@ -91,8 +91,9 @@ class Messages(BaseModel):
             self.quiet_hours,
             self.on_unknown,
         )
-        # equal moments may be spelled differently, and a request is known again by how it is
-        return request if self.expires is None else replace(request, expires=self.expires)
+        # equal moments may be spelled differently, and a request is known again by how it is. The whole second, as codes that
+        # each expire ten minutes from now would never meet, and serve takes so many campaigns a second and no more
+        return request if self.expires is None else replace(request, expires=self.expires.replace(microsecond=0))
 
 
 @lru_cache(maxsize=256)

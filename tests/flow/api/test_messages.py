@@ -1,6 +1,7 @@
 """Messages over HTTP: gathered and yet each with its own key and answer, never twice, readable at once."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -79,6 +80,25 @@ def test_requests_at_once_share_campaigns_and_each_has_its_own_answer(office: Of
     assert made > 60, "those with the same reference never meet"
     shown = office.get(f"/v1/messages/{names[42]}").json
     assert shown["to"] == "+13125560042"
+
+
+def test_codes_that_expire_some_milliseconds_apart_share_campaigns_too(office: Office) -> None:
+    before, second = campaigns(office), (datetime.now(UTC) + timedelta(minutes=10)).replace(microsecond=0)
+
+    def one(n: int) -> Answer:
+        expires = (second + timedelta(milliseconds=n)).isoformat()
+        return send(office, f"code{n}", to=f"+1312558{n:04d}", text=f"Code {n}", expires=expires)
+
+    with ThreadPoolExecutor(20) as senders:
+        answers = list(senders.map(one, range(100)))
+    assert {each.status for each in answers} == {202}
+    assert campaigns(office) - before < 60
+    shown = office.get(f"/v1/campaigns/{answers[99].json['campaign_id']}").json
+    assert datetime.fromisoformat(shown["expires"]) == second, "never later than was asked"
+    again = send(
+        office, "code7", to="+13125580007", text="Code 7", expires=(second + timedelta(milliseconds=7)).isoformat()
+    )
+    assert again.json == answers[7].json
 
 
 def test_a_key_at_once_twenty_times_sends_once(office: Office) -> None:
