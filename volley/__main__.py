@@ -4,13 +4,16 @@ from producer.cli.app import build, run
 
 
 def _run_worker() -> int:
+    from volley.signals import Hush
+
+    hush = Hush()
     from volley.logs import start_logging
     from volley.settings import load
     from worker.main import run as run_worker
 
     settings = load()
     start_logging("worker", settings)
-    return run_worker(settings)
+    return run_worker(settings, hush)
 
 
 def main() -> None:

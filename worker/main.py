@@ -7,7 +7,6 @@ SIGTERM, SIGINT or SIGHUP: takes nothing more, ends what is in flight, gives the
 import asyncio
 import logging
 import os
-import signal
 import socket
 from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
@@ -31,7 +30,7 @@ from volley.outbox.outbox import Outbox
 from volley.outbox.queue import Queue, deserialize, pool, queue_name, serialize
 from volley.pulse import Pulse
 from volley.settings import Settings
-from volley.signals import on_end
+from volley.signals import Hush, on_end
 from worker.alone import Alone
 from worker.circuit import Circuit
 from worker.delivery import Delivery
@@ -56,20 +55,18 @@ _LEAST_END_S = 1.0
 _CANCEL_S = 0.2
 
 
-def run(settings: Settings) -> int:
+def run(settings: Settings, hush: Hush) -> int:
     """A worker until it is told to stop; the process's exit code."""
-    return uvloop.run(_main(settings))
+    return uvloop.run(_main(settings, hush))
 
 
-async def _main(settings: Settings) -> int:
+async def _main(settings: Settings, hush: Hush) -> int:
     async with AsyncExitStack() as stack:
         pulse = await stack.enter_async_context(Pulse("worker"))
         worker = await _build(settings, stack, pulse)
         bind_contextvars(worker=worker.name)
         on_end(worker.stop)
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTSTP, worker.hush, True)
-        loop.add_signal_handler(signal.SIGCONT, worker.hush, False)
+        hush.tell(worker.hush)
         collector.calm()
         log.info("worker %s is ready", worker.name)
         await worker.run()

@@ -6,6 +6,7 @@ import pytest
 
 from tests.redis.conftest import Rig, chunk_of, people
 from volley.errors import UnusableInput
+from volley.outbox.flights import REF
 from volley.state import MOVES_ARG
 
 NOBODY_KNOWS = "0123456789abcdef"
@@ -26,6 +27,28 @@ async def test_pause_and_resume_answer_with_what_is_in_flight(rig: Rig) -> None:
     kinds = [f[b"s"] for _, f in await rig.redis.xrange(rig.keys.ledger) if f[b"k"] == b"campaign"]  # type: ignore[attr-defined]
     assert kinds == [b"paused", b"resumed"]
     await rig.check(campaign)
+
+
+async def test_what_has_finished_is_not_paused_and_a_redrive_of_it_goes(rig: Rig) -> None:
+    await rig.pool()
+    campaign = await rig.push(chunk_of(people(2)))
+    flight = await rig.take()
+    await rig.settle(flight, "a", 0)
+    await rig.settle(flight, "z", 1)
+    told = await rig.redis.xlen(rig.keys.ledger)
+    assert await rig.outbox.by("ops").pause(campaign.id) == 0
+    assert await rig.redis.xlen(rig.keys.ledger) == told
+    packed = REF.pack(0, 1, 1, 1, 0, 1, people(2)[1])
+    assert await rig.outbox.scripts.run("redrive", MOVES_ARG, campaign.id, 0, 8, packed) == 1
+    assert [each.campaign for taken in await rig.take_all(1) for each in taken.grants] == [campaign.id]
+
+
+async def test_what_nobody_knows_of_can_still_be_held(rig: Rig) -> None:
+    await rig.pool()
+    campaign = await rig.unknown(2)
+    assert await rig.outbox.pause(campaign.id) == 0
+    kinds = [f[b"s"] for _, f in await rig.redis.xrange(rig.keys.ledger) if f[b"k"] == b"campaign"]  # type: ignore[attr-defined]
+    assert kinds == [b"paused"]
 
 
 async def test_an_unknown_campaign_is_the_callers_mistake(rig: Rig) -> None:

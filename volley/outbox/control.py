@@ -6,13 +6,17 @@ from volley.outbox.views import STATES
 from volley.state import MOVES_ARG
 
 _SWEEP_CHUNKS = 20
+FINISHED = "f"
 
 
 async def control(scripts: Scripts, campaign_id: str, new: str, action: bytes, why: str = "") -> int:
-    """Pauses (p) or resumes (r), and records the action where that changed something. How many messages are in flight."""
+    """Pauses (p) or resumes (r), and records the action where that changed something. How many messages are in flight.
+
+    One that has finished is not paused.
+    """
     state, flying = await scripts.durable("control", campaign_id, new, action, why)
     _check_known(state, campaign_id)
-    if state.decode() != new:
+    if state.decode() not in (new, FINISHED):
         raise UnusableInput(f"campaign {campaign_id} is {STATES[state.decode()]} and stays so")
     return int(flying)
 

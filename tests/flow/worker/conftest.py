@@ -33,8 +33,9 @@ MAIN = """
 import logging, sys
 logging.basicConfig(level=logging.WARNING)
 from volley.settings import load
+from volley.signals import Hush
 from worker.main import run
-sys.exit(run(load()))
+sys.exit(run(load(), Hush()))
 """
 
 

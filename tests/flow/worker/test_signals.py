@@ -125,3 +125,17 @@ async def test_a_part_of_it_that_breaks_ends_it_in_order(world: World) -> None:
     async with asyncio.timeout(30):
         assert await worker.wait() == 1
     assert (await world.counts(campaign)).keys() <= {"ready", "submitted"}
+
+
+async def test_a_worker_that_is_made_quiet_while_it_starts_is_not_suspended_and_begins_quiet(world: World) -> None:
+    await world.begin(rate=100)
+    os.mkfifo(settings := world.folder / "volley.toml")
+    begun = "from volley.__main__ import _run_worker; raise SystemExit(_run_worker())"
+    worker = await world.worker(begun, VOLLEY_HOME=str(world.folder))
+    with await asyncio.to_thread(settings.open, "w") as file:  # returns once it reads its settings
+        worker.send_signal(signal.SIGTSTP)
+        file.write("[rates]\naccount = 100000\n")
+    await eventually(lambda: there_are(world, quiet=1, taking=0))
+    worker.send_signal(signal.SIGCONT)
+    await eventually(lambda: there_are(world, quiet=0, taking=1))
+    assert await world.stop(worker) == 0

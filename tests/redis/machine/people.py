@@ -37,8 +37,13 @@ class People(Stage):
                     self.surely(self.rig.outbox.sweep(campaign.id, act[0]))
             except UnusableInput:
                 return  # it is over, and stays so
-            if act != "resume":
+            if act != "resume" and not (act == "pause" and self.finished(campaign.id)):
                 self.truth.stopped.add(campaign.id)
+
+    def finished(self, campaign_id: str) -> bool:
+        """A pause holds nothing then: what is redriven later goes."""
+        view = self.do(self.rig.outbox.campaign(campaign_id))
+        return view is not None and view.state == "finished"
 
     def control_unheard(self, n: int, act: str) -> None:
         if campaign := self.one(n):

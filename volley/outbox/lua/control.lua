@@ -1,12 +1,15 @@
 -- control: pause or resume. A paused campaign is granted nothing from this moment on; its lanes stay as they are.
 -- ARGV: campaign, p (pause) | r (resume), the action to record, if it changes something ('' for none), why it pauses by itself ('')
--- Returns: {state now or '' for an unknown campaign, messages in flight}
+-- Returns: {state now or '' for an unknown campaign, messages in flight}. 'f': it has finished, and there is nothing to pause: a
+-- pause would be told of as if it held something, and hold what a retry makes ready later.
 --!flags allow-oom
 local cid, new = ARGV[1], ARGV[2]
 local c = camp_of(cid)
 if not c then return { '', 0 } end
-local n = call('HMGET', K.campaign .. cid, 'ns', 'rf')
+local n = call('HMGET', K.campaign .. cid, 'ns', 'rf', 'n.', 'n?')
 local flying = tonumber(n[1] or 0) + tonumber(n[2] or 0)
+-- what is unknown and was given up is over
+if new == 'p' and c.st == 'r' and flying + tonumber(n[3] or 0) == 0 and tonumber(n[4] or 0) <= c.gu then return { 'f', 0 } end
 if (new == 'p' and c.st == 'r') or (new == 'r' and c.st == 'p') then
   local now = clock()
   call('HSET', K.campaign .. cid, 'st', new)
