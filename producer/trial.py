@@ -30,6 +30,8 @@ from volley.trial import Sandbox, sandbox_file
 
 _EVERY_S = 2.0
 _ANSWER_S = 10.0
+PATIENCE = 5
+"""Rounds in a row that may fail before anybody is told."""
 _POOL = "long_code=20@10"
 """Of the profile that the sandbox has by itself, for who has none at the carrier yet."""
 
@@ -44,8 +46,7 @@ class Trial:
         assert settings.test_account is not None
         self._settings = settings
         self._name = settings.test_account
-        self._tell = tell
-        self._told = ""
+        self._rounds = Rounds(tell)
         own = settings.accounts.get(self._name)
         self.brings = own is None or "base_url" not in own.model_fields_set
         self._port = free_port()
@@ -92,10 +93,10 @@ class Trial:
                 async with _outbox(settings) as live, _outbox(settings.of_tests()) as mine:
                     while True:
                         await self._round(live, settings.of_tests(), mine)
-                        self._told = ""
+                        self._rounds.succeeds()
                         await asyncio.sleep(_EVERY_S)
             except (VolleyError, RedisError, aiohttp.ClientError, OSError) as error:
-                self._complain(f"test keys wait for their pool: {str(error) or type(error).__name__}")
+                self._rounds.fails(str(error) or type(error).__name__)
             await asyncio.sleep(_EVERY_S)
 
     async def _round(self, live: Outbox, settings: Settings, mine: Outbox) -> None:
@@ -118,10 +119,25 @@ class Trial:
                 answer.raise_for_status()
         return True
 
-    def _complain(self, text: str) -> None:
-        if text != self._told:
-            self._tell(text)
-        self._told = text
+
+class Rounds:
+    """What is told of rounds: nothing of the first that fail, as what they need is only starting; and of an end of what was told."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._told = ""
+        self._failed = 0
+
+    def fails(self, why: str) -> None:
+        self._failed += 1
+        if self._failed > PATIENCE and why != self._told:
+            self._tell(f"test keys wait for their pool: {why}")
+            self._told = why
+
+    def succeeds(self) -> None:
+        if self._told:
+            self._tell("test keys have their pool now")
+        self._told, self._failed = "", 0
 
 
 @contextlib.asynccontextmanager

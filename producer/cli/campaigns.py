@@ -74,7 +74,7 @@ def row(document: dict[str, Any]) -> tuple[object, ...]:
         document["accepted"],
         counts["ready"] + counts["sending"],
         counts["submitted"] + counts.get("unconfirmed", 0),
-        counts.get("delivered", "-"),
+        counts.get("delivered", "-") if document.get("ledger_answered", True) else "-",
         failed,
         f"{document['rate']:g}/s",
         span(document["eta_seconds"]),

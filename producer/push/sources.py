@@ -209,7 +209,7 @@ class ObjectSource:
         self._current: Mapping[str, object] | str = ""
         self._wanted: tuple[str, ...] = ("to", "reference")
         if "to" not in self._known:
-            raise UnusableInput(f"{name}: none of the first {len(self._head)} rows is an object with a `to`")
+            raise UnusableInput(f"{name}: {_no_recipient(self._head)}")
 
     def select(self, names: tuple[str, ...], *perhaps: str) -> tuple[str, ...]:
         unknown = next((name for name in names if name not in self._known), None)
@@ -248,6 +248,20 @@ class ObjectSource:
 
     def blank(self, row: Row) -> bool:
         return not row
+
+
+def _no_recipient(head: Sequence[Mapping[str, object] | str]) -> str:
+    """What is amiss with the first rows, as none of them names a `to`. Never what stands in them."""
+    if any(not isinstance(item, str) for item in head):
+        return f"none of the first {len(head)} rows is an object with a `to`"
+    for line, item in enumerate(head, 1):
+        if isinstance(item, str) and item.strip():
+            try:
+                orjson.loads(item)
+            except orjson.JSONDecodeError as error:
+                return f"line {line} is not JSON: {error.msg}; each line is an object with a `to`"
+            return f"line {line} is JSON and no object: each line is an object with a `to`"
+    return "there are no rows: each line is an object with a `to`"
 
 
 def _plain(row: list[object], names: tuple[str, ...]) -> list[str | None]:

@@ -55,7 +55,7 @@ class Zoning:
         if self._moment_s:
             open_then = sendable(self._hours, names, self._moment_s - DAY_S, self._moment_s + DAY_S)
             inside = any(begins <= self._moment_s < ends for begins, ends in open_then)
-            return 0 if inside else "the moment of --send-at lies in its quiet hours"
+            return 0 if inside else "the moment at which it is to go lies in its quiet hours"
         found = tuple(sendable(self._hours, names, self._since_s, self._until_s))
         if not found:
             return self._never(names)

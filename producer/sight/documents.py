@@ -60,10 +60,11 @@ def campaign(view: CampaignView, profile: ProfileView, recorded: Recorded | None
 def laid_over(view: CampaignView, profile: ProfileView, counted: Mapping[str, Recorded] | None) -> Document:
     """A campaign with what the ledger has counted laid over what Redis counts; None where the ledger did not answer.
 
-    `ledger_answered`: else it says what Redis alone knows, so that nothing is delivered yet.
+    `ledger_answered`: else it says what Redis alone knows, so that nothing is delivered yet. Every status is there in either case.
     """
-    known = None if counted is None else counted.get(view.campaign.id)
-    return campaign(view, profile, known) | {"ledger_answered": counted is not None}
+    if counted is None:
+        return campaign(view, profile) | {"counts": counts(view.counts, {}), "ledger_answered": False}
+    return campaign(view, profile, counted.get(view.campaign.id, Recorded())) | {"ledger_answered": True}
 
 
 def _cost(view: CampaignView, recorded: Recorded | None) -> int:

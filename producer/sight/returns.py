@@ -8,6 +8,8 @@ Counts = Mapping[str, tuple[int, int]]
 """Name → (how many, when last, µs)."""
 
 _RECENT_US = 3_600_000_000
+_OTHERS = 20
+"""So many that nobody signed may be those of doctors and of strangers."""
 _GOOD = ("applied", "heard")
 _AMISS = {
     "failover": "webhooks come to the failover address: the first one fails, see its proxy and volley serve there",
@@ -29,6 +31,11 @@ def amiss(counts: Counts, now_us: int) -> Iterator[str]:
     """Sentences about what went wrong within the last hour."""
     recent = {name: each for name, each in counts.items() if now_us - each[1] < _RECENT_US}
     for name, text in _AMISS.items():
-        if name in recent and not (name == "refused" and recent.keys() & set(_GOOD)):
+        if name in recent and (name != "refused" or _refuses_the_carrier(recent)):
             count, last_us = recent[name]
             yield f"{text} ({count} so far, the last at {moment(last_us)})"
+
+
+def _refuses_the_carrier(recent: Counts) -> bool:
+    """None is taken, and those that are refused come from somebody who signs, or are too many to be anybody's."""
+    return not recent.keys() & set(_GOOD) and ("misfit" in recent or recent["refused"][0] > _OTHERS)

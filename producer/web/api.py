@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from producer.access import register
 from producer.access.keys import ApiKey
@@ -21,7 +21,7 @@ from producer.web.checks import Doorkeeper, read_body, read_query
 from producer.web.desk import Desk, open_desk
 from producer.web.docs import Docs
 from producer.web.openapi import describe
-from producer.web.problems import FAILED, MISSING_SCOPE, NOT_FOUND, Problem, problem_of
+from producer.web.problems import FAILED, MISSING_SCOPE, NOT_FOUND, UNEXPECTED, Problem, problem_of
 from producer.web.routes import Call, Route
 from producer.web.table import TABLE
 from producer.web.watchers import Watchers
@@ -30,7 +30,7 @@ from volley.settings import Settings
 log = logging.getLogger(__name__)
 
 ROOT = "/v1/"
-"""Everything below it answers in problems."""
+"""It, and everything below it, answers in problems."""
 
 Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -57,7 +57,7 @@ class Api:
     def add_to(self, app: web.Application, table: Sequence[Route] = TABLE) -> None:
         app.middlewares.append(problems)
         for route in table:
-            app.router.add_route(route.method, _pattern(route.path), self._answering(route))
+            app.router.add_route(route.method, _pattern(route.path), self._answering(route), expect_handler=_expected)
         app.on_shutdown.append(self._close)
         docs = Docs(describe(table))
         for path, handler in docs.pages():
@@ -109,7 +109,7 @@ async def open_api(settings: Settings) -> AsyncIterator[Api]:
 @web.middleware
 async def problems(request: web.Request, handler: Next) -> web.StreamResponse:
     """Errors below /v1 leave as problems; the others as they are."""
-    if not request.path.startswith(ROOT):
+    if not f"{request.path}/".startswith(ROOT):
         return await handler(request)
     try:
         return await handler(request)
@@ -122,6 +122,17 @@ async def problems(request: web.Request, handler: Next) -> web.StreamResponse:
             # an answer has begun: one in its midst could be taken for a part of it, a connection that breaks off cannot
             raise ConnectionError("the answer broke off") from None
         return found.answer()
+
+
+async def _expected(request: web.Request) -> web.StreamResponse | None:
+    """What a request announces with `Expect`, before anything of it is read: that goes past all middlewares."""
+    if request.version < HttpVersion11:
+        return None
+    if request.headers.get("Expect", "").lower() != "100-continue":
+        return Problem(UNEXPECTED, "Expect: 100-continue is known, and nothing else").answer()
+    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    request.writer.output_size = 0  # the answer proper has not begun
+    return None
 
 
 def _complain(request: web.Request, error: Exception) -> None:

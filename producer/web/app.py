@@ -28,7 +28,7 @@ class Malformed(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         malformed = record.exc_info is not None and isinstance(record.exc_info[1], HttpProcessingError)
-        self._counts["refused"] += malformed
+        self._counts["malformed"] += malformed
         return not malformed
 
 

@@ -20,6 +20,27 @@ class SetAside(BaseModel):
     since: Moment | None
 
 
+class Counts(BaseModel):
+    """Messages by status, which add up to `accepted`. Every status is there, also where it has none.
+
+    Where `ledger_answered` is false nobody was asked for receipts: `submitted` is all that the carrier took, and `delivered`,
+    `undelivered` and `unconfirmed` are 0.
+    """
+
+    ready: int
+    sending: int
+    unknown: int
+    submitted: int
+    refused: int
+    opted_out: int
+    expired: int
+    cancelled: int
+    dead: int
+    delivered: int
+    undelivered: int
+    unconfirmed: int
+
+
 class CampaignDocument(BaseModel):
     """A campaign and where it stands. `counts`: messages by status, which add up to `accepted`; `rate` in parts a second."""
 
@@ -40,7 +61,7 @@ class CampaignDocument(BaseModel):
     parts: int
     estimated_cost: Money
     unpriced: int
-    counts: dict[str, int]
+    counts: Counts
     sent_parts: int
     rate: float
     eta_seconds: float | None

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
+from producer.web.wording import over_http
 from volley.errors import KeyTaken, RefusedByPolicy, TryAgainLater, UnusableInput, VolleyError
 from volley.ledger.engine import is_away
 
@@ -40,6 +41,7 @@ GONE = Kind("gone", 410, "It is not kept any more")
 IN_PROGRESS = Kind("in-progress", 409, "The same request is being worked on")
 TOO_LARGE = Kind("too-large", 413, "The body is too large")
 WRONG_TYPE = Kind("unsupported-type", 415, "Bodies of this type are not read here")
+UNEXPECTED = Kind("expectation-failed", 417, "What the request expects is not done here")
 INVALID = Kind("invalid", 422, "Values are missing, wrong or out of range")
 REFUSED = Kind("refused-by-policy", 422, "A policy refuses it")
 KEY_TAKEN = Kind("idempotency-key-taken", 422, "The Idempotency-Key belongs to another request")
@@ -50,7 +52,7 @@ AWAY = Kind("try-again-later", 503, "Not at this moment")
 
 KINDS = (
     BAD_REQUEST, UNAUTHENTICATED, MISSING_SCOPE, NOT_FOUND, NO_METHOD, TOO_SLOW, CONFLICT, IN_PROGRESS, GONE, TOO_LARGE,
-    WRONG_TYPE, INVALID, REFUSED, KEY_TAKEN, NOTHING_TO_SEND, TOO_MANY, FAILED, AWAY,
+    WRONG_TYPE, UNEXPECTED, INVALID, REFUSED, KEY_TAKEN, NOTHING_TO_SEND, TOO_MANY, FAILED, AWAY,
 )  # fmt: skip
 _OF_STATUS = {kind.status: kind for kind in reversed(KINDS)}
 
@@ -79,7 +81,7 @@ class Problem(Exception):
     ) -> None:
         super().__init__(detail)
         self.kind = kind
-        self.detail = detail
+        self.detail = over_http(detail)
         self.headers = dict(headers or {})
         self.more = dict(more or {})
 

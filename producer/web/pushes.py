@@ -36,6 +36,7 @@ from producer.web.push_options import JsonPush, PushOptions, PushQuery, options_
 from producer.web.pushing import Allowance, marked
 from producer.web.routes import JSON, Call, Route, answer
 from producer.web.stream import Body
+from producer.web.wording import over_http
 from volley.campaign import Campaign
 from volley.errors import UnusableInput
 from volley.outbox.pushes import as_pushed
@@ -216,10 +217,10 @@ def _document(result: PushResult) -> dict[str, Any]:
     url = f"/v1/campaigns/{result.campaign_id}" if result.campaign_id else None
     return result.as_json() | {
         "status_url": url,
-        "rejected_rows": [{"row": each.row, "reason": each.reason} for each in result.examples],
+        "rejected_rows": [{"row": each.row, "reason": over_http(each.reason)} for each in result.examples],
         "rejects_url": f"{url}/rejects.csv" if url and result.rejected else None,
         "unpriced": result.unpriced,
-        "notes": list(result.notes),
+        "notes": [over_http(note) for note in result.notes],
     }
 
 

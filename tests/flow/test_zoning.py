@@ -145,7 +145,7 @@ def test_what_the_carrier_keeps_must_not_come_in_the_night() -> None:
             found[name] = Zoning(NIGHT, noon - 86400, noon, noon).group_of(number, None)
         except ValueError as error:
             found[name] = str(error)
-    assert found == {"east": 0, "tokyo": "the moment of --send-at lies in its quiet hours"}
+    assert found == {"east": 0, "tokyo": "the moment at which it is to go lies in its quiet hours"}
 
 
 async def test_a_template_still_names_what_the_rows_have(outbox: Outbox, db: redis.asyncio.Redis) -> None:

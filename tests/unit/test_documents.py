@@ -195,3 +195,10 @@ def test_people_whom_no_sender_may_serve_and_mms_that_rest_are_told_of() -> None
     said = standstill.reasons([view(ready=5)], 1, 0, 200, [rest], [profile(), replace(profile(), unserved=7)])
     assert said[0] == "MMS of the account rests until 2100-01-01 00:00:00 UTC: full"
     assert [line.startswith("no sender of p1 may send to the countries of 7 messages") for line in said[1:]] == [True]
+
+
+def test_every_status_is_named_also_where_the_ledger_says_nothing() -> None:
+    for counted in (None, {}, {"0123456789abcdef": documents.Recorded({"delivered": 2})}):
+        told = documents.laid_over(view(submitted=3), profile(), counted)
+        assert (list(told["counts"]), sum(told["counts"].values())) == (list(STATUSES), 3)
+        assert told["ledger_answered"] is (counted is not None)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from producer.trial import PATIENCE, Rounds
 from volley.errors import UnusableInput
 from volley.outbox.queue import queue_name
 from volley.settings import Account, Settings
@@ -93,3 +94,17 @@ def test_accounts_that_share_a_redis_share_no_queue() -> None:
     names = [queue_name(account, which) for account in ("default", "trial", "shop") for which in "ub"]
     assert len(set(names)) == 6
     assert names[:2] == ["volley:arq:urgent", "volley:arq:bulk"], "releases before know these"
+
+
+def test_that_test_keys_wait_is_told_where_it_lasts_and_so_is_its_end() -> None:
+    told: list[str] = []
+    rounds = Rounds(told.append)
+    for _ in range(PATIENCE):
+        rounds.fails("it only starts")
+    rounds.succeeds()
+    assert told == []
+    for _ in range(3 * PATIENCE):
+        rounds.fails("it is away")
+    rounds.succeeds()
+    rounds.succeeds()
+    assert told == ["test keys wait for their pool: it is away", "test keys have their pool now"]

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
@@ -20,7 +20,7 @@ from producer.access.keys import SCOPES, Scope, make
 from producer.web.routes import JSON, Route
 from producer.web.table import TABLE
 from tests.flow.api.conftest import PROFILE, Answer, Office
-from tests.flow.api.test_pushes import campaigns, leftovers, path
+from tests.flow.api.test_pushes import CSV, campaigns, leftovers, path
 from volley.ledger.engine import open_ledger
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -203,3 +203,25 @@ def test_a_body_that_comes_a_byte_at_a_time_is_cut_off_and_nothing_of_it_is_sent
     one = {"profile": PROFILE, "to": "+13125550777", "text": "Your code is 1"}
     body = json.dumps(one).encode() if which == "messages" else b"to,name\n+13125550777,Ann\n"
     assert office.post(trickle.where, body, headers=again).status == 202, "the key is free, and there is room"
+
+
+def test_the_root_and_an_expectation_that_nobody_knows_are_answered_in_problems(office: Office) -> None:
+    assert (office.get("/v1").status, office.get("/v1").problem) == (404, "not-found")
+    one = {"profile": PROFILE, "to": "+13125550777", "text": "Your code is 1"}
+    headers = {"Idempotency-Key": "expected", "Expect": "foo"}
+    answer = office.post("/v1/messages", one, headers=headers)
+    assert (answer.status, answer.problem) == (417, "expectation-failed")
+    where = urlsplit(office.url)
+    with socket.create_connection((str(where.hostname), where.port or 80), timeout=10) as line:
+        head = f"POST /v1/messages HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer {office.key}\r\nContent-Type: application/json\r\n"
+        line.sendall(f"{head}Content-Length: 2\r\nIdempotency-Key: x\r\nExpect: 100-continue\r\n\r\n".encode())
+        assert line.recv(100).startswith(b"HTTP/1.1 100 ")
+        line.sendall(b"{}")
+        assert line.recv(100).startswith(b"HTTP/1.1 422 ")
+
+
+def test_a_refusal_names_fields_and_no_options_of_the_command_line(office: Office) -> None:
+    asked = urlencode({"profile": PROFILE, "text": "Hi", "subject": "About it"})
+    told = office.post(f"/v1/campaigns?{asked}", b"to\n+13125550777\n", headers=CSV)
+    assert (told.status, told.problem) == (422, "invalid")
+    assert told.json["detail"] == "a subject belongs to an MMS: add `media`, or leave the subject out"

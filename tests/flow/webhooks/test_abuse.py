@@ -145,11 +145,11 @@ def test_events_that_nothing_uses_are_counted_by_a_bounded_number_of_types(house
 
 
 def test_what_is_no_http_is_counted_and_leaves_nothing_in_the_log(house: House) -> None:
-    before, log = house.count("refused"), house.world.log("serve")
+    before, log = house.count("malformed"), house.world.log("serve")
     where = urlsplit(house.url)
     for line in ("X-Private: a private word\x01", "Content-Length: 1\r\nContent-Length: 2", f"X-Long: {'a' * 20_000}"):
         with socket.create_connection((str(where.hostname), where.port or 80), timeout=10) as connection:
             connection.sendall(f"POST {PATH} HTTP/1.1\r\nHost: here\r\n{line}\r\n\r\n".encode())
             assert connection.recv(100).split()[1] == b"400"
-    assert house.count("refused") == before + 3
+    assert house.count("malformed") == before + 3
     assert house.world.log("serve") == log

@@ -24,6 +24,12 @@ def test_what_was_long_ago_is_not_told() -> None:
 
 
 def test_a_forgery_among_good_ones_is_no_news_and_refusals_alone_are() -> None:
-    assert list(amiss({"refused": (3, NOW), "applied": (9, NOW)}, NOW)) == []
-    [line] = amiss({"refused": (3, NOW), "applied": (9, NOW - HOUR)}, NOW)
-    assert "TELNYX_PUBLIC_KEY" in line
+    assert list(amiss({"refused": (3, NOW), "misfit": (3, NOW), "applied": (9, NOW)}, NOW)) == []
+    for found in ({"refused": (3, NOW), "misfit": (3, NOW)}, {"refused": (21, NOW)}):
+        [line] = amiss({**found, "applied": (9, NOW - HOUR)}, NOW)
+        assert "TELNYX_PUBLIC_KEY" in line
+
+
+def test_what_volley_doctor_tried_itself_is_not_told_as_a_wrong_key() -> None:
+    assert list(amiss({"refused": (2, NOW)}, NOW)) == []
+    assert list(amiss({"refused": (2, NOW), "misfit": (1, NOW - HOUR)}, NOW)) == []

@@ -187,3 +187,19 @@ def test_whatever_the_bytes_are_they_are_rows_or_refused(content: bytes, head: b
         source.select(())
         for row in source.rows():
             assert all(cell is None or isinstance(cell, str) for cell in row)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('{"to": "+1', "line 2 is not JSON: "),
+        ('"+1"', "line 2 is JSON and no object: "),
+        ('{"too": "+1"}', "none of the first 2 rows is an object"),
+    ],
+)
+def test_lines_that_are_no_objects_are_told_by_what_they_are_and_never_by_what_stands_in_them(
+    line: str, says: str
+) -> None:
+    with pytest.raises(UnusableInput, match=says) as told:
+        opened(f"\n{line}\n", "list.jsonl")
+    assert "+1" not in str(told.value)

@@ -6,6 +6,7 @@ import pytest
 
 from producer.web.openapi import describe
 from producer.web.table import TABLE
+from volley.state import STATUSES
 
 
 @pytest.fixture(scope="module")
@@ -23,3 +24,8 @@ def test_no_field_of_a_change_has_a_default_as_what_is_left_out_stays_as_it_is(d
 def test_a_key_is_said_to_last_as_long_as_it_does(document: dict[str, Any], path: str, kept: str) -> None:
     [key] = [each for each in document["paths"][path]["post"]["parameters"] if each["name"] == "Idempotency-Key"]
     assert key["description"].endswith(kept)
+
+
+def test_the_counts_of_a_campaign_name_every_status(document: dict[str, Any]) -> None:
+    counts = document["components"]["schemas"]["Counts"]
+    assert set(counts["properties"]) == set(counts["required"]) == set(STATUSES)
