@@ -7,7 +7,8 @@ from volley.campaign import Campaign, new_campaign_id
 from volley.errors import TryAgainLater, UnusableInput
 from volley.outbox.chunks import decode, encode
 from volley.outbox.outbox import Outbox
-from volley.outbox.pushes import Chunk
+from volley.outbox.pushes import Chunk, Claimed
+from volley.outbox.scripts import BarrierFailed
 
 CHUNK = chunk_of(people(3))
 LAST = Chunk(0, encode(CHUNK), len(CHUNK))
@@ -48,6 +49,37 @@ async def test_a_server_that_knows_no_script_is_told_both(rig: Rig) -> None:
     other = campaign()
     assert not (await rig.outbox.seal(other, key_ttl_s=60, last=LAST)).existing, "it knew the second one only"
     assert await kept(rig, mine.id) == await kept(rig, other.id) == [1, 1, 1]
+
+
+async def test_it_is_not_told_as_sealed_before_it_is_known_to_be_on_the_disk(rig: Rig) -> None:
+    """It ran, and nobody knows whether a crash of the server would leave it there: whoever asks again has what it made."""
+    await rig.pool()
+    mine = campaign()
+    with pytest.raises(BarrierFailed, match="replicas"):
+        await Outbox(rig.redis, "test", replicas=1).seal(mine, key_ttl_s=60, last=LAST)
+    other = campaign()
+    await rig.redis.execute_command("CONFIG", "SET", "appendfsync", "no")
+    try:
+        with pytest.raises(BarrierFailed, match="on its disk"):
+            await rig.outbox.seal(other, key_ttl_s=60, last=LAST)
+    finally:
+        await rig.redis.execute_command("CONFIG", "SET", "appendfsync", "always")
+    for each in (mine, other):
+        again = await rig.outbox.seal(each, key_ttl_s=60, last=LAST)
+        assert (again.campaign_id, again.existing) == (each.id, True)
+
+
+async def test_where_another_has_claimed_one_of_its_keys_nothing_of_it_stays(rig: Rig) -> None:
+    await rig.pool()
+    first = campaign(claims=(("k1", "mark [[0, 0]]"),))
+    assert not (await rig.outbox.seal(first, key_ttl_s=60, last=LAST)).existing
+    second = campaign(claims=(("k2", "mark [[0, 0]]"), ("k1", "mark [[0, 1]]")))
+    with pytest.raises(Claimed) as refused:
+        await rig.outbox.seal(second, key_ttl_s=60, last=LAST)
+    assert refused.value.key == "k1"
+    assert await kept(rig, second.id) == [0, 0, 0]
+    assert await rig.outbox.find_key("k1") == (first.id, "mark [[0, 0]]")
+    assert await rig.outbox.find_key("k2") is None
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,12 @@
 """The recorder beside the requests: its loop may be held, theirs is not; how it ends, and whom that is told."""
 
 import asyncio
+import os
+import signal
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 
 import pytest
 import redis.asyncio
@@ -11,12 +14,14 @@ from sqlalchemy import Engine, event, func, select
 
 from producer.web import recording as module
 from producer.web.recording import Recording
+from producer.web.server import serve
 from tests.flow.ledger.conftest import Feed, Push
-from volley.embedded import EmbeddedValkey
+from volley.embedded import EmbeddedValkey, free_port
 from volley.ledger import schema
 from volley.ledger.engine import open_ledger
 from volley.ledger.facts import NewerEntry
 from volley.outbox.outbox import Outbox
+from volley.pulse import ask
 from volley.settings import Settings
 
 PATIENCE_S = 20.0
@@ -47,6 +52,12 @@ async def until(true: Callable[[], bool]) -> None:
             return
         await asyncio.sleep(0.01)
     raise AssertionError("it never came")
+
+
+async def eventually(true: Callable[[], Awaitable[bool]], wanted: bool = True) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while await true() != wanted:  # noqa: ASYNC110 - no event tells it
+            await asyncio.sleep(0.05)
 
 
 @pytest.fixture
@@ -133,3 +144,48 @@ async def test_a_loop_of_its_that_stands_still_is_seen(
         await until(lambda: recording.turns)
     recording.stop()
     await work
+
+
+@asynccontextmanager
+async def serving(settings: Settings, home: Path) -> AsyncIterator[asyncio.Task[None]]:
+    """`volley serve`, in this process."""
+    work = asyncio.create_task(serve(settings.model_copy(update={"home": home, "serve_port": free_port()})))
+    try:
+        yield work
+    finally:
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+
+
+async def alive() -> bool:
+    """Whether who watches over this process is answered."""
+    beats = await asyncio.to_thread(ask, 1.0, role="serve", pid=os.getpid())
+    return any(beat.says for beat in beats)
+
+
+async def test_what_ends_the_recorder_ends_serve_and_says_why(settings: Settings, feed: Feed, tmp_path: Path) -> None:
+    """Nothing would be recorded, and all that comes in would be answered as if it were."""
+    await feed.raw({"v": "2", "k": "attempts", "p": b"whatever"})
+    async with serving(settings, tmp_path) as work, asyncio.timeout(PATIENCE_S):
+        with pytest.raises(NewerEntry):
+            await work
+    assert await feed.length() == 1
+
+
+async def test_who_watches_over_serve_is_not_answered_while_its_recorder_stands_still(
+    settings: Settings, feed: Feed, push: Push, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_TICK_S", 0.05)
+    monkeypatch.setattr(module, "_STILL_S", 2.0)
+    async with serving(settings, tmp_path) as work:
+        await eventually(alive)
+        with held("INTO attempts") as (there, go_on):
+            await feed.attempts(push.attempt(0))
+            await until(there.is_set)
+            await eventually(alive, False)
+            go_on.set()
+            await eventually(alive)
+        os.kill(os.getpid(), signal.SIGTERM)
+        async with asyncio.timeout(PATIENCE_S):
+            await work
+    assert await recorded(settings) == 1
