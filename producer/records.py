@@ -7,7 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from volley.errors import TryAgainLater, UnusableInput
-from volley.ledger.engine import ANSWER_S, is_away, is_damaged, made_ready, open_ledger
+from volley.ledger.engine import is_away, is_damaged, made_ready, open_ledger
 from volley.ledger.reader import Reader
 from volley.settings import Settings
 
@@ -26,8 +26,8 @@ async def ledger(settings: Settings) -> AsyncIterator[AsyncEngine]:
 
 
 @contextlib.asynccontextmanager
-async def opened(settings: Settings, answer_s: float = ANSWER_S) -> AsyncIterator[AsyncEngine]:
-    """The engine, whatever its tables are. Raises as `ledger` does."""
+async def opened(settings: Settings, answer_s: float | None = None) -> AsyncIterator[AsyncEngine]:
+    """The engine, whatever its tables are; `answer_s` as `open_ledger` has it. Raises as `ledger` does."""
     engine = open_ledger(settings.ledger, answer_s=answer_s)
     try:
         yield engine

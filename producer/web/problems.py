@@ -15,10 +15,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from producer.web.wording import over_http
 from volley.errors import KeyTaken, RefusedByPolicy, TryAgainLater, UnusableInput, VolleyError
+from volley.ledger.bound import ran_out
 from volley.ledger.engine import is_away
 
 CONTENT_TYPE = "application/problem+json"
 _RETRY_S = 2
+_SLOW_RETRY_S = 15
 _MOST_ERRORS = 20
 _OWN = "Value error, "
 """What pydantic puts before the words of a validator of ours."""
@@ -132,6 +134,9 @@ def problem_of(error: Exception) -> Problem | None:
             return Problem(REFUSED, str(error))
         case UnusableInput():
             return Problem(INVALID, str(error))
+        case SQLAlchemyError() | OSError() if ran_out(error):
+            detail = "the ledger took too long over this, and the question was ended: ask for less, or again later"
+            return Problem(AWAY, detail, headers=retry_after(_SLOW_RETRY_S))
         case SQLAlchemyError() | OSError() if is_away(error):
             return Problem(AWAY, "the ledger's database does not answer", headers=retry_after(_RETRY_S))
         case _:

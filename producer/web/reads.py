@@ -79,7 +79,7 @@ async def export(call: Call) -> web.StreamResponse:
         raise Problem(
             NOT_FOUND, f"no campaign {campaign_id[:40]!r} in the ledger (one pushed just now takes a moment)"
         ) from None
-    documents = call.desk.reader.export(campaign_id, hot_states(call.desk.outbox))
+    documents = call.desk.exporting.export(campaign_id, hot_states(call.desk.outbox))
     response = web.StreamResponse(
         headers={
             "Content-Type": _TYPES[form],

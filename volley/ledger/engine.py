@@ -20,6 +20,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from volley.errors import TryAgainLater, UnusableInput, VolleyError
+from volley.ledger.bound import bound
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _WRITERS = 0x766F6C6C6579
@@ -32,8 +33,9 @@ _ALONE = text(
 _BEGIN = "volley_begin"
 _NO_TABLE = "42P01"
 _CONNECT_S = 10
-ANSWER_S = 300.0
-"""How long a server may take over one statement: a campaign's report, and no more."""
+_POOL_S = 30.0
+_ANSWER_S = 300.0
+"""How long a server may take over one statement, where nothing is said of it."""
 _AWAY = ("08", "28", "40", "53", "57", "58", "55P03", "25006", "25P03", "3D000")
 """SQLSTATEs, by how they begin: connection, login, deadlock, out of something, told to stop, disk, a lock not to be had; a
 server that only reads, as it is the standby; a session ended as it idled; no such database, as it is being restored."""
@@ -41,11 +43,12 @@ _ABOUT_ROWS = ("22", "23")
 """Data exception, integrity constraint violation."""
 
 
-def open_ledger(url: str, *, busy_timeout_s: float = 10.0, answer_s: float = ANSWER_S) -> AsyncEngine:
+def open_ledger(url: str, *, busy_timeout_s: float = 10.0, answer_s: float | None = None) -> AsyncEngine:
     """An engine for a SQLAlchemy URL with an async driver; connects to nothing yet.
 
     `busy_timeout_s`: how long a statement waits for another writer before the database counts as locked.
-    `answer_s`: how long a server may take over one statement before it counts as away.
+    `answer_s`: how long one statement may take before it is ended, and the database counts as away. None: SQLite may take as
+    long as it likes, and a server as long as the longest report takes.
 
     Raises:
         UnusableInput: the URL is malformed, its driver is not installed, or its folder cannot be made.
@@ -53,8 +56,8 @@ def open_ledger(url: str, *, busy_timeout_s: float = 10.0, answer_s: float = ANS
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
-            return _sqlite(parsed, busy_timeout_s)
-        return _server(parsed, busy_timeout_s, answer_s)
+            return _sqlite(parsed, busy_timeout_s, answer_s)
+        return _server(parsed, busy_timeout_s, answer_s or _ANSWER_S)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         raise UnusableInput(f"VOLLEY_LEDGER_URL: {error}; sqlite+aiosqlite:///FILE or postgresql+asyncpg://…") from None
     except OSError as error:
@@ -76,11 +79,13 @@ def _server(url: URL, busy_timeout_s: float, answer_s: float) -> AsyncEngine:
         isolation_level="REPEATABLE READ",
         # a connection that the server has closed meanwhile is replaced before it is used
         pool_pre_ping=True,
+        # who asks waits no longer for a connection than for an answer
+        pool_timeout=min(_POOL_S, answer_s),
         connect_args=connect_args,
     )
 
 
-def _sqlite(url: URL, busy_timeout_s: float) -> AsyncEngine:
+def _sqlite(url: URL, busy_timeout_s: float, answer_s: float | None) -> AsyncEngine:
     if url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     # the driver's own idea of transactions (none before SELECT and DDL) is off: _begin says when one starts
@@ -88,6 +93,8 @@ def _sqlite(url: URL, busy_timeout_s: float) -> AsyncEngine:
     engine = create_async_engine(url, hide_parameters=True, connect_args=connect_args)
     event.listen(engine.sync_engine, "connect", _make_durable)
     event.listen(engine.sync_engine, "begin", _begin)
+    if answer_s is not None:
+        bound(engine.sync_engine, answer_s)
     return engine
 
 
