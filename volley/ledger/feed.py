@@ -7,6 +7,7 @@ writer at a time (engine.writing), so positions are committed in their order and
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
 
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -77,15 +78,15 @@ def _rows(told: Sequence[Told], position: int) -> Iterator[Row]:
 
 
 async def prune(engine: AsyncEngine, event_days: int) -> None:
-    """Drops what is older, but for the last row: positions go on from there."""
+    """Drops what is older, but for the last row of it: positions go on from there, and so does who has read so far."""
     oldest_us = time.time_ns() // 1000 - event_days * _DAY_US
+    # looked at from the oldest on: the feed is never read through for the few that are over
+    page = select(feed.c.position, feed.c.at_us).order_by(feed.c.position).limit(_PRUNED_AT_ONCE)
     while True:
         async with writing(engine) as connection:
-            last = select(func.max(feed.c.position)).scalar_subquery()
-            old = select(feed.c.position).where(feed.c.at_us < oldest_us, feed.c.position < last)
-            page = old.order_by(feed.c.position).limit(_PRUNED_AT_ONCE)
-            found = (await connection.execute(page)).scalars().all()
-            if found:
-                await connection.execute(delete(feed).where(feed.c.position <= found[-1]))
-        if len(found) < _PRUNED_AT_ONCE:
+            rows = (await connection.execute(page)).all()
+            old = [position for position, at_us in takewhile(lambda row: row.at_us < oldest_us, rows)]
+            if len(old) > 1:
+                await connection.execute(delete(feed).where(feed.c.position < old[-1]))
+        if len(old) < _PRUNED_AT_ONCE:
             return

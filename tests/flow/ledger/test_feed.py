@@ -199,6 +199,28 @@ async def test_whoever_reads_piece_by_piece_reads_the_same(
     assert await tell(after=middle) == whole[501:]
 
 
+async def aged(engine: AsyncEngine, position: int) -> None:
+    """All rows up to this one are of eight days ago."""
+    async with writing(engine) as connection:
+        old = update(feed_schema.feed).where(feed_schema.feed.c.position <= position)
+        await connection.execute(old.values(at_us=time.time_ns() // 1000 - 8 * 86_400_000_000))
+
+
+async def test_who_has_read_all_there_was_goes_on_after_days_of_silence(
+    feed: Feed, push: Push, tell: Tell, engine: AsyncEngine
+) -> None:
+    await feed.sealed(push)
+    await tell()
+    await feed.attempts(push.attempt(0))
+    last = Cursor.parse((await tell())[-1]["id"])
+    await aged(engine, 2)
+    await feed.attempts(push.attempt(1))
+    assert brief(await tell(after=last)) == [("message.submitted", "ref-1")]
+    await prune(engine, 7)
+    assert brief(await tell(after=last)) == [("message.submitted", "ref-1")]
+    assert len(await tell()) == 3, "what is older than the last of silence is gone"
+
+
 async def test_what_is_too_old_is_dropped_and_its_cursor_is_refused(
     feed: Feed, push: Push, tell: Tell, engine: AsyncEngine
 ) -> None:
@@ -207,9 +229,7 @@ async def test_what_is_too_old_is_dropped_and_its_cursor_is_refused(
     for i in range(3):
         await feed.attempts(push.attempt(i))
         await tell()
-    async with writing(engine) as connection:
-        old = update(feed_schema.feed).where(feed_schema.feed.c.position <= 2)
-        await connection.execute(old.values(at_us=time.time_ns() // 1000 - 8 * 86_400_000_000))
+    await aged(engine, 3)
     await prune(engine, 7)
     assert brief(await tell()) == [("message.submitted", "ref-1"), ("message.submitted", "ref-2")]
     with pytest.raises(Gone, match="event_days"):
