@@ -13,7 +13,7 @@ from volley.errors import UnusableInput
 from volley.message import MessageId
 from volley.outbox import hours
 from volley.outbox.chunks import encode
-from volley.outbox.flights import refs
+from volley.outbox.flights import REF, refs
 from volley.outbox.whereabouts import wait_of
 
 NIGHT = "21:00-08:00"
@@ -175,6 +175,21 @@ async def test_other_hours_hold_at_once_and_lifted_ones_hold_nothing_back(rig: R
     assert view is not None
     assert view.campaign.quiet_hours == ""
     await rig.check(campaign)
+
+
+async def test_very_many_who_sleep_are_roused_in_pieces_and_nobody_else_is(rig: Rig) -> None:
+    await rig.pool(1)
+    campaign, other = [await push(rig, 5, groups=(0,)) for _ in range(2)]
+    later, night_us = rig.keys.of("later"), await rig.now_us() + 3_600_000_000
+    for mine in (campaign, other):
+        sleepers = [REF.pack(0, n % 5, 1, 0, 0, 0, 12025550000 + n) for n in range(6_000)]
+        await rig.redis.zadd(later, {mine.id.encode() + ref: night_us for ref in sleepers})
+    assert int(await rig.outbox.scripts.run("rouse", campaign.id, "0")), "there is more to do"
+    assert 6_000 < await rig.redis.zcount(later, night_us, "+inf") < 12_000
+    await rig.outbox.change(campaign.id, quiet_hours=None)
+    asleep = await rig.redis.zrangebyscore(later, night_us, "+inf")
+    assert len(asleep) == 6_000
+    assert {each[:16] for each in asleep} == {other.id.encode()}
 
 
 async def test_windows_of_hours_that_were_changed_meanwhile_are_not_written(rig: Rig) -> None:

@@ -64,10 +64,20 @@ async def change(scripts: Scripts, campaign_id: str, changes: Changes, action: b
     if state in _OVER:
         raise UnusableInput(f"campaign {campaign_id} is {_OVER[state]} and stays so")
     if "quiet_hours" in values:
+        await _rouse(scripts, campaign_id)
         await hours.again(scripts, campaign_id)  # somebody else may have written other windows since
     if values.get("budget_micros"):
         await budget.begin_first(scripts, campaign_id)
     return values
+
+
+async def _rouse(scripts: Scripts, campaign_id: str) -> None:
+    """What was laid by for the hours of before is looked at anew. Where this is cut short the rest sleeps as long as it would have."""
+    cursor = 0
+    while True:
+        cursor = int(await scripts.run("rouse", campaign_id, cursor))
+        if not cursor:
+            return
 
 
 async def _ahead(scripts: Scripts, campaign_id: str, expires_us: int) -> None:

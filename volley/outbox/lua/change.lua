@@ -23,19 +23,7 @@ local function move_lines(pr)
   end
 end
 
--- What rests for quiet hours that are others now, in `later`: whatever was tried rests for another reason, and no longer than this.
-local LONG_US = 120000000
-local function rouse_later()
-  local later = call('ZRANGE', K.later, 0, -1, 'WITHSCORES')
-  for i = 1, #later, 2 do
-    if sub(later[i], 1, 16) == cid and (byte(later[i], 24) == 0 or tonumber(later[i + 1]) > now + LONG_US) then
-      call('ZADD', K.later, int(now), later[i])
-    end
-  end
-end
-
 set_terms(cid, ARGV[2], now)
-if ARGV[2]:find('q=', 1, true) then rouse_later() end
 if ARGV[3] ~= '' and ARGV[3] ~= c.pr then move_lines(ARGV[3]) end
 if ARGV[4] ~= '' then
   call('HSET', key, 'x', ARGV[4])
