@@ -92,8 +92,10 @@ class Sight:
 
     async def facts(self, fresh_s: float = FRESH_S) -> Facts:
         """A snapshot that is at most so old; older only where gathering takes long. Raises TryAgainLater where Redis is away."""
+        asked = monotonic()
         async with self._one_at_a_time:
-            if not self.is_fresh(fresh_s):
+            # what another has begun to gather meanwhile is as new
+            if not self.is_fresh(fresh_s) and self._at - self._took_s < asked:
                 began = monotonic()
                 with reaching():
                     self._facts = await self._gather()

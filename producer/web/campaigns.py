@@ -29,7 +29,7 @@ async def all_of_them(call: Call) -> web.Response:
     views, before = await pages.campaigns(
         call.desk.outbox.redis, call.desk.outbox.keys, page.limit, int(page.cursor) if page.cursor else None
     )
-    profiles = await call.desk.profiles()
+    profiles = await call.desk.profiles({each.campaign.profile for each in views})
     documents = await campaigns.listed(
         call.desk.reader, [each for each in views if each.campaign.profile in profiles], profiles
     )
@@ -40,7 +40,8 @@ async def one(call: Call) -> web.Response:
     campaign_id, desk = call.part("campaign_id"), call.desk
     view = await desk.outbox.campaign(campaign_id)
     if view is not None:
-        profile = await desk.outbox.profile(view.campaign.profile)
+        name = view.campaign.profile
+        profile = (await desk.profiles({name})).get(name) or await desk.outbox.profile(name)
         return answer(await campaigns.going_on(desk.outbox, desk.reader, view, profile))
     try:
         return answer(await campaigns.past(desk.reader, campaign_id))

@@ -3,8 +3,7 @@ waits for one that a request holds.
 """
 
 import contextlib
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Self
@@ -13,7 +12,8 @@ from redis.exceptions import RedisError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from producer.access.keys import ApiKey
-from producer.records import ledger
+from producer.records import ledger, opened
+from producer.sight.queues import queues
 from producer.sight.sight import Sight
 from producer.web.gather import Gather
 from producer.web.heads import Heads
@@ -30,41 +30,28 @@ from volley.outbox.queue import Queue, pool
 from volley.outbox.views import ProfileView
 from volley.settings import Settings
 
-_FRESH_S = 1.0
-
-
-class Queues:
-    """The queues by profile, a second old at most: whoever asks in a row does not make Redis count again."""
-
-    def __init__(self) -> None:
-        self._held: dict[str, ProfileView] = {}
-        self._read_s = float("-inf")
-
-    async def of(self, outbox: Outbox) -> dict[str, ProfileView]:
-        now_s = time.monotonic()
-        if now_s - self._read_s > _FRESH_S:
-            self._held = {each.profile: each for each in await outbox.profiles()}
-            self._read_s = now_s
-        return self._held
+ANSWER_S = 15.0
+"""How long one question to the ledger may take that somebody waits for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
     """What a handler works with. `outbox` acts in the name of the key that asks.
 
+    `engine` ends what takes longer than ANSWER_S; `exporting` is for what may take its time.
     `queue` is None where arq has no Redis of its own beside a Cluster: the sweeper wakes workers.
     """
 
     settings: Settings
     outbox: Outbox
     engine: AsyncEngine
+    exporting: Reader
     queue: Queue | None
     sight: Sight
     slots: Slots
     rejects: RejectsFolder
     gather: Gather
     busy: Busy = field(default_factory=Busy)
-    queues: Queues = field(default_factory=Queues)
     heads: Heads = field(default_factory=Heads)
     watchers: Watchers = field(default_factory=Watchers)
     streams: Seats = field(default_factory=lambda: Seats(100, "streams of events"))
@@ -82,9 +69,9 @@ class Desk:
         """Wakes a worker for a campaign that can go now. If that fails, the sweeper finds it within seconds."""
         await _arm(self.queue, campaign)
 
-    async def profiles(self) -> dict[str, ProfileView]:
-        """The queues by profile, a second old at most."""
-        return await self.queues.of(self.outbox)
+    async def profiles(self, names: Collection[str]) -> dict[str, ProfileView]:
+        """The queues of these profiles, as the snapshot has them."""
+        return await queues(self.sight, self.outbox, names)
 
 
 @contextlib.asynccontextmanager
@@ -93,8 +80,8 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
     outbox = await open_outbox(settings)
     queue = _queue(settings, outbox)
     try:
-        async with ledger(settings) as engine:
-            desk = _laid(settings, outbox, engine, queue)
+        async with ledger(settings) as patient, opened(settings, ANSWER_S) as engine:
+            desk = _laid(settings, outbox, engine, Reader(patient), queue)
             try:
                 yield desk
             finally:
@@ -105,11 +92,12 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
         await outbox.redis.aclose()
 
 
-def _laid(settings: Settings, outbox: Outbox, engine: AsyncEngine, queue: Queue | None) -> Desk:
+def _laid(settings: Settings, outbox: Outbox, engine: AsyncEngine, exporting: Reader, queue: Queue | None) -> Desk:
     return Desk(
         settings,
         outbox,
         engine,
+        exporting,
         queue,
         Sight(outbox, settings.account),
         Slots(settings.api_pushes),

@@ -16,6 +16,7 @@ from producer.sight.sight import Sight
 from producer.web.presence import Presence
 from producer.web.watchers import Watchers
 from tests.redis.conftest import OTHER_PROFILE, PROFILE, Rig, chunk_of, people, sender
+from tests.redis.test_idle_takes import commands_of
 from volley.campaign import Campaign
 from volley.embedded import free_port
 from volley.errors import TryAgainLater
@@ -327,6 +328,17 @@ async def test_a_serve_whose_loop_stood_still_says_how_long(rig: Rig, sight: Sig
         await eventually(sight, lambda facts: facts.serves[0].loop_lag_seconds > 0.2)
         shown.cancel()
     assert (await look(sight)).serves == (), "it has taken its leave"
+
+
+async def test_those_who_ask_for_a_snapshot_of_now_at_one_time_share_one(rig: Rig, sight: Sight) -> None:
+    await rig.pool(2)
+    for n in range(20):
+        await rig.push(chunk_of(people(1, n)))
+    await look(sight)
+    alone = await commands_of(rig.redis, look(sight))
+    assert await commands_of(rig.redis, asyncio.gather(*(look(sight) for _ in range(20)))) <= 3 * alone
+    late = await rig.push(chunk_of(people(1, 50)))
+    assert late.id in {each.campaign_id for each in (await look(sight)).campaigns}
 
 
 async def eventually(sight: Sight, true: Callable[[Facts], bool]) -> None:

@@ -2,6 +2,7 @@
 
 from tests.flow.api.conftest import Office
 from tests.flow.api.test_keys import some_campaign
+from volley.outbox.outbox import Outbox
 
 
 def test_a_campaign_reads_the_same_over_http_as_on_the_command_line(office: Office) -> None:
@@ -63,3 +64,17 @@ def test_the_document_names_every_operation_and_the_page_needs_nothing_from_else
         assert page.status == 200
         assert b"//" not in page.body.replace(b"// ", b"")
         assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+
+
+def test_who_looks_at_one_campaign_again_and_again_does_not_have_all_of_them_read(office: Office) -> None:
+    async def many(outbox: Outbox) -> str:
+        return [await some_campaign(outbox) for _ in range(150)][-1]
+
+    async def looked_at(outbox: Outbox) -> int:
+        return int((await outbox.redis.info("commandstats"))["cmdstat_hgetall"]["calls"])
+
+    campaign = office.outbox(many)
+    told, before = office.get(f"/v1/campaigns/{campaign}").json, office.outbox(looked_at)
+    for _ in range(40):
+        assert office.get(f"/v1/campaigns/{campaign}").json["counts"] == told["counts"]
+    assert office.outbox(looked_at) - before < 20 * 150
