@@ -97,12 +97,13 @@ class Campaigns(Answer):
 
 
 class Steered(Answer):
-    """`in_flight` messages will still be sent or settled."""
+    """`in_flight` messages will still be sent or settled. `withdrawing`: the carrier is still being told what to cancel."""
 
     campaign_id: str
     state: str
     in_flight: int
     carrier: Mapping[str, int] | None = None
+    withdrawing: bool = False
 
 
 class Message(Answer):

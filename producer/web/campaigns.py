@@ -59,7 +59,7 @@ def steering(verb: Verb) -> Handler:
         if await desk.outbox.campaign(campaign_id) is None:
             raise absent(campaign_id)
         try:
-            done = await steer(verb, desk.settings, desk.outbox, desk.arm, campaign_id)
+            done = await steer(verb, desk.settings, desk.outbox, desk.arm, campaign_id, desk.withdrawals.withdraw)
         except UnusableInput as error:
             raise Problem(CONFLICT, str(error)) from None
         return answer(done.as_json())

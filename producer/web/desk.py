@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from producer.access.keys import ApiKey
+from producer.push.withdrawing import Withdrawals
 from producer.records import ledger, opened
 from producer.sight.queues import queues
 from producer.sight.sight import Sight
@@ -52,6 +53,7 @@ class Desk:
     rejects: RejectsFolder
     gather: Gather
     busy: Busy = field(default_factory=Busy)
+    withdrawals: Withdrawals = field(default_factory=Withdrawals)
     heads: Heads = field(default_factory=Heads)
     watchers: Watchers = field(default_factory=Watchers)
     streams: Seats = field(default_factory=lambda: Seats(100, "streams of events"))
@@ -86,6 +88,7 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
                 yield desk
             finally:
                 await desk.gather.close()
+                await desk.withdrawals.close()
     finally:
         if queue is not None:
             await queue.close()

@@ -89,12 +89,15 @@ class CampaignList(BaseModel):
 
 
 class Steered(BaseModel):
-    """`in_flight` messages will still be sent or settled. `carrier`: what came of those that the carrier keeps until their time."""
+    """`in_flight` messages will still be sent or settled. `carrier`: what came of those that the carrier keeps until their time;
+    `withdrawing`: that takes longer, and goes on: the campaign's counts tell how far it is.
+    """
 
     campaign_id: str
     state: str
     in_flight: int
     carrier: dict[str, int] | None = None
+    withdrawing: bool = False
 
 
 class RejectedRow(BaseModel):

@@ -11,14 +11,16 @@ from typing import Any
 
 import pytest
 
-from producer.push import withdrawal
+from producer.push import withdrawal, withdrawing
 from producer.push.request import PushRequest, PushResult
 from producer.push.schedule import MARGIN_US
+from producer.push.steering import Steered, steer
 from producer.push.withdrawal import Withdrawal, withdraw_all
 from producer.sight.overview import one_campaign
 from producer.sight.story import whole_story
 from tests.flow.sending.conftest import GB, US, Scene
 from tests.openapi import validate_request
+from volley.campaign import Campaign
 from volley.embedded import EmbeddedValkey
 from volley.errors import TryAgainLater, UnusableInput
 from volley.outbox.views import CampaignView
@@ -172,6 +174,35 @@ async def test_a_message_that_is_cancelled_already_counts_as_cancelled_and_one_t
     cancelled = {"data": {"id": "x", "to": [{"status": "cancelled"}], "cost": {"amount": "0.0", "currency": "USD"}}}
     scene.wire.refusals["GET"] = [(200, cancelled), (200, cancelled)]
     assert await withdrawn(scene, campaign_id) == Withdrawal(cancelled=2)
+
+
+async def test_those_who_cancel_at_one_time_have_one_withdrawal_and_wait_for_no_long_one(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(withdrawal, "_A_SECOND", 2)  # so it takes two seconds or more
+    await scene.sync("long_code")
+    campaign_id = await scene.sent(await scene.push(PEOPLE, send_at=ahead(60)))
+    await scene.outbox.cancel(campaign_id)
+    await scene.recorder.catch_up()
+    under_way = withdrawing.Withdrawals()
+
+    async def cancel() -> Steered:
+        return await steer("cancel", scene.settings, scene.outbox, armed, campaign_id, under_way.withdraw)
+
+    monkeypatch.setattr(withdrawing, "PATIENCE_S", 0.1)
+    impatient = await asyncio.gather(*(cancel() for _ in range(3)))
+    assert [(each.withdrawn, each.as_json()["withdrawing"]) for each in impatient] == [(None, True)] * 3
+    monkeypatch.setattr(withdrawing, "PATIENCE_S", 60.0)
+    done = await asyncio.gather(*(cancel() for _ in range(3)))
+    assert {each.withdrawn["cancelled"] for each in done if each.withdrawn} == {len(PEOPLE)}
+    assert [each.method for each in scene.wire.asked].count("DELETE") == len(PEOPLE)
+    await scene.recorder.catch_up()
+    again = await cancel()
+    assert again.withdrawn == Withdrawal().as_json(), "what is over is begun anew, and finds nothing"
+
+
+async def armed(_: Campaign) -> None:
+    """Nobody is woken here."""
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
