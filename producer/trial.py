@@ -32,6 +32,8 @@ _EVERY_S = 2.0
 _ANSWER_S = 10.0
 PATIENCE = 5
 """Rounds in a row that may fail before anybody is told."""
+KEPT_SENDS = 100_000
+"""So many the sandbox tells of: it runs for as long as `volley up`, which may be years."""
 _POOL = "long_code=20@10"
 """Of the profile that the sandbox has by itself, for who has none at the carrier yet."""
 
@@ -69,7 +71,7 @@ class Trial:
     def children(self, env: Mapping[str, str]) -> Iterator[Child]:
         """In the order of their start. Their `serve` is for the sandbox's webhooks and the ledger: requests come to the live one."""
         if self.brings:
-            own = ("--port", str(self._port), "--seed", str(self._seed), "--pool", _POOL)
+            own = ("--port", str(self._port), "--seed", str(self._seed), "--pool", _POOL, "--keep-log", str(KEPT_SENDS))
             yield Child("the sandbox of test keys", volley_command("sandbox", *own), env)
         port = free_port()
         address = f"http://127.0.0.1:{port}"

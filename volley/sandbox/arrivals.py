@@ -38,12 +38,16 @@ _ROW: Callable[[Entry], Row] = attrgetter(*Arrival._fields)
 
 
 class ArrivalLog:
-    """Appends entries to the file and to the columns that answer questions. `add` takes what `flush` writes later."""
+    """Appends entries to the file and to the columns that answer questions. `add` takes what `flush` writes later.
 
-    def __init__(self, path: Path, *, fsync: bool = False) -> None:
+    `keep`: so many of the newest at most are kept, half as many at least once there were more; None: all of them.
+    """
+
+    def __init__(self, path: Path, *, fsync: bool = False, keep: int | None = None) -> None:
         self.path = path
         self.columns = Columns()
         self._fsync = fsync
+        self._keep = keep
         self._batch: list[Entry] = []
         self.add: Callable[[Entry], None] = self._batch.append
         self._rows = 0
@@ -51,12 +55,20 @@ class ArrivalLog:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         self._start()
 
+    @property
+    def _first(self) -> int:
+        """Of this run, which is the first that is kept."""
+        return self._marks[0][0]
+
     def _start(self) -> None:
         end = os.fstat(self._file).st_size
         if end and os.pread(self._file, 1, end - 1) != b"\n":
             os.write(self._file, b"\n")  # a run that was killed left half a line; readers pass over it
+        self._head()
+
+    def _head(self) -> None:
         os.write(self._file, orjson.dumps({"sandbox": 1, "pid": os.getpid(), "fields": Arrival._fields}) + b"\n")
-        self._marks = [(0, os.fstat(self._file).st_size)]
+        self._marks = [(self._rows, os.fstat(self._file).st_size)]
 
     def flush(self) -> None:
         """Writes what was added; on the disk when it returns, if the log was opened with fsync."""
@@ -64,17 +76,32 @@ class ArrivalLog:
             return
         rows: list[Row] = list(map(_ROW, self._batch))
         self._batch.clear()
+        self._append(rows)
+        if self._keep is not None and self._rows - self._first > self._keep:
+            self._forget(self._keep // 2)
+        if self._fsync:
+            os.fsync(self._file)
+
+    def _append(self, rows: list[Row]) -> None:
         self.columns.extend(rows)
         lines = b"\n".join(map(orjson.dumps, rows)) + b"\n"
         _write_all(self._file, lines)
-        if self._fsync:
-            os.fsync(self._file)
         self._rows += len(rows)
         self._marks.append((self._rows, self._marks[-1][1] + len(lines)))
 
+    def _forget(self, kept: int) -> None:
+        """All but so many of the newest, in the file and in the columns."""
+        rows: list[Row] = list(self.page(self._rows - kept, kept))
+        os.ftruncate(self._file, 0)
+        self._rows -= len(rows)
+        self.columns = Columns()
+        self._head()
+        self._append(rows)
+
     def page(self, after: int, limit: int) -> list[Arrival]:
-        """Arrivals of this run: at most `limit`, from the `after`-th on (0 is the first)."""
+        """Arrivals of this run: at most `limit`, from the `after`-th on (0 is the first), or from the first that is kept."""
         self.flush()
+        after = max(after, self._first)
         mark = self._marks[bisect_right(self._marks, (after, 1 << 62)) - 1]
         wanted = after - mark[0] + limit
         with self.path.open("rb") as file:

@@ -83,7 +83,8 @@ class SandboxConfig:
 
     `account_rate` parts/s, 0 without limit. `requests_per_window` is the limit of HTTP requests (429 10011), 0 without.
     `latency_ms` (from, to) before every answer of a send. `remember`: how many idempotency keys are held at least, 0 none.
-    `keep`: of how many messages GET /v2/messages/{id} knows. `log` None: a file that goes when the sandbox goes.
+    `keep`: of how many messages GET /v2/messages/{id} knows. `log` None: a file that goes when the sandbox goes;
+    it and the statistics hold the last `keep_log` sends, None: all.
     `account_mms_rate` MMS/s, 0 without limit. `media_bytes`: sizes of media by URL (`?bytes=N` in the URL says it too, else 1 KB).
     Scheduled sends are due in `schedule_min_s` at least and `schedule_max_s` at most, and may be cancelled until `cancel_min_s`
     before; `cancel_wrapped` answers a cancel with `{"data": …}`. Detail records are kept of the last `keep_records` messages and
@@ -132,6 +133,7 @@ class SandboxConfig:
     seed: int = 1
     clock_skew_s: float = 0.0
     log: Path | None = None
+    keep_log: int | None = None
     fsync: bool = False
     max_body: int = 1 << 20
     idle_s: float = 75.0

@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--receipts", choices=("on", "off", "defer"), default="on")
     parser.add_argument("--idempotency", choices=("honoured", "ignored"), default="honoured")
     parser.add_argument("--log", type=Path, help="append what arrives to this file")
+    parser.add_argument("--keep-log", type=int, help="sends that its log and its statistics hold (default: all)")
     parser.add_argument("--fsync", action="store_true", help="no answer before its arrival is on the disk")
     parser.add_argument("--seed", type=int, default=1)
     return parser
@@ -77,6 +78,7 @@ def _config(options: argparse.Namespace) -> SandboxConfig:
         receipts=dataclasses.replace(ReceiptSpec(), mode=options.receipts),
         idempotency=options.idempotency,
         log=options.log,
+        keep_log=options.keep_log,
         fsync=options.fsync,
         seed=options.seed,
     )

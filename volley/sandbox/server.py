@@ -107,7 +107,7 @@ class Sandbox:
 
     async def _start(self, stack: contextlib.AsyncExitStack) -> None:
         config = self.config
-        log = self._log = ArrivalLog(self._log_file(stack), fsync=config.fsync)
+        log = self._log = ArrivalLog(self._log_file(stack), fsync=config.fsync, keep=config.keep_log)
         stack.callback(log.close)
         later = Later()
         stack.callback(later.stop)

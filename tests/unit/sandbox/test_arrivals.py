@@ -77,3 +77,18 @@ def test_stats_count_messages_parts_and_duplicates(tmp_path: Path) -> None:
     assert (stats["accepted"], stats["parts"], stats["recipients"], stats["duplicates"]) == (60, 120, 50, 10)
     assert stats["by_from"] == {"+12015550100": {"messages": 60, "parts": 120}}
     log.close()
+
+
+def test_a_log_that_is_bounded_keeps_the_newest_in_its_file_and_in_memory(tmp_path: Path) -> None:
+    log = ArrivalLog(tmp_path / "log", keep=100)
+    for number in range(1000):
+        log.add(_entry(number))
+        if number % 7 == 0:
+            log.flush()
+        if number % 50 == 0:
+            assert 50 <= len(log.page(0, 1000)) <= 100 or number < 50
+    kept = log.page(0, 1000)
+    assert [each.id for each in kept] == [f"id-{number}" for number in range(1000 - len(kept), 1000)]
+    assert [each.id for each in log.page(990, 5)] == [f"id-{number}" for number in range(990, 995)]
+    assert log.columns.stats()["accepted"] == len(log.columns.crc) == len(kept) == len(list(read(tmp_path / "log")))
+    log.close()
