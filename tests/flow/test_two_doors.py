@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -34,7 +35,10 @@ class Door:
         self.allowed += messages
 
     async def send(self, key: str, to: str, text: str = "Hi") -> Taken:
-        return await self._gather.push(REQUEST, key, [Text(to, text)], self._allow)
+        return await self.push(REQUEST, key, [Text(to, text)])
+
+    async def push(self, request: PushRequest, key: str, texts: list[Text]) -> Taken:
+        return await self._gather.push(request, key, texts, self._allow)
 
     async def close(self) -> None:
         await self._gather.close()
@@ -114,3 +118,17 @@ async def test_what_is_not_allowed_is_not_sent_and_what_was_sent_before_is_told_
     assert await outbox.find_key("other") is None
     for door in doors:
         await door.close()
+
+
+async def test_a_handful_in_several_zones_is_several_chunks_and_all_of_them_are_there(
+    outbox: Outbox, doors: list[Door]
+) -> None:
+    """All but the last are stored before the step that seals them."""
+    people = [area.format(n) for n in range(3) for area in ("+1212555{:04d}", "+1310555{:04d}", "+1808555{:04d}")]
+    night = replace(REQUEST, quiet_hours="21:00-08:00")
+    told = await doors[0].push(night, "k", [Text(to, "Hi") for to in people])
+    await doors[0].close()
+    stored = await chunks(outbox, told.campaign_id)
+    assert len(stored) == 3
+    places = [place for place in told.places if not isinstance(place, str)]
+    assert [f"+{stored[chunk].to[offset]}" for chunk, offset in places] == people
