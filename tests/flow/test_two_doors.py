@@ -17,6 +17,8 @@ from volley.settings import Settings
 
 __all__ = ["outbox"]
 
+PATIENCE_S = 20.0
+"""Nobody is left without an answer."""
 REQUEST = PushRequest(PROFILE, template="{text}", again=True, examples=1000, priority="urgent")
 
 
@@ -38,7 +40,8 @@ class Door:
         return await self.push(REQUEST, key, [Text(to, text)])
 
     async def push(self, request: PushRequest, key: str, texts: list[Text]) -> Taken:
-        return await self._gather.push(request, key, texts, self._allow)
+        async with asyncio.timeout(PATIENCE_S):
+            return await self._gather.push(request, key, texts, self._allow)
 
     async def close(self) -> None:
         await self._gather.close()
