@@ -91,7 +91,7 @@ class ArrivalLog:
 
     def _forget(self, kept: int) -> None:
         """All but so many of the newest, in the file and in the columns."""
-        rows: list[Row] = list(self.page(self._rows - kept, kept))
+        rows: list[Row] = [(*row,) for row in self.page(self._rows - kept, kept)]
         os.ftruncate(self._file, 0)
         self._rows -= len(rows)
         self.columns = Columns()

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from producer.trial import KEPT_SENDS, Trial
 from volley.sandbox.arrivals import Arrival, ArrivalLog, Entry, read
+from volley.settings import Settings
 
 
 def _entry(number: int, result: str = "accepted") -> Entry:
@@ -92,3 +94,9 @@ def test_a_log_that_is_bounded_keeps_the_newest_in_its_file_and_in_memory(tmp_pa
     assert [each.id for each in log.page(990, 5)] == [f"id-{number}" for number in range(990, 995)]
     assert log.columns.stats()["accepted"] == len(log.columns.crc) == len(kept) == len(list(read(tmp_path / "log")))
     log.close()
+
+
+def test_the_sandbox_that_volley_up_brings_is_bounded(tmp_path: Path) -> None:
+    sandbox = next(iter(Trial(Settings(home=tmp_path, test_account="tests"), print).children({})))
+    words = list(sandbox.command)
+    assert int(words[words.index("--keep-log") + 1]) == KEPT_SENDS
