@@ -73,9 +73,7 @@ async def status(outbox: Outbox, account: str, *, relaxed: bool) -> Document:
         "workers": [documents.worker(each) for each in workers],
         "rests": [documents.rest(each, account) for each in rests],
         "notes": [
-            *reasons(
-                live, len(workers), await outbox.ledger_length(), outbox.ledger_bound, rests, [*profiles.values()]
-            ),
+            *reasons(live, workers, await outbox.ledger_length(), outbox.ledger_bound, rests, [*profiles.values()]),
             *left_aside(await poison.set_aside(outbox.redis, outbox.keys)),
             *surprises(workers),
             *returns.amiss(hooks, now_us),

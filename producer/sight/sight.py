@@ -146,7 +146,7 @@ class Sight:
         notes = [
             *reasons(
                 [each.view for each in everyone if each.view.waiting or each.view.in_flight],
-                len(workers),
+                workers,
                 seen.ledger_entries,
                 self._outbox.ledger_bound,
                 rests,

@@ -16,7 +16,7 @@ MOST = 5
 
 def reasons(
     live: Sequence[CampaignView],
-    workers: int,
+    workers: Sequence[WorkerView],
     ledger_entries: int,
     ledger_bound: int,
     rests: Sequence[RestView],
@@ -24,14 +24,23 @@ def reasons(
 ) -> list[str]:
     """What holds messages up now, the widest first."""
     found = []
-    if live and not workers:
-        found.append("no worker is running: start volley worker, or volley up")
+    if live and (idle := without_hands(workers)):
+        found.append(idle)
     if ledger_entries > ledger_bound:
         found.append(
             f"the ledger is behind: {ledger_entries} entries wait, and nothing is sent above {ledger_bound};"
             " see that volley serve runs and its database is there"
         )
     return [*found, *_resting(rests), *_unserved(profiles), *_left(live, rests, profiles), *_paused(live)]
+
+
+def without_hands(workers: Sequence[WorkerView]) -> str:
+    """Why nobody takes anything; '' where somebody does."""
+    if not workers:
+        return "no worker is running: start volley worker, or volley up"
+    if all(worker.quiet for worker in workers):
+        return "every worker is quiet (SIGTSTP): none takes anything more until a SIGCONT, or until another is started"
+    return ""
 
 
 def surprises(workers: Sequence[WorkerView]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from producer.sight.groups import Shared, shared
 from producer.sight.pools import NO_POOL
 from producer.sight.portrait import Standing
 from producer.sight.sight import Scene, Sight
-from producer.sight.standstill import reasons
+from producer.sight.standstill import reasons, without_hands
 from producer.sight.waits import message_wait, waits_for
 from volley.campaign import Campaign
 from volley.errors import UnusableInput
@@ -111,10 +111,10 @@ def _common(outbox: Outbox, scene: Scene, mine: Sequence[Standing]) -> list[Caus
     """What holds everything: no worker, a ledger that is behind, the carrier, rests of the account and of these profiles."""
     names, waiting = {each.view.campaign.profile for each in mine}, sum(each.view.waiting for each in mine)
     wide = [rest for rest in scene.rests if rest.what not in ("sender", "group", "profile") or rest.name in names]
-    says = reasons([], 0, scene.seen.ledger_entries, outbox.ledger_bound, wide)
+    says = reasons([], (), scene.seen.ledger_entries, outbox.ledger_bound, wide)
     found = [Cause("standstill", each, waiting) for each in says]
-    if mine and not scene.workers:
-        found.insert(0, Cause("no_worker", "no worker is running: start volley worker, or volley up", waiting))
+    if mine and (idle := without_hands(scene.workers)):
+        found.insert(0, Cause("no_worker", idle, waiting))
     if scene.seen.held_until_us > scene.seen.now_us:
         found.append(
             Cause("hold", "another Redis server has come: workers tell it first what they did, for some seconds")
@@ -126,7 +126,7 @@ def _stands(outbox: Outbox, scene: Scene) -> bool:
     """Whether nothing goes at all, and nobody knows until when."""
     seen = scene.seen
     behind = seen.ledger_entries > outbox.ledger_bound
-    return seen.circuit is not None or "h" in seen.stops or behind or not scene.workers
+    return seen.circuit is not None or "h" in seen.stops or behind or bool(without_hands(scene.workers))
 
 
 async def _campaign(outbox: Outbox, scene: Scene, mine: Standing) -> Answer:

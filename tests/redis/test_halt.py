@@ -95,7 +95,7 @@ async def test_everybody_who_looks_sees_it_first_and_nobody_foretells_an_end(rig
     first, second = await rig.outbox.rests()
     assert (first.what, first.reason) == ("sending", "stopped by cli:ann@desk: wrong text")
     assert second.what == "account"
-    notes = reasons([], 1, 0, 1, [first, second])
+    notes = reasons([], [], 0, 1, [first, second])
     assert notes[0] == "all sending is stopped by cli:ann@desk: wrong text: volley resume --all lets it go on"
     [profile] = await rig.outbox.profiles()
     assert profile.rests_until_us > 10**15 * 5

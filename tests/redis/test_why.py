@@ -125,7 +125,11 @@ async def test_what_holds_everything_is_told_first_and_nobody_knows_the_end(rig:
     campaign = await push(rig, 5)
     answer = await ask(rig, campaign)
     assert (answer.causes[0].cause, answer.seconds) == ("no_worker", None)
-    await rig.outbox.chores.show("w1", SHOWN)
+    await rig.outbox.chores.show("w1", {**SHOWN, "quiet": 1})
+    answer = await ask(rig, campaign)
+    assert (answer.causes[0].cause, answer.seconds) == ("no_worker", None)
+    assert answer.causes[0].says.startswith("every worker is quiet")
+    await rig.outbox.chores.show("w1", {**SHOWN, "quiet": 0})
     assert (await ask(rig, campaign)).seconds is not None
     await rig.outbox.dispatch.trip(await rig.now_us(), "HTTP 503")
     answer = await ask(rig, campaign)

@@ -9,6 +9,7 @@ from producer.sight import documents, standstill
 from volley.campaign import Campaign
 from volley.outbox.rests import RestView
 from volley.outbox.views import CampaignView, ProfileView
+from volley.outbox.workers import WorkerView
 from volley.state import LEDGER_STATUSES, STATUS, STATUSES
 
 
@@ -38,6 +39,7 @@ def view(
 
 
 NOW = 1_000_000_000
+HANDS = WorkerView("w1", "here", 1, 1, 1, 0, 0.0)
 MINUTE = 60_000_000
 
 
@@ -164,7 +166,7 @@ def test_an_empty_queue_has_no_age_and_nothing_to_wait_for() -> None:
 def test_why_nothing_moves_is_told_the_widest_first_and_not_in_endless_lists() -> None:
     account = RestView("account", "", 4_102_444_800_000_000, "10009 Authentication failed")
     senders = [RestView("sender", f"+1212555010{n}", 4_102_444_800_000_000, "40008") for n in range(7)]
-    said = standstill.reasons([view(ready=5, state="paused")], 0, 201, 200, [account, *senders])
+    said = standstill.reasons([view(ready=5, state="paused")], [], 201, 200, [account, *senders])
     assert said[0] == "no worker is running: start volley worker, or volley up"
     assert said[1].startswith("the ledger is behind: 201 entries wait")
     assert said[2] == "the account rests until 2100-01-01 00:00:00 UTC: 10009 Authentication failed"
@@ -176,23 +178,25 @@ def test_why_nothing_moves_is_told_the_widest_first_and_not_in_endless_lists() -
 
 def test_campaigns_whose_own_sender_has_left_the_pool_are_told_of() -> None:
     gone, there = view(ready=5, sender="pool:p1"), view(ready=5, sender="+12125550100")
-    [said] = standstill.reasons([gone, there], 1, 0, 200, [], [profile()])
+    [said] = standstill.reasons([gone, there], [HANDS], 0, 200, [], [profile()])
     assert said.startswith("campaign 0123456789abcdef waits for its sender pool:p1, which is not in the pool now")
     rest = RestView("sender", "pool:p1", 4_102_444_800_000_000, "40321")
-    assert [line.split(" ")[0] for line in standstill.reasons([gone], 1, 0, 200, [rest], [profile()])] == ["sender"]
-    assert standstill.reasons([gone] * 9, 1, 0, 200, [], [profile()])[-1].startswith(
+    assert [line.split(" ")[0] for line in standstill.reasons([gone], [HANDS], 0, 200, [rest], [profile()])] == [
+        "sender"
+    ]
+    assert standstill.reasons([gone] * 9, [HANDS], 0, 200, [], [profile()])[-1].startswith(
         "4 more campaigns wait for senders"
     )
 
 
 def test_while_all_goes_well_there_is_nothing_to_say() -> None:
-    assert standstill.reasons([view(ready=5)], 1, 200, 200, []) == []
-    assert standstill.reasons([], 0, 0, 200, []) == [], "no work, so nobody is missed"
+    assert standstill.reasons([view(ready=5)], [HANDS], 200, 200, []) == []
+    assert standstill.reasons([], [], 0, 200, []) == [], "no work, so nobody is missed"
 
 
 def test_people_whom_no_sender_may_serve_and_mms_that_rest_are_told_of() -> None:
     rest = RestView("mms", "", 4_102_444_800_000_000, "full")
-    said = standstill.reasons([view(ready=5)], 1, 0, 200, [rest], [profile(), replace(profile(), unserved=7)])
+    said = standstill.reasons([view(ready=5)], [HANDS], 0, 200, [rest], [profile(), replace(profile(), unserved=7)])
     assert said[0] == "MMS of the account rests until 2100-01-01 00:00:00 UTC: full"
     assert [line.startswith("no sender of p1 may send to the countries of 7 messages") for line in said[1:]] == [True]
 
@@ -202,3 +206,11 @@ def test_every_status_is_named_also_where_the_ledger_says_nothing() -> None:
         told = documents.laid_over(view(submitted=3), profile(), counted)
         assert (list(told["counts"]), sum(told["counts"].values())) == (list(STATUSES), 3)
         assert told["ledger_answered"] is (counted is not None)
+
+
+def test_workers_that_are_all_quiet_are_told_as_none_that_takes() -> None:
+    quiet = replace(HANDS, quiet=True)
+    [said] = standstill.reasons([view(ready=5)], [quiet, quiet], 0, 200, [])
+    assert said.startswith("every worker is quiet (SIGTSTP)")
+    assert standstill.reasons([view(ready=5)], [quiet, HANDS], 0, 200, []) == []
+    assert standstill.reasons([], [quiet], 0, 200, []) == []
