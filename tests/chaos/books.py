@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -57,13 +58,16 @@ def rows(ledger: Path, campaigns: set[str]) -> dict[MessageId, Row]:
 
 
 def ways(log: Path, ledger: Path) -> Iterator[tuple[int, Arrival]]:
-    """When we wrote each message that arrived (µs, our clock), and its arrival.
+    """When we wrote each message (µs, our clock), and its arrival; of those that were written once and arrived once.
 
     Where the way from one to the other (`arrival.wall_us`) is long, the machine was busy, and R tells of that.
     """
-    arrivals = {message_of(each): each for each in read(log) if _KEY.fullmatch(each.key)}
+    arrivals = [each for each in read(log) if _KEY.fullmatch(each.key)]
+    times = Counter(message_of(each) for each in arrivals)
+    once = {message_of(each): each for each in arrivals if times[message_of(each)] == 1}
     with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as base:
-        for *place, sent_us in base.execute('SELECT campaign_id, chunk, "offset", sent_us FROM attempts'):
-            arrival = arrivals.get(MessageId(*place))
+        written = 'SELECT campaign_id, chunk, "offset", max(sent_us) FROM attempts GROUP BY 1, 2, 3 HAVING count(*) = 1'
+        for *place, sent_us in base.execute(written):
+            arrival = once.get(MessageId(*place))
             if arrival is not None and sent_us:
                 yield sent_us, arrival
