@@ -7,7 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from volley.errors import TryAgainLater, UnusableInput
-from volley.ledger.engine import is_away, is_damaged, made_ready, open_ledger
+from volley.ledger.engine import CACHE_MB, is_away, is_damaged, made_ready, open_ledger
 from volley.ledger.reader import Reader
 from volley.settings import Settings
 
@@ -26,9 +26,11 @@ async def ledger(settings: Settings) -> AsyncIterator[AsyncEngine]:
 
 
 @contextlib.asynccontextmanager
-async def opened(settings: Settings, answer_s: float | None = None) -> AsyncIterator[AsyncEngine]:
-    """The engine, whatever its tables are; `answer_s` as `open_ledger` has it. Raises as `ledger` does."""
-    engine = open_ledger(settings.ledger, answer_s=answer_s)
+async def opened(
+    settings: Settings, answer_s: float | None = None, cache_mb: int = CACHE_MB
+) -> AsyncIterator[AsyncEngine]:
+    """The engine, whatever its tables are; `answer_s` and `cache_mb` as `open_ledger` has them. Raises as `ledger` does."""
+    engine = open_ledger(settings.ledger, answer_s=answer_s, cache_mb=cache_mb)
     try:
         yield engine
     except (SQLAlchemyError, OSError) as error:

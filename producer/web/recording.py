@@ -15,6 +15,7 @@ from typing import Any
 import uvloop
 
 from producer.records import opened
+from volley.ledger.engine import WRITERS_CACHE_MB
 from volley.ledger.recorder import Counts, Recorder
 from volley.outbox.opening import open_outbox
 from volley.settings import Settings
@@ -90,7 +91,9 @@ class Recording:
 async def _connected(settings: Settings) -> AsyncIterator[Recorder]:
     outbox = await open_outbox(settings)
     try:
-        async with opened(settings) as engine:  # its tables are there: serve itself has seen to that
+        async with opened(
+            settings, cache_mb=WRITERS_CACHE_MB
+        ) as engine:  # its tables are there: serve has seen to that
             yield Recorder(outbox, engine, inbound_bound=settings.inbound_bound, event_days=settings.event_days)
     finally:
         await outbox.redis.aclose()

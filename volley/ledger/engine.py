@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, event, make_url, text
@@ -32,6 +33,10 @@ _ALONE = text(
 )
 _BEGIN = "volley_begin"
 _NO_TABLE = "42P01"
+CACHE_MB = 8
+"""Who reads has the system's own cache behind this one; and a process may hold many connections."""
+WRITERS_CACHE_MB = 64
+"""The recorder's: it writes all over the indexes of what is under way."""
 _CONNECT_S = 10
 _POOL_S = 30.0
 _ANSWER_S = 300.0
@@ -43,12 +48,15 @@ _ABOUT_ROWS = ("22", "23")
 """Data exception, integrity constraint violation."""
 
 
-def open_ledger(url: str, *, busy_timeout_s: float = 10.0, answer_s: float | None = None) -> AsyncEngine:
+def open_ledger(
+    url: str, *, busy_timeout_s: float = 10.0, answer_s: float | None = None, cache_mb: int = CACHE_MB
+) -> AsyncEngine:
     """An engine for a SQLAlchemy URL with an async driver; connects to nothing yet.
 
     `busy_timeout_s`: how long a statement waits for another writer before the database counts as locked.
     `answer_s`: how long one statement may take before it is ended, and the database counts as away. None: SQLite may take as
     long as it likes, and a server as long as the longest report takes.
+    `cache_mb`: what SQLite may keep of the file in each connection.
 
     Raises:
         UnusableInput: the URL is malformed, its driver is not installed, or its folder cannot be made.
@@ -56,7 +64,7 @@ def open_ledger(url: str, *, busy_timeout_s: float = 10.0, answer_s: float | Non
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
-            return _sqlite(parsed, busy_timeout_s, answer_s)
+            return _sqlite(parsed, busy_timeout_s, answer_s, cache_mb)
         return _server(parsed, busy_timeout_s, answer_s or _ANSWER_S)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         raise UnusableInput(f"VOLLEY_LEDGER_URL: {error}; sqlite+aiosqlite:///FILE or postgresql+asyncpg://…") from None
@@ -85,24 +93,24 @@ def _server(url: URL, busy_timeout_s: float, answer_s: float) -> AsyncEngine:
     )
 
 
-def _sqlite(url: URL, busy_timeout_s: float, answer_s: float | None) -> AsyncEngine:
+def _sqlite(url: URL, busy_timeout_s: float, answer_s: float | None, cache_mb: int) -> AsyncEngine:
     if url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     # the driver's own idea of transactions (none before SELECT and DDL) is off: _begin says when one starts
     connect_args = {"timeout": busy_timeout_s, "isolation_level": None}
     engine = create_async_engine(url, hide_parameters=True, connect_args=connect_args)
-    event.listen(engine.sync_engine, "connect", _make_durable)
+    event.listen(engine.sync_engine, "connect", partial(_make_durable, cache_mb))
     event.listen(engine.sync_engine, "begin", _begin)
     if answer_s is not None:
         bound(engine.sync_engine, answer_s)
     return engine
 
 
-def _make_durable(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+def _make_durable(cache_mb: int, connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
     # Redis forgets an entry once its commit returned: with NORMAL, WAL commits may be lost when the power goes
     cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA cache_size=-65536")
+    cursor.execute(f"PRAGMA cache_size=-{cache_mb << 10}")
     cursor.close()
 
 

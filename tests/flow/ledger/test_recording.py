@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import redis.asyncio
-from sqlalchemy import Engine, event, func, select
+from sqlalchemy import Connection, Engine, event, func, select
 
 from producer.web import recording as module
 from producer.web.recording import Recording
@@ -189,3 +189,26 @@ async def test_who_watches_over_serve_is_not_answered_while_its_recorder_stands_
         async with asyncio.timeout(PATIENCE_S):
             await work
     assert await recorded(settings) == 1
+
+
+async def test_of_all_connections_to_the_file_the_recorders_alone_keeps_much_of_it(
+    valkey: EmbeddedValkey, feed: Feed, push: Push, tmp_path: Path
+) -> None:
+    """A process may hold dozens: 64 MB in each would be a gigabyte and more."""
+    kept: dict[str, set[int]] = {}
+
+    def look(connection: Connection) -> None:
+        cursor = connection.connection.cursor()
+        cursor.execute("PRAGMA cache_size")
+        kept.setdefault(threading.current_thread().name, set()).add(-cursor.fetchone()[0] >> 10)
+        cursor.close()
+
+    event.listen(Engine, "begin", look)
+    try:
+        file = Settings(redis_url=valkey.url, ledger_url=f"sqlite+aiosqlite:///{tmp_path}/ledger.db")
+        async with serving(file, tmp_path):
+            await feed.attempts(push.attempt(0))
+            await until(lambda: len(kept) == 2)
+    finally:
+        event.remove(Engine, "begin", look)
+    assert kept == {"recorder": {64}, threading.current_thread().name: {8}}
