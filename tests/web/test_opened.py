@@ -41,6 +41,7 @@ def test_up_prints_where_its_page_is_and_how_one_comes_in(chromium: webdriver.Ch
         world.start("up")
         wait_until(lambda: "its page asks for a key" in world.log("up"))
         wait_until(world.workers)
+        wait_until(world.serves)
         lines = world.log("up").splitlines()
         address = next(word for line in lines if "up: " in line for word in line.split() if "http://" in word).strip(
             ","

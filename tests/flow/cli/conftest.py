@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -53,6 +54,14 @@ class World:
     def workers(self) -> list[object]:
         done = self.run("status", "--json")
         return json.loads(done.stdout)["workers"] if done.returncode == 0 else []
+
+    def serves(self) -> bool:
+        """Whether `volley serve` is there for whoever asks it."""
+        try:
+            with socket.create_connection(("127.0.0.1", int(self.settings["VOLLEY_SERVE_PORT"])), timeout=1):
+                return True
+        except OSError:
+            return False
 
     def start(self, *words: str, **settings: str) -> subprocess.Popen[str]:
         log = (self.folder / f"{words[0]}.log").open("a")

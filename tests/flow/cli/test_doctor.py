@@ -47,6 +47,7 @@ def clinic(tmp_path_factory: pytest.TempPathFactory, carrier: dict[str, str]) ->
         assert made.run("numbers", "sync", "--profile", PROFILE_ID).returncode == 0
         change(carrier, webhook_url=f"{made.settings['VOLLEY_PUBLIC_URL']}/webhooks/telnyx/default")
         wait_until(made.workers)
+        wait_until(made.serves)
         yield made
     finally:
         change(carrier, webhook_url="")

@@ -106,6 +106,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, valkey: EmbeddedValkey) -> Ite
             token = world.json("keys", "create", "--name", "a test", "--scope", "send", "--scope", "read")["key"]
             listed = json.loads(world.run("numbers", "list", "--profile", PROFILE_ID, "--json").stdout)["numbers"]
             senders = [each["number"] for each in listed]
+            wait_until(world.serves)
             use(world, str(token), senders[0])
             wait_until(lambda: "Careless" in (world.folder / "worker.log").read_text())
             wait_until(lambda: received(world) > len(PEOPLE) // 2)

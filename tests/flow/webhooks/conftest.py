@@ -85,7 +85,12 @@ class House:
         """All of Redis but what counts webhooks and says who is alive."""
         with redis.Redis.from_url(self.valkey.url) as client:
             names = [name for name in client.keys("*") if b":webhooks" not in name and b":worker" not in name]
-            return {name.decode("latin-1"): client.dump(name) for name in sorted(names)}
+            return {name.decode("latin-1"): _content(client, name) for name in sorted(names)}
+
+
+def _content(client: redis.Redis, name: bytes) -> object:
+    """Of a stream its entries: its dump has when each reader last looked, too."""
+    return client.xrange(name) if client.type(name) == b"stream" else client.dump(name)
 
 
 def event(name: str, kind: str, payload: dict[str, Any], occurred_at: str = "2026-01-01T00:00:00.000Z") -> bytes:

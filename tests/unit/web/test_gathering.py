@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from producer.web import gathering
 from producer.web.gathering import LARGEST, Gathering
 from volley.errors import TryAgainLater
 from volley.outbox.events import ReceiptRecord
@@ -53,7 +54,8 @@ async def test_events_that_arrive_together_are_one_write() -> None:
     assert receipts.counts["applied"] == 200
 
 
-async def test_a_flood_is_cut_into_writes_of_bounded_size_and_order_is_kept() -> None:
+async def test_a_flood_is_cut_into_writes_of_bounded_size_and_order_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering, "WAIT_S", 60.0)  # a thousand at once, on a machine that may be busy
     store = Store()
     async with running(store) as receipts:
         await asyncio.gather(*(receipts.add(record(number)) for number in range(LARGEST * 2 + 1)))
