@@ -16,6 +16,7 @@ from producer.records import reading
 from producer.sight.story import whole_story
 from volley.errors import TryAgainLater, UnusableInput
 from volley.ledger.costs import By
+from volley.ledger.export import Format, write
 from volley.ledger.reader import Reader, hot_states
 from volley.money import amount, micros
 from volley.outbox.connect import connect
@@ -29,13 +30,12 @@ Work = Callable[[Reader, Outbox | None], Awaitable[T]]
 
 def export(campaign_id: str, form: str, output: Path | None) -> int:
     """Writes a campaign to a file or to stdout; how many messages that were."""
-    from volley.ledger.export import Format, write  # pyarrow, which nothing else here needs
 
     async def work(reader: Reader, outbox: Outbox | None) -> int:
         await reader.campaign(campaign_id)  # an unknown one leaves no file behind
         with _sink(output) as out:
             hot = hot_states(outbox) if outbox else None
-            return await write(reader.export(campaign_id, hot), cast(Format, form), out)  # noqa: TC006 - imported above
+            return await write(reader.export(campaign_id, hot), cast("Format", form), out)
 
     return _run(work)
 

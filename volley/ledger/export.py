@@ -4,47 +4,44 @@ import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable
-from decimal import Decimal
-from typing import BinaryIO, Literal
+from importlib import import_module
+from typing import BinaryIO, Final, Literal, Protocol
 
 import orjson
-import pyarrow
-import pyarrow.parquet
 
 from volley.ledger.documents import Document
 from volley.text.cells import defused
 
 Format = Literal["jsonl", "csv", "parquet"]
 
-_MONEY = pyarrow.decimal128(18, 6)
-FIELDS: dict[str, pyarrow.DataType] = {
-    "message_id": pyarrow.string(),
-    "reference": pyarrow.string(),
-    "to": pyarrow.string(),
-    "from": pyarrow.string(),
-    "status": pyarrow.string(),
-    "encoding": pyarrow.string(),
-    "parts": pyarrow.int32(),
-    "estimated_cost": _MONEY,
-    "cost": _MONEY,
-    "currency": pyarrow.string(),
-    "carrier_id": pyarrow.string(),
-    "attempts": pyarrow.int32(),
-    "error_code": pyarrow.string(),
-    "error_text": pyarrow.string(),
-    "campaign_id": pyarrow.string(),
-    "profile": pyarrow.string(),
-    "country": pyarrow.string(),
-    "carrier_encoding": pyarrow.string(),
-    "carrier_parts": pyarrow.int32(),
-    "rate": _MONEY,
-    "carrier_fee": _MONEY,
-    "cost_is_final": pyarrow.bool_(),
-    "sent_us": pyarrow.int64(),
-    "submitted_us": pyarrow.int64(),
-    "completed_us": pyarrow.int64(),
+Kind = Literal["text", "int32", "int64", "money", "bool"]
+FIELDS: Final[dict[str, Kind]] = {
+    "message_id": "text",
+    "reference": "text",
+    "to": "text",
+    "from": "text",
+    "status": "text",
+    "encoding": "text",
+    "parts": "int32",
+    "estimated_cost": "money",
+    "cost": "money",
+    "currency": "text",
+    "carrier_id": "text",
+    "attempts": "int32",
+    "error_code": "text",
+    "error_text": "text",
+    "campaign_id": "text",
+    "profile": "text",
+    "country": "text",
+    "carrier_encoding": "text",
+    "carrier_parts": "int32",
+    "rate": "money",
+    "carrier_fee": "money",
+    "cost_is_final": "bool",
+    "sent_us": "int64",
+    "submitted_us": "int64",
+    "completed_us": "int64",
 }
-_SCHEMA = pyarrow.schema(list(FIELDS.items()))
 _ROW_GROUP = 10_000
 _PIECE = 64 << 10
 
@@ -99,36 +96,32 @@ async def lines(documents: AsyncIterator[Document], form: Literal["jsonl", "csv"
     yield piece.getvalue()
 
 
+class Table(Protocol):
+    """A Parquet file that is being written (parquet.py)."""
+
+    def add(self, group: list[Document]) -> None: ...
+
+    def close(self) -> None: ...
+
+
 async def _parquet(documents: AsyncIterator[Document], out: BinaryIO) -> int:
+    """In a thread: a group takes a tenth of a second, in which a loop would hear of nothing else. So does the library, when it is
+    first asked for: 40 MB that a process does without until then.
+    """
     count = 0
     group: list[Document] = []
-    with pyarrow.parquet.ParquetWriter(out, _SCHEMA, compression="zstd") as writer:
+    table: Table = await asyncio.to_thread(lambda: import_module("volley.ledger.parquet").Parquet(out))
+    try:
         async for document in documents:
             group.append(document)
             count += 1
             if len(group) == _ROW_GROUP:
-                await asyncio.to_thread(_add, writer, group)
+                await asyncio.to_thread(table.add, group)
                 group = []
-        await asyncio.to_thread(_add, writer, group)
+        await asyncio.to_thread(table.add, group)
+    finally:
+        table.close()
     return count
-
-
-def _add(writer: pyarrow.parquet.ParquetWriter, group: list[Document]) -> None:
-    """In a thread: it takes a tenth of a second, in which a loop would hear of nothing else."""
-    writer.write_table(_table(group))
-
-
-def _table(group: list[Document]) -> pyarrow.Table:
-    """Money is decimal there: a column of decimals can be summed, one of strings cannot."""
-    columns = [
-        pyarrow.array([_decimal(document[name]) if kind == _MONEY else document[name] for document in group], kind)
-        for name, kind in FIELDS.items()
-    ]
-    return pyarrow.Table.from_arrays(columns, schema=_SCHEMA)
-
-
-def _decimal(amount: str | None) -> Decimal | None:
-    return None if amount is None else Decimal(amount)
 
 
 _WRITERS: dict[Format, Callable[[AsyncIterator[Document], BinaryIO], Awaitable[int]]] = {

@@ -22,6 +22,14 @@ def test_no_command_imports_what_only_others_use() -> None:
     assert not HEAVY & set(loaded.split())
 
 
+def test_serve_goes_without_what_only_an_export_in_parquet_needs() -> None:
+    """Forty megabytes, in every process that answers."""
+    words = "import sys, producer.web.server; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True).stdout
+    assert "volley.ledger.export" in loaded.split()
+    assert not {"pyarrow", "alembic", "textual"} & set(loaded.split())
+
+
 @pytest.mark.parametrize("words", [["--version"], ["nonsense"], ["db", "current"], ["config", "show"], ["parts"]])
 def test_a_forked_command_says_and_answers_what_one_that_is_started_does(words: list[str], tmp_path: Path) -> None:
     given = '{"text": "Hello 你"}\n'
