@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Test files that run at once: most of them wait for processes, sockets and clocks.
-AT_ONCE ?= 3
+AT_ONCE ?= 4
 CHAOS_AT_ONCE ?= 1
 
 LOCK := pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet --upgrade
