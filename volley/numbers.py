@@ -185,6 +185,8 @@ def _as_read(digits: str) -> PhoneNumber | None:
 
 @cache
 def _plan(head: str) -> _Plan | None:
+    if head[0] == "0":  # no code begins so, and as a number it would be another one's
+        return None
     for length in (1, 2, 3):
         regions = COUNTRY_CODE_TO_REGION_CODE.get(int(head[:length]))
         if regions:

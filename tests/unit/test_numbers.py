@@ -143,6 +143,8 @@ def test_a_trunk_prefix_behind_the_country_code_is_dropped_where_phonenumbers_dr
     st.sampled_from(["", "+", "(", " +", "+1", "+1 (", "+44", "1"]),
     st.sampled_from([None, "US", "CA", "GB", "AU", "BS"]),
 )
+@example("062810000000", "+", None)
+@example("044 7911 123456", "+", "GB")
 def test_punctuation_never_changes_what_phonenumbers_reads(rest: str, start: str, region: str | None) -> None:
     assert ours(start + rest, region) == by_the_book(start + rest, region)
 
