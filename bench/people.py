@@ -12,8 +12,8 @@ from volley.outbox.chunks import SIZE, Chunk
 from volley.sandbox.config import PROFILE_ID
 from volley.text.template import compile_template
 
-FIRST = 12_000_000_000
-"""The first recipient; the next one is one more."""
+FIRST = 12_122_000_000
+"""The first recipient; the next one is one more. There are millions of these numbers: one that there cannot be is slow to look up."""
 COLUMNS = ("name", "order", "city", "amount")
 TEMPLATE = (
     "Hi {name}, your order {order} for {amount} is ready for collection at our shop in {city}. Reply STOP to end."

@@ -28,6 +28,7 @@ from producer.push.zoning import Zoning, zoning
 from volley.campaign import Campaign, new_campaign_id
 from volley.errors import KeyTaken, TryAgainLater, VolleyError, first_of
 from volley.outbox.chunks import encode
+from volley.outbox.flights import refs
 from volley.outbox.outbox import Outbox
 from volley.outbox.pushes import Chunk
 from volley.prices import Prices
@@ -183,7 +184,10 @@ class Intake:
         if chunk.to and await self._allowed(len(chunk)):
             self.steps.placed(self.totals.chunks, chunk.to)
             await begun
-            await self._store(Chunk(self.totals.chunks, encode(chunk), len(chunk)))
+            number = self.totals.chunks
+            await self._store(
+                Chunk(number, encode(chunk), len(chunk), b"" if self.steps.beside else refs(number, chunk))
+            )
             self.totals.chunks += 1
             self.chunk_zones.append(batch.group)
 
@@ -195,7 +199,7 @@ class Intake:
         """The last chunk of a handful waits for the seal."""
         stored, self._last = (chunk, None) if self.steps.beside else (self._last, chunk)
         if stored is not None:
-            await self.outbox.admit(self.campaign_id, *stored)
+            await self.outbox.admit(self.campaign_id, stored.number, stored.blob, stored.messages)
 
     async def _allowed(self, messages: int) -> bool:
         """A push without a key of its own may be a repeat, which is known only when all its rows are: until then it is not refused."""
@@ -229,7 +233,7 @@ class Intake:
         )
         if sealed.existing:
             return await self._as_sealed(sealed.campaign_id)
-        if arm is not None:
+        if arm is not None and not sealed.in_hand:
             # sealed is sealed: a worker that cannot be woken is no reason to say that the push failed
             with contextlib.suppress(TryAgainLater):
                 await arm(campaign)

@@ -16,7 +16,7 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 from volley.errors import UnusableInput
 from volley.money import micros
@@ -85,15 +85,15 @@ class Prices:
         self.currency = currencies[0] if currencies else "USD"
         self._known: dict[tuple[str, SenderType, MessageType], int | None] = {}
 
-    @classmethod
-    def load(cls, path: Path | None = None, today: date | None = None) -> Self:
+    @staticmethod
+    def load(path: Path | None = None, today: date | None = None) -> "Prices":
         """The table at `path`, or the one that comes with Volley, as it stands on `today` (UTC).
 
         Raises:
             UnusableInput: no such file, or a row that cannot be read; says which and why.
         """
         name = str(path or "prices.csv")
-        return cls(_in_force(name, _text(path), today or datetime.now(UTC).date()))
+        return _in_force(name, _text(path), today or datetime.now(UTC).date())
 
     def per_part(self, country: str, kind: SenderType) -> int | None:
         """Micro-units a part: rate + expected carrier fee. None where either is unknown."""
@@ -117,13 +117,28 @@ class Prices:
 
 def _text(path: Path | None) -> str:
     try:
-        return (path or files(__package__).joinpath("prices.csv")).read_text("utf-8-sig")
+        if path is None:
+            return _ours()
+        now = path.stat()
+        return _read(path, now.st_mtime_ns, now.st_size)
     except (OSError, UnicodeDecodeError) as error:
         raise UnusableInput(f"the price table {path} cannot be read: {error}") from None
 
 
+@lru_cache(maxsize=1)
+def _ours() -> str:
+    return files(__package__).joinpath("prices.csv").read_text("utf-8-sig")
+
+
 @lru_cache(maxsize=4)
-def _in_force(name: str, text: str, today: date) -> tuple[Row, ...]:
+def _read(path: Path, _mtime_ns: int, _size: int) -> str:
+    """What a file holds, read once for as long as it stays as it is: messages that come one by one ask a hundred times a second."""
+    return path.read_text("utf-8-sig")
+
+
+@lru_cache(maxsize=4)
+def _in_force(name: str, text: str, today: date) -> Prices:
+    """A table, and with it what has been looked up in it before."""
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
     if missing:
@@ -132,7 +147,7 @@ def _in_force(name: str, text: str, today: date) -> tuple[Row, ...]:
         rows = tuple(_row(line) for line in reader if _of_use(line, today))
     except (ValueError, csv.Error) as error:
         raise UnusableInput(f"{name}, line {reader.line_num}: {error}") from None
-    return rows
+    return Prices(rows)
 
 
 def _check(line: dict[str, str]) -> None:

@@ -1,8 +1,8 @@
 """What to send to whom: campaigns and chunks, decoded once and kept while they are in use; and each message's exact bytes."""
 
 from collections import OrderedDict
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, TypeVar
 
 from volley.campaign import Campaign
 from volley.carrier.endpoint import Endpoint, Endpoints, Form, form
@@ -19,6 +19,9 @@ from volley.text.template import Render, renderer
 
 CHUNKS = 512
 CAMPAIGNS = 256
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class Voice(NamedTuple):
@@ -61,40 +64,47 @@ class Texts:
         self._plain: dict[tuple[str, str], dict[int, Form]] = {}
 
     async def fetch(self, grants: Iterable[Grant]) -> Held:
-        """The texts of these grants, for the caller to hold: others may push them out here. Redis errors pass through."""
+        """The texts of these grants, for the caller to hold: others may push them out here. Redis errors pass through.
+
+        What is not known here comes in one step, of however many campaigns it is.
+        """
         wanted = {(grant.campaign, grant.chunk) for grant in grants}
-        voices = {name: await self._voice(name) for name in {name for name, _ in wanted}}
-        return {key: (voices[key[0]], chunk) for key, chunk in (await self._fetch_chunks(wanted)).items()}
+        names = {name for name, _ in wanted}
+        chunks = {key: self._chunks[key] for key in wanted & self._chunks.keys()}
+        voices = {name: self._voices[name] for name in names & self._voices.keys()}
+        absent, unheard = [*(wanted - chunks.keys())], [*(names - voices.keys())]
+        if absent or unheard:
+            blobs, metas = await self._read(absent, unheard)
+            chunks |= {key: decode(blob) for key, blob in zip(absent, blobs, strict=True) if blob}
+            voices |= {name: self._voice_of(name, meta) for name, meta in zip(unheard, metas, strict=True)}
+        self._keep(self._chunks, chunks, self._most)
+        self._keep(self._voices, voices, CAMPAIGNS)
+        return {key: (voices[key[0]], chunk) for key, chunk in chunks.items()}
 
-    async def _fetch_chunks(self, wanted: set[tuple[str, int]]) -> dict[tuple[str, int], Chunk]:
-        found = {key: self._chunks[key] for key in wanted & self._chunks.keys()}
-        absent = list(wanted - found.keys())
-        if absent:
-            blobs = await self._outbox.redis.mget([self._outbox.keys.chunk(*key) for key in absent])
-            found |= {key: decode(blob) for key, blob in zip(absent, blobs, strict=True) if blob}
-        self._chunks |= found
-        for key in found:
-            self._chunks.move_to_end(key)
-        while len(self._chunks) > self._most:
-            self._chunks.popitem(last=False)
-        return found
+    async def _read(
+        self, chunks: list[tuple[str, int]], campaigns: list[str]
+    ) -> tuple[list[bytes | None], list[bytes | None]]:
+        keys, pipeline = self._outbox.keys, self._outbox.redis.pipeline(transaction=False)
+        for name in campaigns:
+            pipeline.execute_command("HGET", keys.campaign(name), "meta")
+        for key in chunks:
+            pipeline.execute_command("GET", keys.chunk(*key))
+        found = await pipeline.execute()
+        return found[len(campaigns) :], found[: len(campaigns)]
 
-    async def _voice(self, name: str) -> Voice:
-        voice = self._voices.get(name)
-        if voice is None:
-            voice = self._voices[name] = await self._learn(name)
-        self._voices.move_to_end(name)
-        if len(self._voices) > CAMPAIGNS:
-            self._voices.popitem(last=False)
-        return voice
+    @staticmethod
+    def _keep(held: OrderedDict[K, V], used: Mapping[K, V], most: int) -> None:
+        held |= used
+        for key in used:
+            held.move_to_end(key)
+        while len(held) > most:
+            held.popitem(last=False)
 
-    async def _learn(self, name: str) -> Voice:
-        view = await self._outbox.campaign(name)
-        if view is None:
+    def _voice_of(self, name: str, meta: bytes | None) -> Voice:
+        if meta is None:
             raise VolleyError(f"campaign {name} has messages but no record: restore it, or cancel it")
-        return Voice(
-            view.campaign, renderer(view.campaign.template, view.campaign.columns), self._forms(view.campaign), {}
-        )
+        campaign = Campaign.from_json(meta)
+        return Voice(campaign, renderer(campaign.template, campaign.columns), self._forms(campaign), {})
 
     def _forms(self, campaign: Campaign) -> dict[int, Form]:
         """Of texts. Campaigns that differ in nothing but their texts share them: there may be many, with many senders."""

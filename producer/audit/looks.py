@@ -1,5 +1,7 @@
 """The single looks of which the watch and `volley audit` are made, each a campaign or some chunks of it."""
 
+import asyncio
+
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from volley.ledger import audit
@@ -34,7 +36,8 @@ class Looks:
             )
             first = max(0, min(int(held[0] or 0), int(held[1] or 0) - chunks))
         seen = await snapshot(self.outbox, campaign_id, first, first + chunks, most)
-        return None if seen is None else judged(seen)
+        # in a thread: of ten thousand refs it takes longer than a request should have to wait
+        return None if seen is None else await asyncio.to_thread(judged, seen)
 
     async def ledger(self, campaign_id: str, first: int, stop: int) -> list[Breach] | None:
         """Some chunks of a campaign beside the ledger."""

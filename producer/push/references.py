@@ -13,7 +13,7 @@ class References:
 
     def __init__(self) -> None:
         self._secret = os.urandom(16)
-        # made when they are needed: a push may have one row, and there may be forty such a second
+        # made when they are needed: a push may have one row, and there may be a hundred such a second
         self._buckets: defaultdict[int, bytearray] = defaultdict(bytearray)
 
     def add(self, reference: str) -> bool:

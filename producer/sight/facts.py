@@ -229,8 +229,8 @@ class RedisFacts:
 
 @dataclass(frozen=True, slots=True)
 class SpendFacts:
-    """By currency: micro-units a minute of late (None: nobody has looked long enough), and what campaigns that Redis still has have
-    cost. What the carrier named no price for counts as estimated."""
+    """By currency: micro-units a minute of late (None: nobody has looked long enough), and what the campaigns that live or
+    ended of late have cost (of gathered messages: that live). What the carrier named no price for counts as estimated."""
 
     currency: str
     per_minute_micros: int | None

@@ -3,10 +3,10 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from time import monotonic
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from redis.exceptions import RedisError
 
@@ -16,6 +16,7 @@ from producer.sight.facts import Facts, Point, PoolFacts, SenderFacts, SpendFact
 from producer.sight.gathered import Gathered
 from producer.sight.history import EVERY_S, History, point
 from producer.sight.looking import Seen, look
+from producer.sight.metas import metas
 from producer.sight.pools import NO_POOL, Pools, Used
 from producer.sight.portrait import Standing, standing
 from producer.sight.standstill import left_aside, reasons, surprises
@@ -39,7 +40,16 @@ _SHARE, _LONGEST_S, _LEAST_SHARE = 50, 10.0, 4
 For 10 s at most, as a machine that is merely busy makes it take long too; where it takes more than allows that, four times as long."""
 _RECENT = 1_000
 _RECENT_S = 60.0
-_META_PAGE = 200
+T = TypeVar("T")
+_TURN = 50
+"""Campaigns that are looked at before others who wait for this loop have their turn."""
+
+
+async def _in_turns(each: Iterable[T]) -> AsyncIterator[T]:
+    for number, one in enumerate(each, 1):
+        yield one
+        if number % _TURN == 0:
+            await asyncio.sleep(0)
 
 
 class Scene(NamedTuple):
@@ -77,7 +87,7 @@ class Sight:
         self._sender_facts: tuple[SenderFacts, ...] = ()
         self.totals = Totals()
         self.history = History(outbox)
-        self._gathered = Gathered(outbox)
+        self._gathered = Gathered(outbox, self.totals)
 
     @property
     def last(self) -> Facts | None:
@@ -198,13 +208,14 @@ class Sight:
     async def _standings(self, seen: Seen) -> list[Standing]:
         """All live campaigns. Those that are over are read once more when they end, and the newest of them at the start."""
         recent = await self._recent()
-        fresh = await self._gathered.since(seen.now_us)
-        ended = [name for name in (*self._live, *recent, *fresh) if name not in seen.live and name not in self._over]
+        await self._gathered.count(seen.live, seen.now_us)
+        ended = [name for name in (*self._live, *recent) if name not in seen.live and name not in self._over]
         self._live = set(seen.live)
         looked = await depths.depths(self._outbox, [*seen.live, *dict.fromkeys(ended)], self._depths)
-        await self._learn(looked)
+        self._fixed |= await metas(self._outbox, [name for name in looked if name not in self._fixed])
         resting = await depths.later(self._outbox, seen.now_us)
-        views = {name: self._view(name, depth, seen) for name, depth in looked.items() if name in self._fixed}
+        known = [name for name in looked if name in self._fixed]
+        views = {name: self._view(name, looked[name], seen) async for name in _in_turns(known)}
         self._depths, self._views = looked, views
         self._over = {name: view for name, view in self._over.items() if name not in seen.live}
         self._over |= {name: views[name] for name in ended if name in views}
@@ -212,7 +223,7 @@ class Sight:
         live = [(views[name], looked[name]) for name in seen.live if name in views]
         parked = await depths.parked(self._outbox, [view.campaign.id for view, _ in live if view.campaign.quiet_hours])
         found = []
-        for view, depth in live:
+        async for view, depth in _in_turns(live):
             name, fixed = view.campaign.id, view.campaign
             closed = resting.laid_by.get(name, 0) + parked.get(name, 0) * fixed.accepted // max(fixed.chunks, 1)
             found.append(standing(view, waits(view, depth, resting.retries.get(name, 0), closed, seen.now_us)))
@@ -230,18 +241,6 @@ class Sight:
         self._fixed = {name: fixed for name, fixed in self._fixed.items() if name in kept}
         self.totals.forget(kept)
         return recent
-
-    async def _learn(self, names: Iterable[str]) -> None:
-        """What never changes of campaigns that are not known yet."""
-        new = [name for name in names if name not in self._fixed]
-        for at in range(0, len(new), _META_PAGE):
-            page = new[at : at + _META_PAGE]
-            pipeline = self._outbox.redis.pipeline(transaction=False)
-            for name in page:
-                pipeline.execute_command("HGET", self._outbox.keys.campaign(name), "meta")
-            for name, meta in zip(page, await pipeline.execute(), strict=True):
-                if meta:
-                    self._fixed[name] = Campaign.from_json(meta)
 
     def _view(self, name: str, depth: depths.Depth, seen: Seen) -> CampaignView:
         asleep_us, known = seen.asleep.get(name, 0), self._views.get(name)

@@ -29,16 +29,24 @@ class Totals:
             self._last[view.campaign.id] = view
             if before_them.get(view.campaign.id) is view:
                 continue  # the very same: nothing of it has changed
-            fixed, now = view.campaign, (view.sent_parts, view.counts, spent_micros(view))
-            before = self._known.get(fixed.id, (0, {}, 0) if self._begun else now)
-            self._known[fixed.id] = now
-            self.parts[fixed.profile] += max(0, now[0] - before[0])
-            self.spent[fixed.currency] += max(0, now[2] - before[2])
-            for status, count in now[1].items():
-                if count > before[1].get(status, 0):
-                    self.messages[status] += count - before[1].get(status, 0)
+            now = (view.sent_parts, view.counts, spent_micros(view))
+            self._grow(view, self._known.get(view.campaign.id, (0, {}, 0) if self._begun else now))
+            self._known[view.campaign.id] = now
         self._begun = True
         self._mark(now_us)
+
+    def add_once(self, views: Iterable[CampaignView]) -> None:
+        """All of campaigns that came after the first call of `add` and are over: they are not looked at again, nor remembered."""
+        for view in views:
+            self._grow(view, (0, {}, 0))
+
+    def _grow(self, view: CampaignView, before: tuple[int, dict[str, int], int]) -> None:
+        profile, currency = view.campaign.profile, view.campaign.currency
+        self.parts[profile] += max(0, view.sent_parts - before[0])
+        self.spent[currency] += max(0, spent_micros(view) - before[2])
+        for status, count in view.counts.items():
+            if count > before[1].get(status, 0):
+                self.messages[status] += count - before[1].get(status, 0)
 
     def forget(self, kept: Iterable[str]) -> None:
         """Campaigns that are not among these are looked at no more."""

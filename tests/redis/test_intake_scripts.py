@@ -1,6 +1,8 @@
 """admit, seal, abandon, opt-outs: a push becomes a campaign at once and whole, or leaves nothing."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -8,7 +10,9 @@ from tests.redis.conftest import PROFILE, Rig, chunk_of, people
 from volley.campaign import Campaign, new_campaign_id
 from volley.errors import RefusedByPolicy, TryAgainLater, UnusableInput
 from volley.outbox.chunks import encode
+from volley.outbox.flights import refs
 from volley.outbox.outbox import Outbox
+from volley.outbox.pushes import Chunk
 
 
 async def test_nothing_of_a_push_is_sent_before_its_seal(rig: Rig) -> None:
@@ -30,7 +34,7 @@ async def test_the_same_key_and_content_is_the_same_campaign(rig: Rig) -> None:
     first = await rig.push(chunk_of(people(3)), idempotency_key="k", content_hash="h")
     again = await rig.open(chunk_of(people(3)), idempotency_key="k", content_hash="h")
     sealed = await rig.outbox.seal(again, key_ttl_s=60)
-    assert sealed == (first.id, True)
+    assert sealed[:2] == (first.id, True)
     assert await rig.outbox.campaign(again.id) is None
     assert await rig.states(again) == ""
     assert len(await rig.outbox.campaigns()) == 1
@@ -83,9 +87,65 @@ async def test_a_seal_that_is_repeated_makes_nothing_twice(rig: Rig) -> None:
     await rig.pool()
     campaign = await rig.push(chunk_of(people(3)), idempotency_key="k", content_hash="h")
     await rig.take()
-    assert await rig.outbox.seal(campaign, key_ttl_s=60) == (campaign.id, True)
+    assert (await rig.outbox.seal(campaign, key_ttl_s=60))[:2] == (campaign.id, True)
     assert await rig.states(campaign) == "sss"
     await rig.check(campaign)
+
+
+def handful(n: int, start: int = 0, **fields: Any) -> tuple[Campaign, Chunk]:
+    """A campaign of one chunk, and that chunk as its seal stores it."""
+    chunk = chunk_of(people(n, start))
+    facts = {"profile": PROFILE, "template": "hello", "priority": "urgent", "chunks": 1} | fields
+    campaign = Campaign(new_campaign_id(), accepted=n, **facts)
+    return campaign, Chunk(0, encode(chunk), n, refs(0, chunk))
+
+
+async def due(rig: Rig) -> set[str]:
+    return {name.decode() for name in await rig.redis.zrange(rig.keys.of("due"), 0, -1)}
+
+
+async def test_a_handful_goes_into_lanes_in_the_step_that_seals_it(rig: Rig) -> None:
+    await rig.pool()
+    campaign, chunk = handful(3)
+    calls = rig.outbox.scripts.calls
+    sealed = await rig.outbox.seal(campaign, key_ttl_s=60, last=chunk)
+    assert rig.outbox.scripts.calls - calls == 4, "admit, seal, plan and the barrier"
+    assert sealed == (campaign.id, False, False), "nobody drains, so somebody must be woken"
+    assert await due(rig) == set(), "and nobody need plan it"
+    await rig.check(campaign)
+    assert len((await rig.take()).grants) == 3
+
+    await rig.outbox.chores.alive("drain:0")
+    campaign, chunk = handful(2, 3)
+    assert await rig.outbox.seal(campaign, key_ttl_s=60, last=chunk) == (campaign.id, False, True)
+    assert (await rig.outbox.seal(campaign, key_ttl_s=60, last=chunk))[:2] == (campaign.id, True), "its answer was lost"
+    await rig.check(campaign)
+    assert len((await rig.take()).grants) == 2
+    assert not (await rig.take()).grants
+
+
+@pytest.mark.parametrize("fields", [{"quiet_hours": "21:00-08:00"}, {"chunks": 2}, {"rate_milli": 1000}])
+async def test_what_waits_for_more_than_a_sender_is_left_to_the_planner(rig: Rig, fields: dict[str, object]) -> None:
+    await rig.pool()
+    await rig.outbox.chores.alive("drain:0")
+    campaign, chunk = handful(3, **fields)
+    if campaign.chunks == 2:
+        other = chunk_of(people(3, 3))
+        await rig.outbox.admit(campaign.id, 0, encode(other), 3)
+        campaign, chunk = replace(campaign, accepted=6), chunk._replace(number=1)
+    assert await rig.outbox.seal(campaign, key_ttl_s=60, last=chunk) == (campaign.id, False, False)
+    assert f"plan:{campaign.id}" in await due(rig)
+    assert not (await rig.take()).grants
+
+
+async def test_a_handful_that_is_refused_leaves_nothing_in_lanes(rig: Rig) -> None:
+    await rig.pool()
+    await rig.push(chunk_of(people(1)), idempotency_key="k", content_hash="h", plan=False)
+    before = await rig.left()
+    campaign, chunk = handful(3, 5, idempotency_key="k", content_hash="other")
+    with pytest.raises(RefusedByPolicy):
+        await rig.outbox.seal(campaign, key_ttl_s=60, last=chunk)
+    assert await rig.left() == before
 
 
 async def test_a_chunk_that_comes_after_the_seal_changes_nothing(rig: Rig) -> None:

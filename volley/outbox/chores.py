@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 ALIVE_US = 4_000_000
 """A job that has shown no life for this long is armed anew."""
 GATHERED_US = 600_000_000
-"""How long a campaign of gathered messages stays at least: at 40 a second some 24,000 of them."""
+"""How long a campaign of gathered messages stays at least: at 100 a second some 60,000 of them."""
 FLIGHT_US = 15_200_000
 """A flight's life with the default settings."""
 

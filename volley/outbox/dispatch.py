@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from volley.outbox import pool
 from volley.outbox.flights import Flight, grants
+from volley.outbox.pushes import planning
 from volley.outbox.scripts import Scripts
 from volley.state import MOVES_ARG
 
@@ -78,8 +79,8 @@ class Dispatch:
 
     async def plan(self, campaign_id: str, index: int, packed_refs: bytes) -> tuple[bool, int, int, int]:
         """Puts a chunk into lanes: (planned, next chunk, chunks, refs in lanes)."""
-        done, following, chunks, waiting = await self.scripts.run(
-            "plan", campaign_id, index, packed_refs, self.pin_days
+        done, following, chunks, waiting, _ = await self.scripts.run(
+            *planning(campaign_id, index, packed_refs, self.pin_days)
         )
         return bool(done), int(following), int(chunks), int(waiting)
 

@@ -106,7 +106,9 @@ class Outbox:
         with reaching():
             action = self.action("push", campaign.id, accepted=campaign.accepted, profile=campaign.profile)
             places, bounds = Places(refused, prices or {}), (self.ledger_bound, self.high_water)
-            return await pushes.seal(self.scripts, campaign, key_ttl_s, places, action, bounds, last)
+            return await pushes.seal(
+                self.scripts, campaign, key_ttl_s, places, action, bounds, last, self.dispatch.pin_days
+            )
 
     async def abandon(self, campaign_id: str) -> None:
         """Drops what an unsealed push has stored; a sealed campaign is left alone."""

@@ -22,18 +22,21 @@ class Places(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """A packed chunk of a push that is stored together with the seal: one step to Redis for both."""
+    """A packed chunk of a push. Where it is stored by the seal: its messages as refs too, for what goes into lanes at once."""
 
     number: int
     blob: bytes
     messages: int
+    refs: bytes = b""
 
 
 class Sealed(NamedTuple):
-    """`existing`: the idempotency key had this campaign already, and nothing new was made."""
+    """`existing`: the idempotency key had this campaign already, and nothing new was made. `in_hand`: its messages are in lanes, and
+    a drain takes from them: nobody need be woken."""
 
     campaign_id: str
     existing: bool
+    in_hand: bool = False
 
 
 class Claimed(TryAgainLater):
@@ -50,7 +53,17 @@ Bounds = tuple[int, int]
 
 def admitting(campaign_id: str, chunk: Chunk, bounds: Bounds) -> Call:
     """lua/admit.lua for one chunk."""
-    return ("admit", campaign_id, *chunk, *bounds)
+    return ("admit", campaign_id, chunk.number, chunk.blob, chunk.messages, *bounds)
+
+
+def planning(campaign_id: str, index: int, refs: bytes, pin_days: int) -> Call:
+    """lua/plan.lua for one chunk, whose messages are `refs`."""
+    return ("plan", campaign_id, index, refs, pin_days)
+
+
+def _whole(campaign: Campaign, chunk: Chunk) -> bool:
+    """Whether it may go into lanes in the step that seals it: it is all of its campaign, which waits for nothing of its own."""
+    return campaign.chunks == 1 and bool(chunk.refs) and not terms.of_campaign(campaign)
 
 
 async def seal(
@@ -61,21 +74,28 @@ async def seal(
     action: bytes,
     bounds: Bounds,
     last: Chunk | None = None,
+    pin_days: int = 0,
 ) -> Sealed:
-    """The push becomes a campaign, or its chunks go. `last` is stored in the same step. Raises as Outbox.seal does."""
+    """The push becomes a campaign, or its chunks go. `last` is stored in the same step, and goes into lanes where it is all there is.
+
+    Raises as Outbox.seal does.
+    """
     prices = budget.packed(places.prices)
     arguments = await sealing(
         scripts.client, scripts.keys, campaign, key_ttl_s, places.refused, campaign.profile, prices
     )
     await hours.before_seal(scripts, campaign)
     words = (*arguments, packed(campaign.claims), action, bounds[1])
-    if last is None:
-        answer, name = await scripts.durable("seal", *words)
-    else:
-        admitted, (answer, name) = await scripts.durable_after(admitting(campaign.id, last, bounds), "seal", *words)
-        if answer == b"gone":
-            # why the chunk is not there; only here, as what was sealed by a lost answer admits none, and is sealed
-            check(*admitted)
+    calls: list[Call] = [("seal", *words)]
+    if last is not None:
+        calls.insert(0, admitting(campaign.id, last, bounds))
+        if _whole(campaign, last):
+            calls.append(planning(campaign.id, last.number, last.refs, pin_days))
+    answers = await scripts.durable_all(*calls)
+    answer, name = answers[0 if last is None else 1]
+    if last is not None and answer == b"gone":
+        # why the chunk is not there; only here, as what was sealed by a lost answer admits none, and is sealed
+        check(*answers[0])
     check(answer, name)
     if answer != b"sealed":
         await scripts.run("abandon", campaign.id)
@@ -85,7 +105,8 @@ async def seal(
         raise unknown_profile(campaign.profile)
     if answer == b"taken":
         raise Claimed(name.decode())
-    return Sealed(name.decode(), answer == b"existing")
+    planned = answers[2:]
+    return Sealed(name.decode(), answer == b"existing", in_hand=bool(planned) and bool(planned[0][4]))
 
 
 def packed(claims: Sequence[tuple[str, str]]) -> bytes:
@@ -171,8 +192,10 @@ async def known(client: Redis, keys: Keys, profile: str) -> bytes:
 async def _fallback(client: Redis, keys: Keys, campaign: Campaign, refused: frozenset[str]) -> str:
     """The fallback's index and where it sends, for lua/lanes.lua; '' where it has nothing to do."""
     index = await _index(client, keys, "fallback", campaign.fallback, campaign.profile)
+    if not index or not campaign.sender:
+        return ""
     table = by_prefix(lambda country: country in refused, False)
-    if not index or not campaign.sender or not table:
+    if not table:
         return ""
     return " ".join([index, *(f"{prefix}={value:d}" for prefix, value in sorted(table.items()))])
 

@@ -95,34 +95,26 @@ class Scripts:
             BarrierFailed: it ran, and nobody knows whether it is there.
             RedisError: it may or may not have run.
         """
-        if self.relaxed:
-            return await self.run(name, *arguments)
-        answer, *reached = await self._pipeline(name, arguments)
-        if isinstance(answer, NoScriptError):
-            await self.client.script_load(self._sources[name])
-            answer, *reached = await self._pipeline(name, arguments)
-        if isinstance(answer, RedisError):
-            raise answer
-        self._check_barrier(*reached)
+        [answer] = await self.durable_all((name, *arguments))
         return answer
 
-    async def durable_after(self, first: Call, name: str, *arguments: Argument) -> tuple[Any, Any]:
-        """The answers of two scripts in one step, the first (its name and arguments) run before the other; raises as `durable` does.
+    async def durable_all(self, *calls: Call) -> list[Any]:
+        """The answers of several scripts in one step, run one after the other; raises as `durable` does.
 
-        Both run anew where the server does not know one of them, and must bear that.
+        All run anew where the server does not know one of them, and must bear that.
         """
         if self.relaxed:
-            return await self.run(*first), await self.run(name, *arguments)
-        before, answer, *reached = await self._pipeline(name, arguments, first)
-        if isinstance(before, NoScriptError) or isinstance(answer, NoScriptError):
-            for each in (first[0], name):
-                await self.client.script_load(self._sources[each])
-            before, answer, *reached = await self._pipeline(name, arguments, first)
-        for found in (before, answer):
-            if isinstance(found, RedisError):
-                raise found
+            return [await self.run(*each) for each in calls]
+        answers, reached = await self._pipeline(calls)
+        if any(isinstance(each, NoScriptError) for each in answers):
+            for name, *_ in calls:
+                await self.client.script_load(self._sources[name])
+            answers, reached = await self._pipeline(calls)
+        for each in answers:
+            if isinstance(each, RedisError):
+                raise each
         self._check_barrier(*reached)
-        return before, answer
+        return answers
 
     def _check_barrier(self, synced: Any, copies: Any = 0) -> None:
         if isinstance(synced, RedisError) or synced[0] < 1:
@@ -130,17 +122,17 @@ class Scripts:
         if isinstance(copies, RedisError) or copies < self.replicas:
             raise BarrierFailed(f"not {self.replicas} replicas of Redis confirmed a write within {BARRIER_MS} ms")
 
-    async def _pipeline(self, name: str, arguments: tuple[Argument, ...], *before: Call) -> list[Any]:
-        """What the script answered, WAITAOF, and with replicas WAIT; in front of it what scripts before it did."""
-        self.calls += 2 + len(before)
+    async def _pipeline(self, calls: tuple[Call, ...]) -> tuple[list[Any], list[Any]]:
+        """What the scripts answered; and WAITAOF, with replicas also WAIT."""
+        self.calls += len(calls) + 1
         pipeline = self.client.pipeline(transaction=False)
-        for first, *others in before:
-            pipeline.execute_command(*self._command(first, tuple(others)))
-        pipeline.execute_command(*self._command(name, arguments))
+        for name, *arguments in calls:
+            pipeline.execute_command(*self._command(name, tuple(arguments)))
         pipeline.execute_command("WAITAOF", 1, 0, BARRIER_MS)
         if self.replicas:
             pipeline.execute_command("WAIT", self.replicas, BARRIER_MS)
-        return await pipeline.execute(raise_on_error=False)
+        found = await pipeline.execute(raise_on_error=False)
+        return found[: len(calls)], found[len(calls) :]
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """A campaign as Redis has it at one moment: counters, states, and every place in which its messages wait or fly."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from struct import Struct
@@ -91,7 +92,8 @@ async def snapshot(
     chunks = range(first, min(stop, int(fields[b"ch"])))
     texts = [text for page in pages for text in page]
     states = {k: text for k, text in zip(chunks, texts, strict=True) if text is not None}
-    places = _places(campaign_id, *held) if len(held) == 5 else None
+    # in a thread: there may be very many, and somebody else may wait for this loop
+    places = await asyncio.to_thread(_places, campaign_id, *held) if len(held) == 5 else None
     return Snapshot(campaign, int(now), newest.decode(), fields, chunks, states, places)
 
 

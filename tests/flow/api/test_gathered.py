@@ -8,7 +8,6 @@ from tests.flow.api.conftest import PROFILE, Office
 from tests.flow.cli.conftest import wait_until
 from tests.flow.ledger.test_audit import attempt
 from tests.redis.conftest import Rig, receipt
-from volley.outbox.chunks import decode
 from volley.outbox.events import pack
 from volley.outbox.outbox import Outbox
 
@@ -26,10 +25,6 @@ def forgotten(office: Office) -> tuple[str, list[str]]:
 
     async def send(outbox: Outbox) -> None:
         rig = Rig(outbox)
-        chunk = decode(await rig.redis.get(rig.keys.chunk(name, 0)) or b"")
-        view = await outbox.campaign(name)
-        assert view is not None
-        await rig.plan(view.campaign, 0, chunk)
         for flight in await rig.take_all(2):
             payload = pack([attempt(flight, n) for n in range(len(flight.grants))])
             await rig.settle(flight, "a", payload=payload)

@@ -101,6 +101,30 @@ def test_codes_that_expire_some_milliseconds_apart_share_campaigns_too(office: O
     assert again.json == answers[7].json
 
 
+def test_a_worker_is_woken_only_where_none_is_at_work(office: Office) -> None:
+    """A campaign of gathered messages is in lanes when it is sealed: a job for each would be the dearest part of it."""
+
+    async def awake(outbox: Outbox) -> None:
+        await outbox.chores.alive("drain:0")
+
+    async def asleep(outbox: Outbox) -> None:
+        await outbox.chores.done("drain:0")
+
+    def woken(campaign: str) -> bool:
+        with redis.Redis.from_url(office.valkey.url) as client:
+            return client.exists(f"arq:job:volley:plan:{campaign}") == 1
+
+    office.outbox(asleep)
+    name = send(office, to="+13125550020", text="Hi").json["campaign_id"]
+    wait_until(lambda: woken(name))
+    office.outbox(awake)
+    names = [send(office, to="+13125550020", text="Hi").json["campaign_id"] for _ in range(5)]
+    office.outbox(asleep)
+    last = send(office, to="+13125550020", text="Hi").json["campaign_id"]
+    wait_until(lambda: woken(last))
+    assert not any(woken(each) for each in names)
+
+
 def test_a_key_at_once_twenty_times_sends_once(office: Office) -> None:
     with ThreadPoolExecutor(20) as senders:
         answers = list(senders.map(lambda _: send(office, "rush", to="+13125550003", text="Hi"), range(20)))
