@@ -28,7 +28,6 @@ from producer.push.zoning import Zoning, zoning
 from volley.campaign import Campaign, new_campaign_id
 from volley.errors import KeyTaken, TryAgainLater, VolleyError, first_of
 from volley.outbox.chunks import encode
-from volley.outbox.flights import refs
 from volley.outbox.outbox import Outbox
 from volley.outbox.pushes import Chunk
 from volley.prices import Prices
@@ -184,10 +183,7 @@ class Intake:
         if chunk.to and await self._allowed(len(chunk)):
             self.steps.placed(self.totals.chunks, chunk.to)
             await begun
-            number = self.totals.chunks
-            await self._store(
-                Chunk(number, encode(chunk), len(chunk), b"" if self.steps.beside else refs(number, chunk))
-            )
+            await self._store(Chunk(self.totals.chunks, encode(chunk), len(chunk)))
             self.totals.chunks += 1
             self.chunk_zones.append(batch.group)
 
@@ -199,7 +195,7 @@ class Intake:
         """The last chunk of a handful waits for the seal."""
         stored, self._last = (chunk, None) if self.steps.beside else (self._last, chunk)
         if stored is not None:
-            await self.outbox.admit(self.campaign_id, stored.number, stored.blob, stored.messages)
+            await self.outbox.admit(self.campaign_id, *stored)
 
     async def _allowed(self, messages: int) -> bool:
         """A push without a key of its own may be a repeat, which is known only when all its rows are: until then it is not refused."""

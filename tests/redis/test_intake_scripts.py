@@ -10,7 +10,6 @@ from tests.redis.conftest import PROFILE, Rig, chunk_of, people
 from volley.campaign import Campaign, new_campaign_id
 from volley.errors import RefusedByPolicy, TryAgainLater, UnusableInput
 from volley.outbox.chunks import encode
-from volley.outbox.flights import refs
 from volley.outbox.outbox import Outbox
 from volley.outbox.pushes import Chunk
 
@@ -97,7 +96,7 @@ def handful(n: int, start: int = 0, **fields: Any) -> tuple[Campaign, Chunk]:
     chunk = chunk_of(people(n, start))
     facts = {"profile": PROFILE, "template": "hello", "priority": "urgent", "chunks": 1} | fields
     campaign = Campaign(new_campaign_id(), accepted=n, **facts)
-    return campaign, Chunk(0, encode(chunk), n, refs(0, chunk))
+    return campaign, Chunk(0, encode(chunk), n)
 
 
 async def due(rig: Rig) -> set[str]:

@@ -47,8 +47,7 @@ class Outbox:
         self.scripts = Scripts(client, self.keys, relaxed=relaxed, replicas=replicas)
         self.chores = Chores(self.scripts, pin_days=pin_days)
         self.dispatch = Dispatch(self.scripts, ledger_bound=ledger_bound, pin_days=pin_days)
-        self.ledger_bound = ledger_bound
-        self.high_water = round(100 * memory_high_water)
+        self.ledger_bound, self.high_water = ledger_bound, round(100 * memory_high_water)
         self.who, self._indices = actions.NOBODY, dict[str, bytes]()
 
     # who acts
@@ -106,9 +105,8 @@ class Outbox:
         with reaching():
             action = self.action("push", campaign.id, accepted=campaign.accepted, profile=campaign.profile)
             places, bounds = Places(refused, prices or {}), (self.ledger_bound, self.high_water)
-            return await pushes.seal(
-                self.scripts, campaign, key_ttl_s, places, action, bounds, last, self.dispatch.pin_days
-            )
+            together = pushes.Together(action, last, self.dispatch.pin_days)
+            return await pushes.seal(self.scripts, campaign, key_ttl_s, places, bounds, together)
 
     async def abandon(self, campaign_id: str) -> None:
         """Drops what an unsealed push has stored; a sealed campaign is left alone."""

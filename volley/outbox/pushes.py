@@ -8,7 +8,9 @@ import orjson
 from volley.campaign import Campaign
 from volley.errors import KeyTaken, TryAgainLater, UnusableInput
 from volley.outbox import budget, hours, terms
+from volley.outbox.chunks import decode
 from volley.outbox.client import Redis
+from volley.outbox.flights import refs
 from volley.outbox.keys import Keys, sender_field
 from volley.outbox.scripts import Call, Scripts
 from volley.prefixes import by_prefix
@@ -22,12 +24,20 @@ class Places(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """A packed chunk of a push. Where it is stored by the seal: its messages as refs too, for what goes into lanes at once."""
+    """A packed chunk of a push that is stored together with the seal: one step to Redis for both."""
 
     number: int
     blob: bytes
     messages: int
-    refs: bytes = b""
+
+
+class Together(NamedTuple):
+    """What is done in the very step that seals: `action` is recorded; `last`, a chunk, is stored, and goes into lanes where it is all
+    there is (pins of the last `pin_days` hold)."""
+
+    action: bytes = b""
+    last: Chunk | None = None
+    pin_days: int = 0
 
 
 class Sealed(NamedTuple):
@@ -53,17 +63,12 @@ Bounds = tuple[int, int]
 
 def admitting(campaign_id: str, chunk: Chunk, bounds: Bounds) -> Call:
     """lua/admit.lua for one chunk."""
-    return ("admit", campaign_id, chunk.number, chunk.blob, chunk.messages, *bounds)
+    return ("admit", campaign_id, *chunk, *bounds)
 
 
-def planning(campaign_id: str, index: int, refs: bytes, pin_days: int) -> Call:
-    """lua/plan.lua for one chunk, whose messages are `refs`."""
-    return ("plan", campaign_id, index, refs, pin_days)
-
-
-def _whole(campaign: Campaign, chunk: Chunk) -> bool:
-    """Whether it may go into lanes in the step that seals it: it is all of its campaign, which waits for nothing of its own."""
-    return campaign.chunks == 1 and bool(chunk.refs) and not terms.of_campaign(campaign)
+def planning(campaign_id: str, index: int, packed_refs: bytes, pin_days: int) -> Call:
+    """lua/plan.lua for one chunk."""
+    return ("plan", campaign_id, index, packed_refs, pin_days)
 
 
 async def seal(
@@ -71,29 +76,20 @@ async def seal(
     campaign: Campaign,
     key_ttl_s: int,
     places: Places,
-    action: bytes,
     bounds: Bounds,
-    last: Chunk | None = None,
-    pin_days: int = 0,
+    together: Together,
 ) -> Sealed:
-    """The push becomes a campaign, or its chunks go. `last` is stored in the same step, and goes into lanes where it is all there is.
-
-    Raises as Outbox.seal does.
-    """
+    """The push becomes a campaign, or its chunks go. Raises as Outbox.seal does."""
     prices = budget.packed(places.prices)
     arguments = await sealing(
         scripts.client, scripts.keys, campaign, key_ttl_s, places.refused, campaign.profile, prices
     )
     await hours.before_seal(scripts, campaign)
-    words = (*arguments, packed(campaign.claims), action, bounds[1])
-    calls: list[Call] = [("seal", *words)]
-    if last is not None:
-        calls.insert(0, admitting(campaign.id, last, bounds))
-        if _whole(campaign, last):
-            calls.append(planning(campaign.id, last.number, last.refs, pin_days))
-    answers = await scripts.durable_all(*calls)
-    answer, name = answers[0 if last is None else 1]
-    if last is not None and answer == b"gone":
+    words = (*arguments, packed(campaign.claims), together.action, bounds[1])
+    before, after = _around(campaign, together, bounds)
+    answers = await scripts.durable_all(*before, ("seal", *words), *after)
+    answer, name = answers[len(before)]
+    if answer == b"gone" and before:
         # why the chunk is not there; only here, as what was sealed by a lost answer admits none, and is sealed
         check(*answers[0])
     check(answer, name)
@@ -105,8 +101,21 @@ async def seal(
         raise unknown_profile(campaign.profile)
     if answer == b"taken":
         raise Claimed(name.decode())
-    planned = answers[2:]
-    return Sealed(name.decode(), answer == b"existing", in_hand=bool(planned) and bool(planned[0][4]))
+    return Sealed(
+        name.decode(), answer == b"existing", in_hand=any(planned[4] for planned in answers[len(before) + 1 :])
+    )
+
+
+def _around(campaign: Campaign, together: Together, bounds: Bounds) -> tuple[list[Call], list[Call]]:
+    """What runs before the seal, and behind it. A campaign that waits for something of its own is planned by a worker."""
+    last = together.last
+    if last is None:
+        return [], []
+    waits = campaign.chunks > 1 or terms.of_campaign(campaign)
+    found = (
+        [] if waits else [planning(campaign.id, last.number, refs(last.number, decode(last.blob)), together.pin_days)]
+    )
+    return [admitting(campaign.id, last, bounds)], found
 
 
 def packed(claims: Sequence[tuple[str, str]]) -> bytes:
