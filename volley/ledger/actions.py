@@ -2,10 +2,10 @@
 
 import secrets
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import insert, select
+from sqlalchemy import insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from volley.ledger.documents import Document, moment
@@ -31,17 +31,36 @@ async def note(connection: AsyncConnection, who: str, what: str, campaign_id: st
         await connection.execute(insert(actions), row)
 
 
+class Place(NamedTuple):
+    """Where an action stands in the order of the log."""
+
+    at_us: int
+    id: str
+
+
 async def listed(
-    connection: AsyncConnection, *, campaign_id: str | None, since_us: int | None, most: int
-) -> list[Document]:
-    """The newest actions, the newest first."""
-    query = select(actions).order_by(actions.c.at_us.desc(), actions.c.id.desc()).limit(most)
+    connection: AsyncConnection,
+    *,
+    campaign_id: str | None = None,
+    since_us: int | None = None,
+    before: Place | None = None,
+    most: int,
+) -> tuple[list[Document], Place | None]:
+    """The newest actions, the newest first, of those older than `before`; and the place of the last one, where there are more."""
+    query = select(actions).order_by(actions.c.at_us.desc(), actions.c.id.desc()).limit(most + 1)
     if campaign_id is not None:
         # both: the index holds only those that are about a campaign
         query = query.where(actions.c.campaign_id == campaign_id, actions.c.campaign_id != "")
     if since_us is not None:
         query = query.where(actions.c.at_us >= since_us)
-    return [_document(row) for row in await connection.execute(query)]
+    if before is not None:
+        # the first of the two is what the index is asked for
+        older = or_(actions.c.at_us < before.at_us, actions.c.id < before.id)
+        query = query.where(actions.c.at_us <= before.at_us, older)
+    rows = (await connection.execute(query)).all()
+    shown = rows[:most]
+    last = Place(shown[-1].at_us, shown[-1].id) if len(rows) > most else None
+    return [_document(row) for row in shown], last
 
 
 def _document(row: Any) -> Document:

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from volley.campaign import Campaign
 from volley.errors import UnusableInput
 from volley.ledger import actions, costs, report, story
+from volley.ledger.actions import Place
 from volley.ledger.documents import Document, Sources, message
 from volley.ledger.inbound import texts
 from volley.ledger.paging import pages
@@ -113,8 +114,17 @@ class Reader:
         self, campaign_id: str | None = None, since_us: int | None = None, most: int = 1000
     ) -> list[Document]:
         """What people and programs did, the newest first; see actions.py."""
+        found, _ = await self.actions_page(campaign_id, since_us, None, most)
+        return found
+
+    async def actions_page(
+        self, campaign_id: str | None, since_us: int | None, before: Place | None, most: int
+    ) -> tuple[list[Document], Place | None]:
+        """The same, page by page."""
         async with self._engine.connect() as connection:
-            return await actions.listed(connection, campaign_id=campaign_id, since_us=since_us, most=most)
+            return await actions.listed(
+                connection, campaign_id=campaign_id, since_us=since_us, before=before, most=most
+            )
 
     async def campaign_report(self, campaign_id: str) -> Document:
         """Counts per status, sender, parts and encoding; estimated against actual cost; differences. See report.py."""

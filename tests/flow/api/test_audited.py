@@ -71,6 +71,28 @@ def test_what_a_key_changes_is_in_the_audit_in_its_name_and_what_it_reads_is_not
     of_it = {each["what"] for each in found if each["campaign_id"] == mine.rpartition("/")[2]}
     assert of_it == {"push", "change", "pause", "resume", "cancel"}
     assert found[1]["detail"] == {"rate": "7"}
+    of_it = office.get(f"/v1/actions?campaign={mine.rpartition('/')[2]}&limit=1000").json
+    assert (of_it["actions"], of_it["next"]) == ([each for each in found[::-1] if each["campaign_id"]], None)
+
+
+def test_the_log_is_read_page_by_page_and_none_is_told_twice_or_left_out(office: Office) -> None:
+    for n in range(4):
+        office.post("/v1/sending:stop", {"why": f"reason {n}"})
+        office.post("/v1/sending:resume")
+    whole: list[dict[str, Any]] = []
+    wait_until(lambda: office.get("/v1/actions?limit=1000").json["actions"][0]["what"] == "go_on")
+    cursor = ""
+    while cursor is not None:
+        page = office.get("/v1/actions?limit=3" + (f"&cursor={cursor}" if cursor else "")).json
+        whole, cursor = whole + page["actions"], page["next"]
+    assert whole == office.get("/v1/actions?limit=1000").json["actions"]
+    assert [each["detail"]["why"] for each in whole if each["what"] == "stop"][:4] == [
+        f"reason {n}" for n in (3, 2, 1, 0)
+    ]
+    since = whole[5]["at"].replace("+00:00", "Z")
+    assert office.get(f"/v1/actions?since={since}").json["actions"][-1]["at"] >= whole[5]["at"]
+    for odd in ("cursor=x", "campaign=x", "since=yesterday", "limit=0", "who=me"):
+        assert office.get(f"/v1/actions?{odd}").problem == "invalid"
 
 
 def test_no_operation_that_changes_something_was_forgotten_here() -> None:

@@ -3,6 +3,7 @@
 import contextlib
 
 import pytest
+from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.flow.ledger.conftest import Feed
@@ -13,6 +14,7 @@ from volley.ledger.documents import Document
 from volley.ledger.engine import writing
 from volley.ledger.reader import Reader
 from volley.ledger.recorder import Recorder
+from volley.ledger.schema import actions
 from volley.outbox.doubts import change_policy
 from volley.outbox.outbox import Outbox
 
@@ -115,3 +117,19 @@ async def test_an_action_on_the_ledger_is_in_the_transaction_that_does_it(engine
             await note(connection, "ops", "callback_remove")
             raise LookupError
     assert await log.said() == [("ops", "callback_add")]
+
+
+async def test_actions_of_one_moment_are_told_once_each_on_pages_that_end_among_them(engine: AsyncEngine) -> None:
+    rows = [
+        {"id": f"{n}-0", "at_us": 7 + n // 5, "who": "ops", "what": f"w{n}", "campaign_id": "", "detail": "{}"}
+        for n in range(9)
+    ]
+    async with writing(engine) as connection:
+        await connection.execute(insert(actions), rows)
+    reader, told, place = Reader(engine), list[str](), None
+    while True:
+        found, place = await reader.actions_page(None, None, place, 2)
+        told += [each["what"] for each in found]
+        if place is None:
+            break
+    assert told == [f"w{n}" for n in range(8, -1, -1)]

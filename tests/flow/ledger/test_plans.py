@@ -9,7 +9,7 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.flow.ledger.conftest import Feed, Push
-from volley.ledger import audit, dead, failed, failing, kept, missing
+from volley.ledger import actions, audit, dead, failed, failing, kept, missing
 from volley.ledger.answers import _sent_to
 from volley.ledger.bills import Bills
 from volley.ledger.cursor import Cursor
@@ -45,6 +45,8 @@ async def ask(engine: AsyncEngine, outbox: Outbox, push: Push) -> None:
     await reader.inbound(campaign_id=name)
     await reader.inbound()
     await reader.actions()
+    await reader.actions_page(None, None, actions.Place(NOW_US, "x"), 10)
+    await reader.actions_page(name, 1, actions.Place(NOW_US, "x"), 10)
     await drained(reader.export(name))
     await feed.read(None, Wish(), 10)
     await feed.read(Cursor(1, 0), Wish(mask(wanted(["message.*"])), name), 10)
