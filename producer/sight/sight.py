@@ -208,9 +208,9 @@ class Sight:
     async def _standings(self, seen: Seen) -> list[Standing]:
         """All live campaigns. Those that are over are read once more when they end, and the newest of them at the start."""
         recent = await self._recent()
-        await self._gathered.count(seen.live, seen.now_us)
+        self._live |= seen.live.keys()  # until this look has counted them: it may fail
+        await self._gathered.count(self._live, seen.now_us)
         ended = [name for name in (*self._live, *recent) if name not in seen.live and name not in self._over]
-        self._live = set(seen.live)
         looked = await depths.depths(self._outbox, [*seen.live, *dict.fromkeys(ended)], self._depths)
         self._fixed |= await metas(self._outbox, [name for name in looked if name not in self._fixed])
         resting = await depths.later(self._outbox, seen.now_us)
@@ -220,6 +220,7 @@ class Sight:
         self._over = {name: view for name, view in self._over.items() if name not in seen.live}
         self._over |= {name: views[name] for name in ended if name in views}
         self.totals.add(views.values(), seen.now_us)
+        self._live = set(seen.live)
         live = [(views[name], looked[name]) for name in seen.live if name in views]
         parked = await depths.parked(self._outbox, [view.campaign.id for view, _ in live if view.campaign.quiet_hours])
         found = []

@@ -1,14 +1,19 @@
 """Campaigns that gathered messages were made of: many a second, so they stand apart, and leave Redis soon after they are over."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from itertools import count
 
 import pytest
 
+from producer.sight.gathered import Gathered
 from producer.sight.sight import Sight
+from producer.sight.totals import Totals
 from tests.redis.conftest import Rig, chunk_of, people
 from tests.redis.test_chores import FAR, PERMANENT, entries
 from volley.campaign import Campaign
 from volley.embedded import EmbeddedValkey
+from volley.errors import TryAgainLater
 from volley.outbox import pages
 from volley.outbox.queue import Queue, pool
 from volley.outbox.standing import standings
@@ -144,6 +149,67 @@ async def test_what_is_sent_between_two_looks_is_counted_though_it_is_over_by_th
     assert sight.totals.messages["submitted"] == 3
     await sight.facts(0)
     assert sight.totals.messages["submitted"] == 3
+
+
+async def test_what_has_waited_for_long_is_counted_once_when_it_ends(rig: Rig) -> None:
+    """The sweeper puts it behind all others again, as if it had been sealed just now."""
+    await rig.pool()
+    sight = Sight(rig.outbox, "test")
+    await sight.facts(0)
+    campaign = await push(rig)
+    await sight.facts(0)
+    assert await rig.outbox.chores.forget(RETENTION, 10, NOW) == 0
+    await end(rig, campaign)
+    for _ in range(2):
+        await sight.facts(0)
+        assert sight.totals.messages["submitted"] == 1
+
+
+@pytest.mark.parametrize("broken", ["later", "campaign"])
+async def test_a_look_that_fails_loses_nothing_of_the_count(rig: Rig, broken: str) -> None:
+    """`later` is read after those that are over were counted; a campaign's own record in the midst of it."""
+    await rig.pool()
+    sight = Sight(rig.outbox, "test")
+    await sight.facts(0)
+    before = await push(rig)
+    await sight.facts(0)
+    await end(rig, before)
+    between = await push(rig, start=1)
+    await end(rig, between)
+    still = await push(rig, start=2)
+    key = rig.keys.of("later") if broken == "later" else rig.keys.campaign(between.id)
+    async with broken_key(rig, key):
+        with pytest.raises(TryAgainLater):
+            await sight.facts(0)
+    await end(rig, still)
+    for _ in range(2):
+        await sight.facts(0)
+        assert sight.totals.messages["submitted"] == 3
+
+
+@asynccontextmanager
+async def broken_key(rig: Rig, key: str) -> AsyncIterator[None]:
+    """Whoever reads it as what it is gets an error."""
+    was = await rig.redis.execute_command("DUMP", key)
+    await rig.redis.set(key, "of another type")
+    yield
+    await rig.redis.delete(key)
+    if was:
+        await rig.redis.execute_command("RESTORE", key, 0, was)
+
+
+async def test_a_clock_that_was_set_back_counts_nothing_twice(rig: Rig) -> None:
+    await rig.pool()
+    totals = Totals()
+    gathered, now = Gathered(rig.outbox, totals), await rig.now_us()
+    await gathered.count((), now)
+    await end(rig, await push(rig))
+    await gathered.count((), await rig.now_us())
+    await gathered.count((), now)
+    await end(rig, await push(rig, start=5))
+    for _ in range(2):
+        await gathered.count((), await rig.now_us())
+        assert totals.messages["submitted"] == 2
 
 
 async def test_open_pushes_are_shown_before_gathered_messages(rig: Rig) -> None:

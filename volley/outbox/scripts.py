@@ -101,20 +101,26 @@ class Scripts:
     async def durable_all(self, *calls: Call) -> list[Any]:
         """The answers of several scripts in one step, run one after the other; raises as `durable` does.
 
-        All run anew where the server does not know one of them, and must bear that.
+        Where the server does not know one of them, it and those behind it run anew, and must bear that.
         """
         if self.relaxed:
             return [await self.run(*each) for each in calls]
         answers, reached = await self._pipeline(calls)
-        if any(isinstance(each, NoScriptError) for each in answers):
-            for name, *_ in calls:
+        unknown = next((n for n, each in enumerate(answers) if isinstance(each, NoScriptError)), len(calls))
+        if unknown < len(calls):
+            self._check(answers[:unknown], reached)
+            for name, *_ in calls[unknown:]:
                 await self.client.script_load(self._sources[name])
-            answers, reached = await self._pipeline(calls)
+            more, reached = await self._pipeline(calls[unknown:])
+            answers[unknown:] = more
+        self._check(answers, reached)
+        return answers
+
+    def _check(self, answers: list[Any], reached: list[Any]) -> None:
         for each in answers:
             if isinstance(each, RedisError):
                 raise each
         self._check_barrier(*reached)
-        return answers
 
     def _check_barrier(self, synced: Any, copies: Any = 0) -> None:
         if isinstance(synced, RedisError) or synced[0] < 1:
