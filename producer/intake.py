@@ -114,6 +114,7 @@ class Intake:
         self.totals = Totals()
         self._refusal: Exception | None = None
         self._last: Chunk | None = None
+        self._sealing = False
 
     async def forecast(self, forecast: Forecast) -> PushResult:
         while (batch := await self._batch()) is not None:
@@ -137,9 +138,12 @@ class Intake:
             await self._look_ahead()
             return await self._seal(arm)
         except BaseException:
-            # gone by itself within the hour, should Redis be away now
+            gone = not self._sealing
+            # by itself within the hour, should Redis be away now
             with contextlib.suppress(VolleyError):
-                await self.outbox.abandon(self.campaign_id)
+                gone = await self.outbox.abandon(self.campaign_id)
+            if not gone:
+                self.steps.unsure()
             raise
 
     async def _batch(self) -> Batch | None:
@@ -219,13 +223,10 @@ class Intake:
             same = held is not None and held[1] == campaign.content_hash
             return await self._as_sealed(held[0]) if held is not None and same else self._result()
         key_ttl_s = GIVEN_KEY_LIFE_S if self.request.idempotency_key else OWN_KEY_LIFE_S
-        refused = sorted(self.cast.refused)
+        refused = sorted(self.cast.refused) if campaign.fallback else ()
+        self._sealing = True
         sealed = await self.outbox.seal(
-            campaign,
-            key_ttl_s=key_ttl_s,
-            refused=refused if campaign.fallback else (),
-            prices=self.estimate.known,
-            last=self._last,
+            campaign, key_ttl_s=key_ttl_s, refused=refused, prices=self.estimate.known, last=self._last
         )
         if sealed.existing:
             return await self._as_sealed(sealed.campaign_id)

@@ -38,6 +38,7 @@ _WAITING = 5_000
 """Messages that may wait in one process; above it we say «not now» at once."""
 
 Allow = Callable[[int], Awaitable[None]]
+Unsure = Callable[[], None]
 Place = tuple[int, int] | str
 """(chunk, offset) of a message that was taken; else opted_out, duplicate, or why it was rejected."""
 
@@ -60,6 +61,7 @@ class _Waiting:
     done: asyncio.Future[Taken]
     looking: asyncio.Task[Taken | None]
     """What became of it before. Raises why it is not to be taken."""
+    unsure: Unsure
 
 
 @dataclass(slots=True)
@@ -116,9 +118,10 @@ class Gather:
         told = [tuple(each) if isinstance(each, list) else each for each in orjson.loads(places)]
         return Taken(campaign_id, told, replayed=True)
 
-    async def push(self, request: PushRequest, key: str, texts: Sequence[Text], allow: Allow) -> Taken:
+    async def push(self, request: PushRequest, key: str, texts: Sequence[Text], allow: Allow, unsure: Unsure) -> Taken:
         """Returns once it is on the disk. `request` has no text of its own; those with equal ones are gathered. `allow` is asked
-        before so many are taken, and not for what was taken before: what it raises passes through.
+        before so many are taken, and not for what was taken before: what it raises passes through. `unsure` is told before this
+        ends in an error, or is cancelled, and they may be sent nonetheless.
 
         Raises:
             KeyTaken: the key belongs to another request.
@@ -130,11 +133,14 @@ class Gather:
         region = known_region(request.region) if request.region else None
         numbers = [_number(each.to, region) for each in texts]
         looking = asyncio.create_task(self._look(key, mark, len(texts), allow))
-        each = _Waiting(key, mark, texts, numbers, asyncio.get_running_loop().create_future(), looking)
+        each = _Waiting(key, mark, texts, numbers, asyncio.get_running_loop().create_future(), looking, unsure)
         self._held += len(texts)
         try:
             self._join(request, each)
             return await each.done
+        except asyncio.CancelledError:
+            unsure()  # the others of its campaign do not wait for it, nor does the campaign
+            raise
         finally:
             self._held -= len(texts)
 
@@ -223,13 +229,17 @@ class _Sending:
             {"to": text.to, "text": text.text, "reference": text.reference} for text in texts
         ]
         beside = len(texts) > _AT_ONCE
-        steps = Steps(choose=casts.choose, placed=self._placed, claims=self._claims, beside=beside)
+        steps = Steps(choose=casts.choose, placed=self._placed, claims=self._claims, unsure=self._unsure, beside=beside)
         result = await push(outbox, settings, request, ObjectSource(rows, "messages"), arm=arm, steps=steps)
         told = self._told(result.examples)
         return [Taken(result.campaign_id if any(map(_taken, each)) else None, each) for each in told]
 
     def _placed(self, chunk: int, to: Sequence[int]) -> None:
         self._places |= {number: (chunk, offset) for offset, number in enumerate(to)}
+
+    def _unsure(self) -> None:
+        for each in self._waiting:
+            each.unsure()
 
     def _claims(self, rejected: Sequence[Rejected]) -> tuple[tuple[str, str], ...]:
         """Requests of which nothing is sent claim nothing: they may be made again."""

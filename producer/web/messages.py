@@ -135,7 +135,7 @@ async def send(call: Call) -> web.Response:
     allowance, sent = Allowance(call.desk.outbox, call.who), 0
     with call.desk.busy.held(key):
         try:
-            taken = await call.desk.gather.push(request, key, texts, allowance.take)
+            taken = await call.desk.gather.push(request, key, texts, allowance.take, allowance.keep)
             sent = 0 if taken.replayed else sum(not isinstance(each, str) for each in taken.places)
         finally:
             await allowance.give_back(sent)

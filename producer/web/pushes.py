@@ -140,7 +140,7 @@ async def _push(call: Call, wanted: Wanted) -> web.Response:
     desk, allowance = call.desk, Allowance(call.desk.outbox, call.who)
     result = PushResult()
     try:
-        steps = Steps(allow=allowance.take)
+        steps = Steps(allow=allowance.take, unsure=allowance.keep)
         result = await push(desk.outbox, desk.settings, wanted.request, wanted.source, arm=desk.arm, steps=steps)
     finally:
         if result.campaign_id is None or result.existing:

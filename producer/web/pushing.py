@@ -107,6 +107,7 @@ class Allowance:
         self._now_s = time.time()
         self._name = outbox.keys.of("allowed", int(self._now_s // _DAY_S))
         self._taken = 0
+        self._kept = False
 
     async def take(self, messages: int) -> None:
         """Raises Problem (429) where the key has not so many left."""
@@ -120,11 +121,15 @@ class Allowance:
             raise Problem(TOO_MANY, detail, headers=retry_after(_DAY_S - self._now_s % _DAY_S))
 
     async def give_back(self, sent: int = 0) -> None:
-        """What was taken beyond what was sent."""
+        """What was taken beyond what was sent, unless it is kept."""
         spare = self._taken - sent
-        if spare > 0:
+        if spare > 0 and not self._kept:
             self._taken = sent
             await self._count(-spare)
+
+    def keep(self) -> None:
+        """It may be sent although its push failed: it stays counted. The same request again is found by its key, and takes nothing."""
+        self._kept = True
 
     async def _count(self, messages: int) -> int:
         """How many it has taken by now. Both at once: a process that dies between the two would leave a count without an end."""

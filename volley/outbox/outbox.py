@@ -108,10 +108,10 @@ class Outbox:
             together = pushes.Together(action, last, self.dispatch.pin_days)
             return await pushes.seal(self.scripts, campaign, key_ttl_s, places, bounds, together)
 
-    async def abandon(self, campaign_id: str) -> None:
-        """Drops what an unsealed push has stored; a sealed campaign is left alone."""
+    async def abandon(self, campaign_id: str) -> bool:
+        """Drops what an unsealed push has stored; a sealed campaign is left alone, and this is False."""
         with reaching():
-            await self.scripts.run("abandon", campaign_id)
+            return int(await self.scripts.run("abandon", campaign_id)) >= 0
 
     async def find_key(self, idempotency_key: str) -> tuple[str, str] | None:
         """(campaign id, content hash) of an idempotency key that was used."""

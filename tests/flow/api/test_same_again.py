@@ -3,7 +3,7 @@
 import pytest
 import redis
 
-from tests.flow.api.conftest import ALL, PROFILE, Office
+from tests.flow.api.conftest import ALL, PROFILE, Answer, Office
 from tests.flow.cli.conftest import wait_until
 
 RECIPIENTS = [{"to": "+13125550100"}]
@@ -80,6 +80,37 @@ def test_a_key_that_may_send_no_more_today_hears_again_what_became_of_what_it_se
     again = office.post("/v1/messages", sent, key=key, **keyed("allowed"))
     assert (first.status, again.status, again.json) == (202, 202, first.json)
     assert office.post("/v1/messages", sent, key=key, **keyed("another")).problem == "too-many-requests"
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/campaigns"])
+def test_what_is_perhaps_sealed_stays_counted_and_its_repeat_is_not_counted_again(office: Office, path: str) -> None:
+    """It is there and will be sent; Redis only did not say in time that it is on the disk."""
+    _, key = office.make_key("send", daily=3)
+
+    def send(name: str, start: int, count: int) -> Answer:
+        people = [{"to": f"+1312555{start + n:04d}"} for n in range(count)]
+        one = {"messages": [each | {"text": "Hi"} for each in people]}
+        asked = one if path == "/v1/messages" else {"text": "Hi", "recipients": people}
+        return office.post(path, {"profile": PROFILE, **asked}, key=key, **keyed(f"{path} {name}"))
+
+    with redis.Redis.from_url(office.valkey.url) as client:
+        client.config_set("maxmemory", 1 << 20)
+        try:
+            assert send("full", 210, 3).problem == "try-again-later"
+        finally:
+            client.config_set("maxmemory", 0)
+        client.config_set("appendfsync", "no")
+        try:
+            unsure = send("unsure", 220, 2)
+        finally:
+            client.config_set("appendfsync", "always")
+    assert (unsure.status, unsure.problem) == (503, "try-again-later")
+    assert "on its disk" in unsure.json["detail"]
+    assert send("two more", 230, 2).problem == "too-many-requests"
+    again = send("unsure", 220, 2)
+    assert (again.status, again.headers["Idempotent-Replayed"]) == (202, "true")
+    assert send("one more", 240, 1).status == 202
+    assert send("another", 250, 1).problem == "too-many-requests"
 
 
 def test_a_key_without_a_limit_is_not_counted(office: Office) -> None:
