@@ -46,7 +46,8 @@ def _started(words: Sequence[str], env: Mapping[str, str], cwd: Path | None, giv
 
 
 def _forked(words: Sequence[str], env: Mapping[str, str], cwd: Path, given: bytes, ways: tuple[IO[bytes], ...]) -> int:
-    order = json.dumps({"words": words, "env": dict(env), "cwd": str(cwd)}).encode()
+    how = {"python": ["-m", "volley"], "bound": False}
+    order = json.dumps({"words": words, "env": dict(env), "cwd": str(cwd)} | how).encode()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     reading, writing = os.pipe()
     with ours:
@@ -78,16 +79,21 @@ def _read(way: IO[bytes]) -> str:
     return way.read().decode()
 
 
-@functools.cache
-def _opened() -> socket.socket:
+def open_nursery(*modules: str, **at_start: str) -> socket.socket:
+    """A new one, which has imported these modules too and whose interpreter started with these variables. It takes orders, and ends
+    when this end of the socket closes."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
-        command = [sys.executable, str(_NURSERY), str(theirs.fileno())]
-        env = {"PATH": os.environ["PATH"]}
+        command = [sys.executable, str(_NURSERY), str(theirs.fileno()), *modules]
+        env = {"PATH": os.environ["PATH"], **at_start}
         nothing = subprocess.DEVNULL
-        # it ends when our end of the socket closes
         subprocess.Popen(command, env=env, pass_fds=[theirs.fileno()], stdin=nothing, stdout=nothing)
     return ours
+
+
+@functools.cache
+def _opened() -> socket.socket:
+    return open_nursery()
 
 
 _opening = threading.Lock()

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from volley.offspring import ends_with_parent
+from tests.offspring import Awaited, begin
 
 ROOT = Path(__file__).resolve().parents[2]
 _PATIENCE_S = 30.0
@@ -28,7 +28,7 @@ class Process:
         self._command = command
         self._env = {"PYTHONPATH": str(ROOT), **env}
         self._folder = folder
-        self.process: asyncio.subprocess.Process | None = None
+        self.process: Awaited | None = None
 
     @property
     def pid(self) -> int:
@@ -44,15 +44,8 @@ class Process:
 
     async def begin(self) -> None:
         with self.log.open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                *self._command,
-                env=self._env,
-                cwd=self._folder,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=ends_with_parent(signal.SIGKILL),
+            self.process = Awaited(
+                begin(self._command, env=self._env, cwd=self._folder, stdout=log.fileno(), stderr=log.fileno())
             )
 
     def signal(self, signum: signal.Signals) -> None:

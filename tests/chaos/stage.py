@@ -27,6 +27,7 @@ from tests.chaos import oracle
 from tests.chaos.books import books, ways
 from tests.chaos.processes import ROOT, Process, python
 from tests.chaos.proxy import Proxy
+from tests.sandboxes import Sandbox
 from volley.embedded import EmbeddedValkey, free_port
 from volley.outbox import primary
 from volley.outbox.outbox import Outbox
@@ -36,7 +37,6 @@ from volley.profile import ProfileFacts
 from volley.sandbox.arrivals import Arrival
 from volley.sandbox.config import API_KEY, PROFILE_ID, ReceiptSpec, SandboxConfig
 from volley.sandbox.fault_rule import FaultRule, dump_rules
-from volley.sandbox.process import SandboxProcess
 from volley.sender import Sender
 from volley.settings import Settings, load
 
@@ -55,6 +55,11 @@ EVERY_LONG = 7
 """Every so-many-th person's text has two parts or more."""
 
 WAYS = ("worker-redis", "worker-carrier", "carrier-serve", "serve-redis")
+
+
+def _surroundings() -> dict[str, str]:
+    """This environment, without what Volley would take for its settings."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(("VOLLEY_", "TELNYX_", "PYTHONPATH"))}
 
 
 class Stage:
@@ -86,7 +91,7 @@ class Stage:
             ),
             **config,
         )
-        self.sandbox = SandboxProcess(self.config)
+        self.sandbox = Sandbox(self.config, env=_surroundings() | {"PYTHONPATH": str(ROOT)})
         self.between = between
         self.proxies: dict[str, Proxy] = {}
         self.env: dict[str, str] = {}
@@ -129,11 +134,8 @@ class Stage:
     def _write_env(self, more: Mapping[str, str]) -> None:
         (self.folder / "home").mkdir()
         (self.folder / "home" / "volley.toml").write_text(f"[rates]\naccount = {self.account_rate}\n", "utf-8")
-        plain = {
-            key: value for key, value in os.environ.items() if not key.startswith(("VOLLEY_", "TELNYX_", "PYTHONPATH"))
-        }
         hook = self.proxies["carrier-serve"].port if "carrier-serve" in self.proxies else self.serve_port
-        self.env = plain | {
+        self.env = _surroundings() | {
             "VOLLEY_HOME": str(self.folder / "home"),
             "VOLLEY_REDIS_URL": self.valkey.url,
             "VOLLEY_SERVE_PORT": str(self.serve_port),

@@ -9,11 +9,11 @@ import pytest
 import redis.asyncio
 
 from producer.pool.sync import Synced, sync
+from tests.sandboxes import Sandbox
 from volley.errors import UnusableInput
 from volley.outbox.outbox import Outbox
 from volley.sandbox.config import API_KEY, PROFILE_ID, NumberPool, ProfileSpec, SandboxConfig
 from volley.sandbox.number_spec import FeatureSet, NumberChange
-from volley.sandbox.process import SandboxProcess
 from volley.sender import Sender, carrier_pool
 from volley.settings import Settings
 
@@ -25,7 +25,7 @@ KINDS = (("long_code", 4, 0), ("toll_free", 2, 0))
 class Desk:
     """A sandbox, an outbox, and the settings that bring one into the other."""
 
-    def __init__(self, sandbox: SandboxProcess, outbox: Outbox) -> None:
+    def __init__(self, sandbox: Sandbox, outbox: Outbox) -> None:
         self.sandbox = sandbox
         self.outbox = outbox
         self.more: dict[str, Any] = {}
@@ -55,7 +55,7 @@ class Desk:
 @asynccontextmanager
 async def desk(db: redis.asyncio.Redis, config: dict[str, Any] | None = None, **spec: Any) -> AsyncIterator[Desk]:
     profile = ProfileSpec(**({"pool": KINDS, "number_pool": NumberPool(sticky_sender=True)} | spec))
-    async with SandboxProcess(SandboxConfig(profiles=(profile,), **(config or {}))) as sandbox:
+    async with Sandbox(SandboxConfig(profiles=(profile,), **(config or {}))) as sandbox:
         yield Desk(sandbox, Outbox(db, "test"))
 
 

@@ -43,18 +43,12 @@ class SandboxProcess:
 
     async def start(self) -> None:
         """Returns when it listens; TryAgainLater if it does not."""
-        self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "volley.sandbox", "--config", dump(self.config)),
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-            preexec_fn=ends_with_parent(),
-        )
+        said = await self._begin()
         if self._cpus:
-            os.sched_setaffinity(self._process.pid, self._cpus)
-        assert self._process.stdout is not None
+            os.sched_setaffinity(self.pid, self._cpus)
         try:
             async with asyncio.timeout(_START_S):
-                line = await self._process.stdout.readline()
+                line = await said.readline()
         except TimeoutError:
             line = b""
         if not line:
@@ -63,6 +57,18 @@ class SandboxProcess:
         facts = orjson.loads(line)
         self.url, self.port, self.public_key = facts["url"], facts["port"], facts["public_key"]
         self.log_path = Path(facts["log"])
+
+    async def _begin(self) -> asyncio.StreamReader:
+        """Starts the process; what it says."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "volley.sandbox", "--config", dump(self.config)),
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            preexec_fn=ends_with_parent(),
+        )
+        self._process = process
+        assert process.stdout is not None
+        return process.stdout
 
     async def stop(self) -> None:
         """Ends it; its log is complete then (and gone, if the config names no file for it)."""

@@ -5,7 +5,6 @@ call, in the order of the feed.
 import asyncio
 import json
 import sqlite3
-import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +16,7 @@ from standardwebhooks import Webhook
 from tests.flow.api.conftest import ALL, Office, pool
 from tests.flow.api.test_events import opt_out
 from tests.flow.cli.conftest import make_world, wait_until
+from tests.offspring import Process
 from volley.embedded import EmbeddedValkey
 
 FIRST = 12025570000
@@ -91,13 +91,13 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
         asyncio.run(valkey.stop())
 
 
-def started(desk: Office) -> subprocess.Popen[str]:
+def started(desk: Office) -> Process:
     process = desk.world.start("serve")
     wait_until(desk.up)
     return process
 
 
-def killed(desk: Office, process: subprocess.Popen[str]) -> None:
+def killed(desk: Office, process: Process) -> None:
     """The lease of who is dead is over: nobody need wait for that."""
     process.kill()
     process.wait()

@@ -18,11 +18,11 @@ from aiohttp.test_utils import TestServer
 
 from tests.commands import run_volley
 from tests.openapi import validate_answer, validate_request
+from tests.sandboxes import Sandbox
 from volley.carrier.api import TelnyxApi
 from volley.embedded import EmbeddedValkey
 from volley.outbox.outbox import Outbox
 from volley.sandbox.config import API_KEY, ProfileSpec, SandboxConfig
-from volley.sandbox.process import SandboxProcess
 
 SHOP = "5a4db0c5-0000-4000-8000-000000000001"
 NEWS = "5a4db0c5-0000-4000-8000-000000000002"
@@ -82,7 +82,7 @@ class Office:
     """The real command line between a sandbox and a judge: every request and answer is held against Telnyx's own file."""
 
     def __init__(self, folder: Path, config: SandboxConfig = CONFIG) -> None:
-        self.sandbox = SandboxProcess(config)
+        self.sandbox = Sandbox(config)
         self.folder = folder
         self.settings: dict[str, str] = {}
         self.asked: list[tuple[str, str, Any]] = []

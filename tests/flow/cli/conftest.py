@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands import run_volley
+from tests.offspring import Process, begin
 from tests.sandboxes import sandbox_process
 from volley.embedded import free_port
 from volley.sandbox.config import API_KEY, PROFILE_ID
@@ -37,7 +38,7 @@ class World:
 
     folder: Path
     settings: dict[str, str]
-    started: list[subprocess.Popen[str]] = field(default_factory=list)
+    started: list[Process] = field(default_factory=list)
 
     def env(self, **settings: str) -> dict[str, str]:
         return {"PATH": os.environ["PATH"], **self.settings, **settings}
@@ -63,17 +64,11 @@ class World:
         except OSError:
             return False
 
-    def start(self, *words: str, **settings: str) -> subprocess.Popen[str]:
-        log = (self.folder / f"{words[0]}.log").open("a")
-        process = subprocess.Popen(
-            [sys.executable, "-m", "volley", *words],
-            env=self.env(**settings),
-            cwd=self.folder,
-            stdout=log,
-            stderr=log,
-            text=True,
-            start_new_session=True,
-        )
+    def start(self, *words: str, **settings: str) -> Process:
+        with (self.folder / f"{words[0]}.log").open("a") as log:
+            command = [sys.executable, "-m", "volley", *words]
+            env = self.env(**settings)
+            process = begin(command, env=env, cwd=self.folder, stdout=log.fileno(), stderr=log.fileno())
         self.started.append(process)
         return process
 

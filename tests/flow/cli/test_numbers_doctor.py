@@ -7,10 +7,10 @@ from subprocess import CompletedProcess
 
 import pytest
 
+from tests.sandboxes import Sandbox
 from volley.embedded import EmbeddedValkey
 from volley.sandbox.config import API_KEY, NumberPool, ProfileSpec, SandboxConfig
 from volley.sandbox.number_spec import FeatureSet, NumberChange
-from volley.sandbox.process import SandboxProcess
 
 SHOP, BANK = "5a4db0c5-0000-4000-8000-000000000001", "5a4db0c5-0000-4000-8000-000000000002"
 POOL = (("long_code", 30, 0), ("toll_free", 2, 0), ("short_code", 1, 0), ("alphanumeric", 1, 0))
@@ -30,8 +30,8 @@ Run = Callable[..., CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
-def carrier() -> Iterator[SandboxProcess]:
-    sandbox = SandboxProcess(CONFIG)
+def carrier() -> Iterator[Sandbox]:
+    sandbox = Sandbox(CONFIG)
     with asyncio.Runner() as runner:
         runner.run(sandbox.start())
         yield sandbox
@@ -39,7 +39,7 @@ def carrier() -> Iterator[SandboxProcess]:
 
 
 @pytest.fixture
-def numbers(volley: Run, carrier: SandboxProcess, valkey: EmbeddedValkey) -> Run:
+def numbers(volley: Run, carrier: Sandbox, valkey: EmbeddedValkey) -> Run:
     def run(*words: str) -> CompletedProcess[str]:
         settings = {"TELNYX_API_KEY": API_KEY, "TELNYX_BASE_URL": carrier.url, "VOLLEY_REDIS_URL": valkey.url}
         return volley("numbers", *words, **settings)
@@ -116,7 +116,7 @@ def test_what_is_in_no_list_is_told_what_that_may_mean(numbers: Run, name: str, 
 
 
 def test_a_profile_that_is_not_there_and_a_refused_key_are_one_line_and_code_2(
-    numbers: Run, volley: Run, carrier: SandboxProcess
+    numbers: Run, volley: Run, carrier: Sandbox
 ) -> None:
     done = numbers("doctor", "--profile", "nobody", "--json")
     assert (done.returncode, done.stdout) == (2, "")

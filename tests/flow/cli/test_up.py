@@ -3,15 +3,15 @@
 import contextlib
 import os
 import signal
-import subprocess
 
 import psutil
 
 from tests.flow.cli.conftest import PATIENCE_S, World, wait_until
+from tests.offspring import Process
 from volley.embedded import free_port
 
 
-def offspring(process: subprocess.Popen[str]) -> dict[str, psutil.Process]:
+def offspring(process: Process) -> dict[str, psutil.Process]:
     """serve, worker and valkey-server by name, as far as they run."""
     found = {}
     for child in psutil.Process(process.pid).children(recursive=True):
@@ -21,7 +21,7 @@ def offspring(process: subprocess.Popen[str]) -> dict[str, psutil.Process]:
     return found
 
 
-def running(world: World) -> subprocess.Popen[str]:
+def running(world: World) -> Process:
     process = world.start("up")
     wait_until(lambda: {"valkey", "serve", "worker"} <= offspring(process).keys())
     wait_until(lambda: len(world.workers()) == 1)

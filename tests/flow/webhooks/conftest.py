@@ -3,7 +3,6 @@
 import asyncio
 import json
 import sqlite3
-import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import pytest
 import redis
 
 from tests.flow.cli.conftest import World, make_world, wait_until
+from tests.offspring import Process
 from tests.sandboxes import sandbox_process
 from volley.embedded import EmbeddedValkey
 from volley.sandbox.config import API_KEY, PROFILE_ID, ProfileSpec, SandboxConfig, dump
@@ -32,7 +32,7 @@ class House:
     world: World
     valkey: EmbeddedValkey
     carrier: str
-    serve: subprocess.Popen[str]
+    serve: Process
 
     @property
     def url(self) -> str:

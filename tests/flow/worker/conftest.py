@@ -14,6 +14,8 @@ import orjson
 import pytest
 import redis.asyncio
 
+from tests.offspring import Awaited, begin
+from tests.sandboxes import Sandbox
 from volley.campaign import Campaign, new_campaign_id
 from volley.embedded import EmbeddedValkey, free_port
 from volley.outbox.chunks import Chunk, encode
@@ -25,7 +27,6 @@ from volley.sandbox.arrivals import read
 from volley.sandbox.columns import Arrival
 from volley.sandbox.config import API_KEY, PROFILE_ID, ReceiptSpec, SandboxConfig
 from volley.sandbox.fault_rule import FaultRule, dump_rules
-from volley.sandbox.process import SandboxProcess
 from volley.sender import Sender
 
 PATIENCE_S = 40
@@ -67,14 +68,14 @@ class World:
             fsync=True,
             idempotency="ignored",
         )
-        self.sandbox = SandboxProcess(self.config)
-        self.workers: list[asyncio.subprocess.Process] = []
+        self.sandbox = Sandbox(self.config)
+        self.workers: list[Awaited] = []
         self.numbers: list[str] = []
 
     async def begin(self, rate: float = 500, senders: int = 4, **config: object) -> None:
         """The sandbox runs and its numbers are the pool; `rate` is parts/s of each."""
         self.config = replace(self.config, pool=(("long_code", senders, 0),), **config)  # type: ignore[arg-type]
-        self.sandbox = SandboxProcess(self.config)
+        self.sandbox = Sandbox(self.config)
         await self.sandbox.start()
         answer = await self.ask("GET", "/v2/phone_numbers/messaging?page[size]=50")
         self.numbers = [entry["phone_number"] for entry in answer["data"]][:senders]
@@ -92,7 +93,7 @@ class World:
     async def fail(self, *rules: FaultRule) -> None:
         await self.ask("PUT", "/_sandbox/faults", dump_rules(list(rules)))
 
-    async def worker(self, main: str = MAIN, **more: str) -> asyncio.subprocess.Process:
+    async def worker(self, main: str = MAIN, **more: str) -> Awaited:
         home = self.folder / "home"
         home.mkdir(exist_ok=True)
         (home / "volley.toml").write_text("[rates]\naccount = 100000\n")
@@ -105,7 +106,7 @@ class World:
             **more,
         }
         root = Path(__file__).parents[3]
-        self.workers.append(await asyncio.create_subprocess_exec(sys.executable, "-c", main, env=env, cwd=root))
+        self.workers.append(Awaited(begin([sys.executable, "-c", main], env=env, cwd=root)))
         return self.workers[-1]
 
     async def push(self, numbers: list[int], size: int = 100, **fields: object) -> Campaign:
@@ -144,7 +145,7 @@ class World:
         await eventually(done)
         return await self.counts(campaign)
 
-    async def stop(self, worker: asyncio.subprocess.Process) -> int:
+    async def stop(self, worker: Awaited) -> int:
         worker.send_signal(signal.SIGTERM)
         async with asyncio.timeout(PATIENCE_S):
             return await worker.wait()
