@@ -27,19 +27,19 @@ from volley.__main__ import main
 from volley.campaign import new_campaign_id
 from volley.ledger import merge
 from volley.outbox.outbox import Outbox
-from volley.outbox.scripts import Argument, Call, Scripts
+from volley.outbox.scripts import Call, Scripts
 
 
 def between_script_and_answer(stop: Breakpoint) -> None:
     real = Scripts._pipeline
 
-    async def pipeline(self: Scripts, name: str, arguments: tuple[Argument, ...], *before: Call) -> list[Any]:
-        if name == "seal":
-            for each in before:
+    async def pipeline(self: Scripts, calls: tuple[Call, ...]) -> tuple[list[Any], list[Any]]:
+        names = [name for name, *_ in calls]
+        if "seal" in names:
+            for each in calls[: names.index("seal") + 1]:
                 await self.run(*each)
-            await self.run(name, *arguments)
             stop.pass_by()
-        return await real(self, name, arguments, *before)
+        return await real(self, calls)
 
     Scripts._pipeline = pipeline  # type: ignore[method-assign]
 

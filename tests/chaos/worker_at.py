@@ -66,17 +66,14 @@ def around(owner: type, name: str, stop: Breakpoint, *, before: bool) -> None:
 def between_script_and_barrier(stop: Breakpoint) -> None:
     real = Scripts._pipeline
 
-    async def pipeline(
-        self: Scripts, name: str, arguments: tuple[scripts.Argument, ...], *before: scripts.Call
-    ) -> list[Any]:
-        if name == "take":
+    async def pipeline(self: Scripts, calls: tuple[scripts.Call, ...]) -> tuple[list[Any], list[Any]]:
+        if calls[0][0] == "take":
             stop._left -= 1
             if stop._left == 0:
                 stop._left = 1
-                await self.client.script_load(self._sources[name])  # the first take of all may come before it is known
-                await self.client.execute_command(*self._command(name, arguments))
+                await self.run(*calls[0])
                 stop.pass_by()
-        return await real(self, name, arguments, *before)
+        return await real(self, calls)
 
     Scripts._pipeline = pipeline  # type: ignore[method-assign]
 
