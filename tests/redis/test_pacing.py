@@ -59,6 +59,23 @@ async def drain(rig: Rig, seconds: float, *, want: int = 40) -> tuple[list[Sent]
     return sent, (before - begin) / 1e6 - lost
 
 
+async def drained(rig: Rig, count: int) -> list[Sent]:
+    """Takes until so many are granted, however slow this machine is, and once more: all that was granted."""
+    sent: list[Sent] = []
+    async with asyncio.timeout(30):
+        while len(sent) < count:
+            sent += (await drain(rig, 0.1))[0]
+    more = [Sent(g.moment_us, g.parts, g.sender, g.campaign) for g in (await rig.take()).grants]
+    return sent + more
+
+
+async def until_us(rig: Rig, moment_us: float) -> None:
+    """Until it is that late by the server's clock, which a sweeper looks at each second."""
+    while (left_us := moment_us - await rig.now_us()) > 0:  # noqa: ASYNC110 - no event tells of it
+        await asyncio.sleep(left_us / 1e6)
+    await rig.outbox.chores.clock()
+
+
 @pytest.fixture
 def fresh(valkey: EmbeddedValkey) -> Callable[[Callable[[Rig], Coroutine[Any, Any, None]]], None]:
     """Runs a coroutine on an empty outbox, for hypothesis, whose tests are plain functions."""

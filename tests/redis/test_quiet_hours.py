@@ -7,7 +7,7 @@ import redis.asyncio
 
 from tests.redis.conftest import Rig, chunk_of, people, sender
 from tests.redis.test_idle_takes import commands_of
-from tests.redis.test_pacing import drain
+from tests.redis.test_pacing import drained, until_us
 from volley.campaign import Campaign
 from volley.errors import UnusableInput
 from volley.message import MessageId
@@ -26,12 +26,13 @@ async def push(rig: Rig, *sizes: int, groups: tuple[int, ...], **fields: object)
     return await rig.push(*chunks, plan=False, quiet_hours=NIGHT, zones=ZONES, chunk_zones=groups, **fields)
 
 
-async def windows(rig: Rig, campaign: Campaign, *of_groups: list[tuple[float, float]]) -> None:
-    """The windows of each group, in seconds from now, as if somebody had reckoned them."""
-    now_s = await rig.now_us() / 1e6
+async def windows(rig: Rig, campaign: Campaign, *of_groups: list[tuple[float, float]]) -> int:
+    """The windows of each group, in seconds from now, as if somebody had reckoned them. The second that counts as now."""
+    now_s = round(await rig.now_us() / 1e6)
     texts = [" ".join(f"{now_s + begin:.0f}-{now_s + end:.0f}" for begin, end in group) for group in of_groups]
     union = " ".join(sorted(" ".join(texts).split()))
     await rig.outbox.scripts.run("reckon", campaign.id, 1 << 52, "", "", "", union, *texts)
+    return now_s
 
 
 async def plan_all(rig: Rig, campaign: Campaign, *sizes: int) -> list[int]:
@@ -52,8 +53,7 @@ async def test_only_people_for_whom_it_is_day_are_planned_and_sent_to(rig: Rig) 
     await windows(rig, campaign, OPEN, CLOSED, OPEN)
     assert await plan_all(rig, campaign, 5, 4, 3, 2) == [1, 3]
     await rig.check(campaign)
-    sent, _ = await drain(rig, 0.2)
-    assert len(sent) == 6
+    assert len(await drained(rig, 6)) == 6
     assert (await rig.take(low_water=500)).hungry == [], "what is parked wants no planning before its time"
     await rig.check(campaign)
 
@@ -61,15 +61,13 @@ async def test_only_people_for_whom_it_is_day_are_planned_and_sent_to(rig: Rig) 
 async def test_what_is_parked_is_planned_when_its_window_opens(rig: Rig) -> None:
     await rig.pool(2)
     campaign = await push(rig, 5, 4, groups=(1, 0))
-    await windows(rig, campaign, OPEN, [(1, 100)])
+    opens_s = 3 + await windows(rig, campaign, OPEN, [(3, 100)])
     assert await plan_all(rig, campaign, 5, 4) == [1]
-    sent, _ = await drain(rig, 0.1)
-    assert len(sent) == 4
-    await asyncio.sleep(1.6)
+    assert len(await drained(rig, 4)) == 4
+    await until_us(rig, opens_s * 1_000_000)
     assert (await rig.take(low_water=500)).hungry == [campaign.id]
     assert await plan_all(rig, campaign, 5, 4) == [0]
-    sent, _ = await drain(rig, 0.2)
-    assert len(sent) == 5
+    assert len(await drained(rig, 5)) == 5
     await rig.check(campaign)
 
 
@@ -79,17 +77,15 @@ async def test_what_waits_in_a_lane_when_its_window_closes_waits_until_it_opens(
     campaign = await push(rig, 30, 30, groups=(0, 1))
     await windows(rig, campaign, OPEN, OPEN)
     await plan_all(rig, campaign, 30, 30)
-    await windows(rig, campaign, [(-100, -1), (2, 100)], OPEN)
-    sent, _ = await drain(rig, 0.3)
+    opens_s = 3 + await windows(rig, campaign, [(-100, -1), (3, 100)], OPEN)
+    sent = await drained(rig, 30)
     assert len(sent) == 30
     await rig.check(campaign)
     wait = await wait_of(rig.outbox, MessageId(campaign.id, 0, 3))
     assert "quiet hours" in wait.why
-    opens_us = await rig.now_us() + 1_000_000
-    await asyncio.sleep(1.8)
-    more, _ = await drain(rig, 0.3)
+    more = await drained(rig, 30)
     assert len(more) == 30
-    assert min(s.moment_us for s in more) >= opens_us
+    assert min(s.moment_us for s in more) >= opens_s * 1_000_000
     await rig.check(campaign)
 
 
@@ -169,8 +165,7 @@ async def test_other_hours_hold_at_once_and_lifted_ones_hold_nothing_back(rig: R
     await rig.outbox.change(campaign.id, quiet_hours=None)
     await rig.take(1)
     await plan_all(rig, campaign, 5, 4)
-    sent, _ = await drain(rig, 0.2)
-    assert len(sent) == 9 - granted - 1
+    assert len(await drained(rig, 9 - granted - 1)) == 9 - granted - 1
     view = await rig.outbox.campaign(campaign.id)
     assert view is not None
     assert view.campaign.quiet_hours == ""

@@ -5,6 +5,7 @@ import urllib.request
 
 import pytest
 
+from tests.flow.cli.conftest import wait_until
 from tests.redis.conftest import chunk_of, people
 from tests.web.conftest import Browser, Shop
 from volley.campaign import Campaign, new_campaign_id
@@ -27,6 +28,7 @@ def crowd(shop: Shop) -> Shop:
             await outbox.seal(campaign, key_ttl_s=60)
 
     shop.outbox(fill)
+    wait_until(lambda: json.loads(told(shop, 1).removeprefix(b"data: "))["total"]["campaigns"] >= MANY)
     return shop
 
 

@@ -20,7 +20,7 @@ from volley.embedded import free_port
 from volley.sandbox.config import API_KEY, PROFILE_ID
 from volley.sandbox.signing import Signer
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 RATES = 'sticky = "always"\n[rates]\naccount = 500\nlong_code = 100\ntoll_free = 100\n'
 
 
