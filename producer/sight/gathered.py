@@ -9,7 +9,7 @@ from volley.outbox import depths
 from volley.outbox.outbox import Outbox
 from volley.outbox.views import campaign_view
 
-_MOST = 20_000
+_MOST = 1_000
 _AT_ONCE = 50
 
 
