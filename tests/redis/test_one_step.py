@@ -4,8 +4,10 @@ import pytest
 
 from tests.redis.conftest import PROFILE, Rig, chunk_of, people
 from volley.campaign import Campaign, new_campaign_id
+from volley.embedded import EmbeddedValkey
 from volley.errors import TryAgainLater, UnusableInput
 from volley.outbox.chunks import decode, encode
+from volley.outbox.connect import client
 from volley.outbox.outbox import Outbox
 from volley.outbox.pushes import Chunk, Claimed
 from volley.outbox.scripts import BarrierFailed
@@ -53,6 +55,21 @@ async def test_a_server_that_does_not_know_all_scripts_is_told_and_all_is_done_o
     assert await kept(rig, mine.id) == [1, 1, 1]
     assert len((await rig.take()).grants) == 3
     await rig.check(mine)
+
+
+async def test_a_replica_that_knows_no_script_is_left_as_the_wrong_server(rig: Rig, valkey: EmbeddedValkey) -> None:
+    """It confirms no write either; but then nobody would look for the primary."""
+    await rig.pool()
+    await rig.redis.execute_command("SCRIPT", "FLUSH")
+    mine, redis = campaign(), client(valkey.url)
+    await rig.redis.execute_command("REPLICAOF", "127.0.0.1", 1)
+    try:
+        with pytest.raises(TryAgainLater, match="not the primary"):
+            await Outbox(redis, "test").seal(mine, key_ttl_s=60, last=LAST)
+    finally:
+        await rig.redis.execute_command("REPLICAOF", "NO", "ONE")
+        await redis.aclose()
+    assert await kept(rig, mine.id) == [0, 0, 0]
 
 
 async def test_it_is_not_told_as_sealed_before_it_is_known_to_be_on_the_disk(rig: Rig) -> None:

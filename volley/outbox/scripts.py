@@ -108,7 +108,8 @@ class Scripts:
         answers, reached = await self._pipeline(calls)
         unknown = next((n for n, each in enumerate(answers) if isinstance(each, NoScriptError)), len(calls))
         if unknown < len(calls):
-            self._check(answers[:unknown], reached)
+            if unknown:
+                self._check(answers[:unknown], reached)
             for name, *_ in calls[unknown:]:
                 await self.client.script_load(self._sources[name])
             more, reached = await self._pipeline(calls[unknown:])
