@@ -130,6 +130,21 @@ async def test_a_change_of_priority_moves_what_waits(rig: Rig) -> None:
     await rig.check(first, second)
 
 
+async def test_what_becomes_urgent_before_it_is_planned_is_planned_first(rig: Rig) -> None:
+    await rig.pool(1)
+    first, second = [await rig.push(chunk_of(people(5, start)), plan=False) for start in (0, 200)]
+
+    async def order() -> list[str]:
+        return [name.decode() for name in await rig.redis.zrange(rig.keys.of("unplanned"), 0, -1)]
+
+    assert await order() == [first.id, second.id]
+    await rig.outbox.change(second.id, priority="urgent")
+    assert await order() == [second.id, first.id]
+    await rig.outbox.change(second.id, priority="bulk")
+    assert await order() == [first.id, second.id]
+    await rig.check(first, second)
+
+
 async def test_a_change_of_the_expiry_holds_at_once(rig: Rig) -> None:
     await rig.pool(1)
     campaign = await rig.push(chunk_of(people(10)), expires_us=await rig.now_us() + 3_600_000_000)

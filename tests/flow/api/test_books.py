@@ -3,13 +3,16 @@
 import asyncio
 import io
 import json
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from typing import Any
 
 import pyarrow.parquet
 import pytest
 
-from tests.flow.api.conftest import Office
+from tests.flow.api.conftest import Answer, Office
 from tests.flow.cli.conftest import make_world, wait_until
 from tests.postgres import Postgres
 from tests.sandboxes import sandbox_process
@@ -119,6 +122,60 @@ def test_what_is_pushed_is_delivered_read_asked_again_and_told_after_redis_forgo
     past = books.get(f"/v1/campaigns/{name}").json
     assert (past["state"], past["counts"]["delivered"], past["cost"]) == ("finished", len(PEOPLE), spent)
     assert books.get(f"/v1/why/{name}").json["state"] == "finished"
+
+
+def fault(carrier: Mapping[str, str], *rules: Mapping[str, object]) -> None:
+    """What the carrier does to sends from now on; none: it does them all."""
+    control(carrier, "faults", json.dumps(rules).encode(), "PUT")
+
+
+def control(carrier: Mapping[str, str], path: str, body: bytes | None = None, method: str = "GET") -> bytes:
+    url = f"{carrier['TELNYX_BASE_URL'].removesuffix('/v2')}/_sandbox/{path}"
+    with urllib.request.urlopen(urllib.request.Request(url, body, method=method), timeout=10) as answer:
+        found: bytes = answer.read()
+        return found
+
+
+def arrived(carrier: Mapping[str, str], name: str) -> Mapping[str, list[tuple[str, str]]]:
+    """What the carrier did with each POST of a campaign, and its key, by person."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for line in control(carrier, "arrivals?limit=100000").splitlines():
+        each = json.loads(line)
+        if each["key"].startswith(f"{name}-"):
+            found.setdefault(each["to"], []).append((each["result"], each["key"].rpartition("-")[2]))
+    return found
+
+
+def test_what_failed_goes_once_more_by_its_error_and_all_else_is_left_alone(
+    books: Office, carrier: dict[str, str]
+) -> None:
+    """Asked twice at one time, and again when it is over: each of them is one POST more, and is paid for once."""
+    (first, second, other), well = (each["to"] for each in PEOPLE[:3]), [each["to"] for each in PEOPLE[3:]]
+    rules = [{"kind": "status", "status": 400, "code": "40310", "match_to": to} for to in (first, second)]
+    fault(carrier, *rules, {"kind": "status", "status": 400, "code": "40301", "match_to": other})
+    name = push(books, "once more").json["campaign_id"]
+    wait_until(lambda: counts(books, name) == {"refused": 3, "delivered": 3})
+    paid = Decimal(books.get(f"/v1/campaigns/{name}").json["cost"]["amount"])
+    fault(carrier)
+
+    def again(_: object = None) -> Answer:
+        return books.post(f"/v1/campaigns/{name}:retry", {"errors": ["40310"]})
+
+    with ThreadPoolExecutor(2) as both:
+        answers = list(both.map(again, range(2)))
+    assert {each.status for each in answers} <= {200, 422}, "who began earlier may be told to leave it to the other"
+    assert sum(each.json["messages"] for each in answers if each.status == 200) == 2
+    wait_until(lambda: counts(books, name) == {"refused": 1, "delivered": 5})
+    assert again().json["messages"] == 0
+    found = dict(arrived(carrier, name))
+    assert [found.pop(to) for to in (first, second)] == [[("refused", "g0"), ("accepted", "g1")]] * 2
+    assert found == {other: [("refused", "g0")]} | {to: [("accepted", "g0")] for to in well}
+    assert Decimal(books.get(f"/v1/campaigns/{name}").json["cost"]["amount"]) * 3 == paid * 5
+    lines = [json.loads(line) for line in books.get(f"/v1/campaigns/{name}/export").body.splitlines()]
+    assert {each["to"]: (each["status"], each["attempts"]) for each in lines} == {
+        **dict.fromkeys(well, ("delivered", 1)), other: ("refused", 1), **dict.fromkeys((first, second), ("delivered", 2))
+    }  # fmt: skip
+    assert json.loads(books.world.run("audit", name, "--json").stdout)["broken"] == []
 
 
 def test_single_messages_are_told_from_the_ledger_once_they_have_left_redis(books: Office) -> None:

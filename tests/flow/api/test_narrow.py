@@ -102,6 +102,7 @@ def test_whoever_holds_all_places_but_one_holds_up_nobody_and_who_finds_none_is_
         greedy, another = (Office(narrow.world, narrow.valkey, key, narrow.url) for key in (first, second))
         hanging += [slow(greedy, f"hangs{n}", csv(people(200, 20))) for n in range(PUSHES - 1)]
         wait_until(lambda: push(greedy, b"").status == 429)
+        assert int(push(greedy, b"").headers["Retry-After"]) >= 1
         assert push(narrow, csv(people(230)), key="between").status == 202
         assert select.select([each.sock for each in hanging], [], [], 0)[0] == [], "none had to end for it"
         hanging.append(slow(another, "last", csv(people(200, 20))))

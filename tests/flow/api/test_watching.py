@@ -59,10 +59,11 @@ def test_one_watcher_too_many_is_told_to_come_again_and_has_room_once_another_le
         found[0].close()
 
 
-def test_who_watches_sees_nothing_more_soon_after_their_key_was_revoked(office: Office) -> None:
+@pytest.mark.parametrize("where", PLACES)
+def test_who_watches_sees_nothing_more_soon_after_their_key_was_revoked(office: Office, where: str) -> None:
     name, key = office.make_key("read")
     wait_until(lambda: office.get("/v1/campaigns", key=key).status == 200)
-    line, said = opened(office, FACTS, key)
+    line, said = opened(office, where, key)
     assert said.startswith(b"HTTP/1.1 200 ")
     assert office.world.json("keys", "revoke", name)["state"] == "revoked"
     began = time.monotonic()

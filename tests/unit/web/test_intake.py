@@ -149,3 +149,13 @@ async def test_counts_of_all_processes_add_up_in_redis(outbox) -> None:
     found = await webhooks.counts(outbox.redis, outbox.keys)
     assert {name: count for name, (count, _) in found.items()} == {"applied": 8, "refused": 2}
     assert all(0 < last <= now_us() for _, last in found.values())
+
+
+async def test_what_was_counted_last_is_told_when_it_ends(outbox) -> None:
+    tally = Tally(outbox)
+    telling = asyncio.create_task(tally.run())
+    await asyncio.sleep(0)
+    tally.counts["refused"] += 2
+    telling.cancel()
+    await asyncio.gather(telling, return_exceptions=True)
+    assert (await webhooks.counts(outbox.redis, outbox.keys))["refused"][0] == 2
