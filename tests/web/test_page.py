@@ -172,16 +172,19 @@ def test_the_keyboard_alone_is_enough(shop: Shop, browser: Browser) -> None:
     press = browser.driver.switch_to.active_element.send_keys
     press(token, Keys.ENTER)
     browser.comes(lambda: browser.all(f"{row(campaign)} [data-verb=cancel]"), "it is there")
-    _tab_to(browser, f"{row(campaign)} [data-verb=cancel]")
+    _tab_to(browser, f"{row(campaign)} [data-verb=pause]")
     shown = browser.driver.execute_script("return getComputedStyle(document.activeElement).outlineStyle")
     assert shown != "none", "one sees where one is"
     browser.driver.switch_to.active_element.send_keys(Keys.ENTER)
     browser.driver.switch_to.active_element.send_keys(Keys.ESCAPE)
     browser.comes(lambda: not browser.all("#sure[open]"), "escape leaves it")
+    _tab_to(browser, f"{row(campaign)} [data-verb=cancel]")
     browser.driver.switch_to.active_element.send_keys(Keys.ENTER)
     browser.driver.switch_to.active_element.send_keys(Keys.TAB)
     browser.driver.switch_to.active_element.send_keys(Keys.ENTER)
     wait_until(lambda: shop.state(campaign) == "cancelled")
+    wait_until(lambda: shop.actions("cancel", campaign))
+    assert not shop.actions("pause", campaign), "escape has done nothing"
 
 
 def _tab_to(browser: Browser, css: str) -> None:

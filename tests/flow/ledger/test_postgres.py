@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from producer.sight.campaigns import ANSWER_S, recorded
+from producer.web.problems import AWAY, problem_of
 from tests.flow.ledger.conftest import Feed, Push
 from tests.postgres import Postgres
 from volley.ledger import schema
@@ -181,6 +182,9 @@ async def test_a_server_that_only_reads_is_waited_for(engine: AsyncEngine) -> No
         with pytest.raises(DBAPIError, match="read-only transaction") as caught:
             await connection.exec_driver_sql("DELETE FROM quarantine")
     assert is_away(caught.value)
+    problem = problem_of(caught.value)
+    assert problem is not None
+    assert (problem.kind, problem.headers) == (AWAY, {"Retry-After": "2"}), "who asks is told when to come again"
 
 
 async def test_what_one_report_says_is_of_one_moment(
