@@ -16,7 +16,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from aiohttp.abc import AbstractStreamWriter
@@ -26,9 +26,11 @@ from volley.carrier.attempt import Attempt
 from volley.carrier.outcome import NotSent, Outcome, PerhapsSent
 from volley.carrier.telnyx import Carrier
 from volley.outbox import chunks, scripts
-from volley.outbox.dispatch import Dispatch
+from volley.outbox.dispatch import Dispatch, Outcomes
+from volley.outbox.flights import OUTCOME
 from volley.outbox.outbox import Outbox
 from volley.outbox.scripts import Scripts
+from volley.state import State
 from worker.circuit import Circuit
 from worker.sweep import Sweeper
 
@@ -105,6 +107,23 @@ def on_the_wire(stop: Breakpoint) -> None:
     Attempt.write_with_length = write  # type: ignore[method-assign]
 
 
+def around_a_settlement(stop: Breakpoint, *, before: bool) -> None:
+    """Of something that the carrier took: where all of it was too late to be sent nothing is settled."""
+    real = Dispatch.settle
+
+    async def settle(self: Dispatch, outcomes: Sequence[Outcomes], payload: bytes = b"") -> bytes:
+        states = {state for each in outcomes for _, state, *_ in OUTCOME.iter_unpack(each.packed)}
+        counts = State.SUBMITTED.encode() in states
+        if counts and before:
+            stop.pass_by()
+        mask = await real(self, outcomes, payload)
+        if counts and not before:
+            stop.pass_by()
+        return mask
+
+    Dispatch.settle = settle  # type: ignore[method-assign]
+
+
 POINTS: dict[str, Callable[[Breakpoint], None]] = {
     "plan-before": lambda stop: around(Dispatch, "plan", stop, before=True),
     "plan": lambda stop: around(Dispatch, "plan", stop, before=False),
@@ -115,8 +134,8 @@ POINTS: dict[str, Callable[[Breakpoint], None]] = {
     "write-inside": past_the_clock,
     "headers": on_the_wire,
     "answer": lambda stop: around(Carrier, "send", stop, before=False),
-    "settle-before": lambda stop: around(Dispatch, "settle", stop, before=True),
-    "settle": lambda stop: around(Dispatch, "settle", stop, before=False),
+    "settle-before": lambda stop: around_a_settlement(stop, before=True),
+    "settle": lambda stop: around_a_settlement(stop, before=False),
 }
 
 
