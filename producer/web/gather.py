@@ -27,7 +27,6 @@ from volley.numbers import NotSendable, known_region, parse
 from volley.outbox.chunks import SIZE
 from volley.outbox.outbox import Outbox
 from volley.outbox.pushes import Claimed
-from volley.outbox.scripts import reaching
 from volley.settings import Settings
 
 GATHER_S = 0.002
@@ -107,11 +106,10 @@ class Gather:
         Raises:
             KeyTaken: it was another request.
         """
-        with reaching():
-            held = await self._outbox.redis.get(self._outbox.keys.of("once", key))
+        held = await self._outbox.find_key(key)
         if held is None:
             return None
-        campaign_id, _, rest = held.decode().partition(" ")
+        campaign_id, rest = held
         found, _, places = rest.partition(" ")
         if found != mark:
             raise KeyTaken(f"this Idempotency-Key belongs to another request, of campaign {campaign_id}")

@@ -197,6 +197,12 @@ async def test_windows_of_hours_that_were_changed_meanwhile_are_not_written(rig:
     assert await rig.redis.hgetall(rig.keys.of("hours", campaign.id)) == held
 
 
+def _inner(held: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    """Without the outermost moments, which are so far from the second in which it was reckoned."""
+    windows = {name: value.partition(b"-")[2].rpartition(b"-")[0] for name, value in held.items() if b"-" in value}
+    return held | windows | {b">": b""}
+
+
 async def test_of_two_who_change_the_hours_at_once_one_has_both_words(rig: Rig) -> None:
     """Never the hours of one with the windows of the other."""
     await rig.pool(1)
@@ -208,7 +214,7 @@ async def test_of_two_who_change_the_hours_at_once_one_has_both_words(rig: Rig) 
         held = await rig.redis.hgetall(rig.keys.of("hours", campaign.id))
         await hours.reckon(rig.outbox.scripts, campaign.id, view.campaign.quiet_hours, ZONES)
         right = await rig.redis.hgetall(rig.keys.of("hours", campaign.id))
-        assert held | {b">": b""} == right | {b">": b""}
+        assert _inner(held) == _inner(right)
 
 
 async def test_a_campaign_pushed_without_hours_gets_those_of_all_people_of_each_chunk(rig: Rig) -> None:

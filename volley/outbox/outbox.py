@@ -114,9 +114,9 @@ class Outbox:
             return int(await self.scripts.run("abandon", campaign_id)) >= 0
 
     async def find_key(self, idempotency_key: str) -> tuple[str, str] | None:
-        """(campaign id, content hash) of an idempotency key that was used."""
+        """(campaign id, what is kept behind it: the content hash of a push) of a key that was used, once that is on the disk."""
         with reaching():
-            return await pushes.find_key(self.redis, self.keys, idempotency_key)
+            return await pushes.find_key(self.scripts, idempotency_key)
 
     async def opted_out(self, profile: str, numbers: Sequence[int]) -> set[int]:
         """Those of the numbers that want nothing from this profile."""

@@ -122,13 +122,14 @@ def packed(claims: Sequence[tuple[str, str]]) -> bytes:
     return orjson.dumps(dict(claims)) if claims else b""
 
 
-async def find_key(client: Redis, keys: Keys, idempotency_key: str) -> tuple[str, str] | None:
-    """(campaign id, content hash) of a key that was used."""
-    held = await client.get(keys.of("once", idempotency_key))
+async def find_key(scripts: Scripts, idempotency_key: str) -> tuple[str, str] | None:
+    """(campaign id, what is kept behind it: the content hash of a push) of a key that was used, once that is on the disk."""
+    held = await scripts.client.get(scripts.keys.of("once", idempotency_key))
     if held is None:
         return None
-    campaign_id, content_hash = held.decode().split(" ", 1)
-    return campaign_id, content_hash
+    await scripts.durable("told")
+    campaign_id, _, kept = held.decode().partition(" ")
+    return campaign_id, kept
 
 
 async def as_pushed(client: Redis, keys: Keys, campaign_id: str) -> Campaign | None:

@@ -101,10 +101,11 @@ def test_what_is_perhaps_sealed_stays_counted_and_its_repeat_is_not_counted_agai
             client.config_set("maxmemory", 0)
         client.config_set("appendfsync", "no")
         try:
-            unsure = send("unsure", 220, 2)
+            unsure, still = send("unsure", 220, 2), send("unsure", 220, 2)
         finally:
             client.config_set("appendfsync", "always")
     assert (unsure.status, unsure.problem) == (503, "try-again-later")
+    assert (still.status, still.problem) == (503, "try-again-later"), "nor is a repeat told before it is on the disk"
     assert "on its disk" in unsure.json["detail"]
     assert send("two more", 230, 2).problem == "too-many-requests"
     again = send("unsure", 220, 2)

@@ -30,5 +30,7 @@ if (new == 'p' and c.st == 'r') or (new == 'r' and c.st == 'p') then
     if c.po then call('ZADD', K.asleep, int(now), cid) end
     if c.nx < c.ch then call('ZADD', K.due, int(now), 'plan:' .. cid) end
   end
+else
+  as_it_was()
 end
 return { c.st, flying }

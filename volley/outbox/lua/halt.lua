@@ -8,7 +8,7 @@ if stop then
 else
   changed = call('HDEL', K.stops, 'h')
 end
-if changed == 1 then acted(ARGV[4]) end
+if changed == 1 then acted(ARGV[4]) else as_it_was() end
 local flying = 0
 for _, cid in ipairs(call('ZRANGE', K.live, 0, -1)) do
   local n = call('HMGET', K.campaign .. cid, 'ns', 'rf')

@@ -357,6 +357,10 @@ local function happened(cid, what, detail)
   call('XADD', K.ledger, '*', 'v', '1', 'k', 'event', 'c', cid, 'e', what, 't', int(clock()), 'd', detail or '{}')
 end
 
+-- Nothing had to be changed, as somebody did so before. That may not be on the disk yet, and a barrier waits only for what its own
+-- connection has written: so it is given something to wait for.
+local function as_it_was() call('HSET', K.server, 'told', int(clock())) end
+
 -- flights -----------------------------------------------------------------------------------------------------------
 -- version 1 | campaigns B | campaign ids, 16 each | messages I2 | mask, one byte each: s open, r a repeat, - closed | records
 local function open_flight(text)

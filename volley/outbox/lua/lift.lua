@@ -3,6 +3,9 @@
 -- Returns: 1, or 0 where it does not rest
 --!flags allow-oom
 local name = ARGV[1]
-if call('HDEL', K.stops, name) == 0 then return 0 end
+if call('HDEL', K.stops, name) == 0 then
+  as_it_was()
+  return 0
+end
 call('HSET', K.tat, name, int(clock()))
 return 1

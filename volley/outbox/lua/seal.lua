@@ -9,7 +9,10 @@
 -- Returns: {'sealed', campaign} | {'existing', campaign} | {'conflict', campaign} | {'gone', ''} | {'full', percent} |
 --          {'taken', key}: one of those to claim is in use | {'unknown', ''}: no such profile
 local cid, key, hash = ARGV[1], ARGV[3], ARGV[4]
-if call('EXISTS', K.campaign .. cid) == 1 then return { 'existing', cid } end -- the answer to the first seal was lost
+if call('EXISTS', K.campaign .. cid) == 1 then -- the answer to the first seal was lost
+  as_it_was()
+  return { 'existing', cid }
+end
 if not call('ZSCORE', K.open, cid) then return { 'gone', '' } end
 local messages = 0
 for k = 0, ARGV[7] - 1 do messages = messages + call('STRLEN', K.states .. cid .. ':' .. k) end
@@ -20,6 +23,7 @@ local now = clock()
 if key ~= '' then
   local held = call('GET', K.once .. key)
   if held then
+    as_it_was()
     return { sub(held, 18) == hash and 'existing' or 'conflict', sub(held, 1, 16) }
   end
 end

@@ -55,6 +55,8 @@ if from >= 0 and (c.st == 'c' or c.st == 'e') then
   else
     call('HSET', key, 'sw', stop)
   end
+else
+  as_it_was()
 end
 save_chunks(save_told(c.st == 'c' and 'cancel' or 'expire', now))
 save_camps()
