@@ -1,6 +1,7 @@
 """Quiet hours: nothing is granted to people for whom it is night, everything to those for whom it is day, and each in its time."""
 
 import asyncio
+from typing import Any
 
 import pytest
 import redis.asyncio
@@ -13,7 +14,11 @@ from volley.errors import UnusableInput
 from volley.message import MessageId
 from volley.outbox import hours
 from volley.outbox.chunks import encode
+from volley.outbox.client import Redis
 from volley.outbox.flights import REF, refs
+from volley.outbox.keys import Keys
+from volley.outbox.outbox import Outbox
+from volley.outbox.scripts import Argument, Scripts
 from volley.outbox.whereabouts import wait_of
 
 NIGHT = "21:00-08:00"
@@ -197,6 +202,20 @@ async def test_windows_of_hours_that_were_changed_meanwhile_are_not_written(rig:
     assert await rig.redis.hgetall(rig.keys.of("hours", campaign.id)) == held
 
 
+class Held(Scripts):
+    """Stands still before it changes a campaign, as a process may."""
+
+    def __init__(self, client: Redis, keys: Keys) -> None:
+        super().__init__(client, keys)
+        self.reached, self.goes_on = asyncio.Event(), asyncio.Event()
+
+    async def durable(self, name: str, *arguments: Argument) -> Any:
+        if name == "change":
+            self.reached.set()
+            await self.goes_on.wait()
+        return await super().durable(name, *arguments)
+
+
 def _inner(held: dict[bytes, bytes]) -> dict[bytes, bytes]:
     """Without the outermost moments, which are so far from the second in which it was reckoned."""
     windows = {name: value.partition(b"-")[2].rpartition(b"-")[0] for name, value in held.items() if b"-" in value}
@@ -204,17 +223,19 @@ def _inner(held: dict[bytes, bytes]) -> dict[bytes, bytes]:
 
 
 async def test_of_two_who_change_the_hours_at_once_one_has_both_words(rig: Rig) -> None:
-    """Never the hours of one with the windows of the other."""
+    """Never the hours of one with the windows of the other: it reckons, another one reckons and changes, and it changes."""
     await rig.pool(1)
     campaign = await push(rig, 5, groups=(0,))
-    for _ in range(3):
-        await asyncio.gather(*(rig.outbox.change(campaign.id, quiet_hours=quiet) for quiet in (NIGHT, "02:00-20:00")))
-        view = await rig.outbox.campaign(campaign.id)
-        assert view is not None
-        held = await rig.redis.hgetall(rig.keys.of("hours", campaign.id))
-        await hours.reckon(rig.outbox.scripts, campaign.id, view.campaign.quiet_hours, ZONES)
-        right = await rig.redis.hgetall(rig.keys.of("hours", campaign.id))
-        assert _inner(held) == _inner(right)
+    slow, scripts = Outbox(rig.redis, "test"), Held(rig.redis, rig.keys)
+    slow.scripts = scripts
+    first = asyncio.create_task(slow.change(campaign.id, quiet_hours=NIGHT))
+    await scripts.reached.wait()
+    await rig.outbox.change(campaign.id, quiet_hours="02:00-20:00")
+    scripts.goes_on.set()
+    await first
+    held = await rig.redis.hgetall(rig.keys.of("hours", campaign.id))
+    await hours.reckon(rig.outbox.scripts, campaign.id, NIGHT, ZONES)
+    assert _inner(held) == _inner(await rig.redis.hgetall(rig.keys.of("hours", campaign.id)))
 
 
 async def test_a_campaign_pushed_without_hours_gets_those_of_all_people_of_each_chunk(rig: Rig) -> None:
