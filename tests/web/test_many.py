@@ -56,7 +56,7 @@ def test_the_list_is_bounded_and_says_how_many_there_are(crowd: Shop, browser: B
     assert len(browser.all("[data-id]")) == 50
     assert "1,150 more" in browser.text("#more-campaigns")
     for shown in (150, 250, 350, 450, 500):
-        browser.one("#more-campaigns").click()
+        browser.press("#more-campaigns")
         browser.comes(lambda: len(browser.all("[data-id]")) == shown, f"{shown} of them")  # noqa: B023 - it is used at once
     browser.comes(lambda: not browser.text("#more-campaigns"), "there is an end to it")
     assert browser.script("return document.getElementsByTagName('*').length") < 20_000
@@ -64,9 +64,9 @@ def test_the_list_is_bounded_and_says_how_many_there_are(crowd: Shop, browser: B
 
 def test_all_of_them_can_be_gone_through_page_by_page(crowd: Shop, browser: Browser) -> None:
     browser.open(crowd.a_key("read"))
-    browser.one("#all-ones").click()
+    browser.press("#all-ones")
     browser.comes(lambda: len(browser.all("[data-id]")) == 50, "a page of them")
-    browser.one("#more-campaigns").click()
+    browser.press("#more-campaigns")
     browser.comes(lambda: len(browser.all("[data-id]")) == 100, "another page")
     names = [each.get_attribute("data-id") for each in browser.all("[data-id]")]
     assert len(set(names)) == 100

@@ -57,6 +57,6 @@ def test_pictures_of_the_page(shop: Shop, browser: Browser) -> None:
         picture(browser, name)
     browser.light("light")
     browser.size(1280, 900)
-    browser.one(f'[data-id="{looked_at}"] .title').click()
+    browser.press(f'[data-id="{looked_at}"] .title')
     time.sleep(10)
     picture(browser, "dashboard-campaign")

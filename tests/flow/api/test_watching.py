@@ -24,6 +24,16 @@ def opened(office: Office, where: str, key: str) -> tuple[socket.socket, bytes]:
     return line, line.recv(1 << 16)
 
 
+def seated(office: Office, where: str, key: str) -> socket.socket:
+    """A stream, once there is room: who has just left is noticed a moment later."""
+    began = time.monotonic()
+    while not (found := opened(office, where, key))[1].startswith(b"HTTP/1.1 200 "):
+        found[0].close()
+        assert time.monotonic() - began < 30, f"its place stays taken: {found[1]!r}"
+        time.sleep(0.1)
+    return found[0]
+
+
 @contextlib.contextmanager
 def full(office: Office, where: str, key: str) -> Iterator[Callable[[], None]]:
     """As many streams as there are places; what is given lets one go."""
@@ -51,20 +61,14 @@ def test_one_watcher_too_many_is_told_to_come_again_and_has_room_once_another_le
         assert b"\r\nRetry-After: 10\r\n" in said
         assert office.get("/v1/campaigns", key=key).status == 200, "whoever does not watch is served"
         leave()
-        began = time.monotonic()
-        while not (found := opened(office, where, key))[1].startswith(b"HTTP/1.1 200 "):
-            found[0].close()
-            assert time.monotonic() - began < 30, "its place stays taken"
-            time.sleep(0.1)
-        found[0].close()
+        seated(office, where, key).close()
 
 
 @pytest.mark.parametrize("where", PLACES)
 def test_who_watches_sees_nothing_more_soon_after_their_key_was_revoked(office: Office, where: str) -> None:
     name, key = office.make_key("read")
     wait_until(lambda: office.get("/v1/campaigns", key=key).status == 200)
-    line, said = opened(office, where, key)
-    assert said.startswith(b"HTTP/1.1 200 ")
+    line = seated(office, where, key)
     assert office.world.json("keys", "revoke", name)["state"] == "revoked"
     began = time.monotonic()
     while line.recv(1 << 16):

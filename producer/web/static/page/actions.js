@@ -32,6 +32,7 @@ const open = (campaign) => ["ready", "sending", "unknown"].some((name) => campai
 
 export const buttons = () => {
   const node = el("div", { class: "buttons" });
+  const made = {}; // a button that stays is the very same: somebody may be about to press it
   let shown = "";
   node.update = (campaign) => {
     const verbs = Object.keys(VERBS).filter((verb) => state.may.includes(verb) && VERBS[verb].fits(campaign));
@@ -39,7 +40,7 @@ export const buttons = () => {
     if (shown === verbs.join()) return;
     const had = node.contains(document.activeElement);
     shown = verbs.join();
-    node.replaceChildren(...verbs.map((verb) => button(verb, () => node.campaign)));
+    node.replaceChildren(...verbs.map((verb) => (made[verb] ??= button(verb, () => node.campaign))));
     if (had) node.querySelector("button")?.focus();
   };
   return node;
