@@ -1,6 +1,7 @@
 """`volley serve` with a pool that is known and nobody who sends: what is pushed stays where it was put."""
 
 import asyncio
+import contextlib
 import json
 import time
 import urllib.error
@@ -120,13 +121,13 @@ def pool(outbox: Outbox, profile: str = PROFILE) -> Coroutine[Any, Any, object]:
     return outbox.sync_senders(profile, senders, None)
 
 
-@pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+@contextlib.contextmanager
+def opened(tmp_path_factory: pytest.TempPathFactory, **settings: str) -> Iterator[Office]:
+    """A Valkey, a serve with these settings beside its own, a pool, and a key for all."""
     valkey = EmbeddedValkey(tmp_path_factory.mktemp("valkey"))
     asyncio.run(valkey.start())
-    world = make_world(
-        tmp_path_factory.mktemp("office"), VOLLEY_REDIS_URL=valkey.url, VOLLEY_SECRET="a secret of this office"
-    )
+    own = {"VOLLEY_REDIS_URL": valkey.url, "VOLLEY_SECRET": "a secret of this office"}
+    world = make_world(tmp_path_factory.mktemp("office"), **own | settings)
     found = Office(world, valkey, url=world.settings["VOLLEY_PUBLIC_URL"])
     world.start("serve")
     wait_until(found.up)
@@ -135,3 +136,9 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     yield found
     world.end()
     asyncio.run(valkey.stop())
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    with opened(tmp_path_factory) as found:
+        yield found

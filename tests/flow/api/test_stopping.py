@@ -1,6 +1,5 @@
 """`volley serve` is told to stop while requests are coming in: they are answered, and what was answered is there afterwards."""
 
-import asyncio
 import json
 import signal
 import socket
@@ -13,9 +12,8 @@ from urllib.parse import urlsplit
 import pytest
 import redis
 
-from tests.flow.api.conftest import ALL, PROFILE, Office, pool
-from tests.flow.cli.conftest import PATIENCE_S, make_world, wait_until
-from volley.embedded import EmbeddedValkey
+from tests.flow.api.conftest import PROFILE, Office, opened
+from tests.flow.cli.conftest import PATIENCE_S, wait_until
 from volley.outbox import webhooks
 from volley.outbox.outbox import Outbox
 from volley.sandbox.signing import Signer
@@ -56,22 +54,8 @@ class Asked:
 
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    valkey = EmbeddedValkey(tmp_path_factory.mktemp("valkey"))
-    asyncio.run(valkey.start())
-    own = {
-        "VOLLEY_REDIS_URL": valkey.url,
-        "VOLLEY_SECRET": "a secret of this office",
-        "TELNYX_PUBLIC_KEY": SIGNER.public_key,
-    }
-    world = make_world(tmp_path_factory.mktemp("office"), **own)
-    found = Office(world, valkey, url=world.settings["VOLLEY_PUBLIC_URL"])
-    world.start("serve")
-    wait_until(found.up)
-    found.outbox(pool)
-    found.key = found.make_key(*ALL)[1]
-    yield found
-    world.end()
-    asyncio.run(valkey.stop())
+    with opened(tmp_path_factory, TELNYX_PUBLIC_KEY=SIGNER.public_key) as found:
+        yield found
 
 
 def receipt(name: str) -> bytes:
