@@ -19,7 +19,9 @@ KILLS = 6
 
 
 async def _wiped(run: Run, *how: str) -> None:
-    """Two workers; every key of arq's is deleted 30 times a second for a while. One storm outlasts every slice of a drain."""
+    """Two workers; every key of arq's is deleted over a hundred times a second for a while: a job that is taken in between lives.
+    One storm outlasts every slice of a drain.
+    """
     long = SLICE_S + 2
     storms = [long] if run.control else [long, *(run.dice.uniform(0.5, long) for _ in range(run.pick(1, 6)))]
     rate = 40.0
@@ -50,7 +52,7 @@ async def _wipe(play: Stage, seconds: float) -> int:
     while time.monotonic() < end:
         names = [name for pattern in ("volley:arq:*", "arq:*") for name in await play.redis.keys(pattern)]
         deleted += await play.redis.delete(*names) if names else 0
-        await asyncio.sleep(0.03)
+        await asyncio.sleep(0.005)
     return deleted
 
 
