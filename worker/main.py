@@ -8,7 +8,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from time import monotonic
 from typing import Any, cast
@@ -24,6 +24,7 @@ from structlog.contextvars import bind_contextvars
 from volley import collector
 from volley.carrier.reference import secrets_of
 from volley.carrier.telnyx import Carrier
+from volley.ending import ended
 from volley.errors import UnusableInput
 from volley.outbox.opening import open_outbox
 from volley.outbox.outbox import Outbox
@@ -122,14 +123,6 @@ def _sweeper(settings: Settings, outbox: Outbox, queue: Queue, alone: Alone, lif
     )
 
 
-async def _ended(chores: Sequence[asyncio.Task[None]]) -> None:
-    """Cancels until all have ended: a cancellation that comes at the wrong moment is swallowed by arq or its Redis client."""
-    while running := [chore for chore in chores if not chore.done()]:
-        for chore in running:
-            chore.cancel()
-        await asyncio.wait(running, timeout=_CANCEL_S)
-
-
 class WorkerProcess:
     """One worker's parts, running together."""
 
@@ -205,6 +198,7 @@ class WorkerProcess:
             self._settler.run(),
             self._circuit.run(),
             self._recovery.watch(),
+            self._sweeper.watch(),
             self._sweeper.run(),
             self._resolver.run(),
             self._presence.run(),
@@ -217,7 +211,7 @@ class WorkerProcess:
             await self._drain.run()
             await self._end()
         finally:
-            await _ended(chores)
+            await ended(chores, _CANCEL_S)
         if self._drain.failure is not None:
             raise self._drain.failure
 

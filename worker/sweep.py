@@ -54,14 +54,15 @@ class Sweeper:
         self._pin_bucket = random.randrange(1 << 20)
         self.reaped = 0
 
-    async def run(self) -> None:
-        """Sweeps until cancelled; a failure is logged and the next round comes.
-
-        A round may take long, and where nobody looks at the clock for seconds all that waits has to wait anew.
+    async def watch(self) -> None:
+        """Looks until cancelled; a failure is logged and the next look comes. `run` is beside it, as a round may take long, and
+        where nobody looks at the clock for seconds all that waits has to wait anew.
         """
-        async with asyncio.TaskGroup() as group:
-            group.create_task(_again_and_again(self.look))
-            group.create_task(_again_and_again(self.round))
+        await _again_and_again(self.look)
+
+    async def run(self) -> None:
+        """Sweeps until cancelled; a failure is logged and the next round comes."""
+        await _again_and_again(self.round)
 
     async def look(self) -> None:
         """The clock, and flights that are overdue. Redis errors pass through."""

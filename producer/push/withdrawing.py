@@ -6,9 +6,9 @@ import asyncio
 import logging
 from functools import partial
 
-from producer.ending import ended
 from producer.push.withdrawal import Withdrawal, withdraw_all
 from volley.campaign import Campaign
+from volley.ending import ended
 from volley.outbox.outbox import Outbox
 from volley.settings import Settings
 

@@ -13,7 +13,6 @@ from producer.access import register
 from producer.access.keys import ApiKey
 from producer.access.pace import Pace
 from producer.access.ring import KeyRing
-from producer.ending import ended
 from producer.sight.sight import Sight
 from producer.web.beside import going
 from producer.web.body import Bodies
@@ -25,6 +24,7 @@ from producer.web.problems import FAILED, MISSING_SCOPE, NOT_FOUND, UNEXPECTED, 
 from producer.web.routes import Call, Route
 from producer.web.table import TABLE
 from producer.web.watchers import Watchers
+from volley.ending import ended
 from volley.settings import Settings
 
 log = logging.getLogger(__name__)

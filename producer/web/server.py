@@ -18,7 +18,6 @@ from producer.bill.closing import keep_closing
 from producer.bill.keeping import Keeping
 from producer.bill.resolving import keep_resolving
 from producer.callbacks.messenger import call_back
-from producer.ending import ended
 from producer.records import ledger
 from producer.sight.pinned import PinCount
 from producer.sight.telling import tell
@@ -36,6 +35,7 @@ from producer.web.webhooks import Webhooks
 from volley import collector
 from volley.carrier.reference import secrets_of
 from volley.carrier.signature import public_keys
+from volley.ending import ended
 from volley.errors import UnusableInput
 from volley.outbox.opening import open_outbox
 from volley.outbox.outbox import Outbox

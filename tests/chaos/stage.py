@@ -54,6 +54,7 @@ LONG = "As it is large, please bring somebody to help you carry it, and the lett
 EVERY_LONG = 7
 """Every so-many-th person's text has two parts or more."""
 
+_LAST_WORDS = 12
 WAYS = ("worker-redis", "worker-carrier", "carrier-serve", "serve-redis")
 
 
@@ -354,6 +355,13 @@ def _elsewhere(pid: int) -> None:
         os.setpriority(os.PRIO_PROCESS, pid, min(-10, os.getpriority(os.PRIO_PROCESS, 0)))
 
 
+def _tell_last_words(folder: Path) -> None:
+    """For whoever sees what was printed, and cannot come to the logs."""
+    for log in sorted(folder.glob("*.log")):
+        words = log.read_text("utf-8", "replace").splitlines()[-_LAST_WORDS:]
+        print(f"      {log.name} ends with", *(f"        {each[:300]}" for each in words), sep="\n", flush=True)
+
+
 @contextlib.asynccontextmanager
 async def stage(
     *,
@@ -380,6 +388,7 @@ async def stage(
             yield made
     except BaseException:
         made.keep = True
+        _tell_last_words(folder)
         raise
     finally:
         if made.keep:

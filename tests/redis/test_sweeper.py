@@ -4,6 +4,7 @@ import asyncio
 
 from tests.redis.conftest import Rig, chunk_of, people
 from volley.embedded import EmbeddedValkey
+from volley.ending import ended
 from volley.outbox.chores import Chores
 from volley.outbox.queue import Queue, pool
 from volley.outbox.scripts import Scripts
@@ -37,9 +38,8 @@ async def test_a_round_that_takes_long_keeps_nobody_from_the_clock_and_overdue_f
     campaign = await rig.push(chunk_of(people(2)))
     rig.outbox.chores = chores = Slow(rig.outbox.scripts)
     arq = pool(valkey.url)
-    sweeping = asyncio.create_task(
-        Sweeper(rig.outbox, Queue(arq, rig.outbox, "test"), Alone(), shards=1, retention_days=1).run()
-    )
+    sweeper = Sweeper(rig.outbox, Queue(arq, rig.outbox, "test"), Alone(), shards=1, retention_days=1)
+    sweeping = [asyncio.create_task(each) for each in (sweeper.watch(), sweeper.run())]
     try:
         async with asyncio.timeout(20):
             await chores.round_began.wait()
@@ -48,5 +48,5 @@ async def test_a_round_that_takes_long_keeps_nobody_from_the_clock_and_overdue_f
                 await chores.looks.get()
             assert await rig.states(campaign) == "??"
     finally:
-        sweeping.cancel()
+        await ended(sweeping)
         await arq.aclose()

@@ -6,8 +6,9 @@ account's slot, as all its keys are in one. Nothing is redirected or repeated he
 their like) is a lost connection to the caller, who decides what that means, and whose next command looks again.
 """
 
+import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote
 
@@ -17,6 +18,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.crc import key_slot
 from redis.exceptions import AuthenticationError, ConnectionError, ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import TimeoutError as SlowError
 
 from volley.outbox.keys import Keys
 
@@ -135,13 +137,26 @@ async def _ask(node: Node, login: dict[str, Any], *words: str) -> Any:
 class FaithfulConnection(Connection):
     """A connection that is lost when its server says that it is not, or no longer, the one to ask."""
 
-    async def send_packed_command(self, *args: Any, **options: Any) -> None:
-        """uvloop's word for a connection that was reset since it was last used is a RuntimeError."""
+    async def send_packed_command(self, command: bytes | str | Iterable[bytes], check_health: bool = True) -> None:
+        """redis-py's own makes a task of each write, and before Python 3.12 that swallows a cancellation that comes as it ends:
+        whoever was told to end would go on for ever.
+        """
+        if not self.is_connected:
+            await self.connect()  # type: ignore[no-untyped-call]
+        elif check_health:
+            await self.check_health()  # type: ignore[no-untyped-call]
+        if isinstance(command, str):
+            command = command.encode()
         try:
-            await super().send_packed_command(*args, **options)
-        except RuntimeError as error:
-            await self.disconnect(nowait=True)
-            raise ConnectionError("the connection was reset") from error
+            async with asyncio.timeout(self.socket_timeout):
+                await self._send_packed_command([command] if isinstance(command, bytes) else command)
+        except BaseException as error:
+            await self.disconnect(nowait=True)  # half a command may have left
+            if isinstance(error, TimeoutError):
+                raise SlowError("the server takes no more bytes") from None
+            if isinstance(error, OSError | RuntimeError):  # uvloop says the latter of one that was reset while it idled
+                raise ConnectionError("the connection was reset") from error
+            raise
 
     async def read_response(self, *args: Any, **options: Any) -> Any:
         try:

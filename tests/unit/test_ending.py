@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 
-from producer.ending import ended
+from volley.ending import ended
 
 
 async def test_a_task_that_swallows_its_cancellation_ends_all_the_same_and_one_that_finishes_may() -> None:
