@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 import socket
 import subprocess
 from pathlib import Path
@@ -16,14 +17,37 @@ from volley.offspring import ends_with_parent
 _STARTUP_S = 60.0
 """Without a word from the server; while it reads its file it says so, and may take as long as that takes."""
 _STOP_S = 10.0
+_OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_LEAST, _MOST, _TRIES = 20_000, 32_768, 50
+_chance = random.SystemRandom()
 
 
-def free_port(host: str = "127.0.0.1") -> int:
-    """A TCP port that nobody listened on a moment ago."""
+def free_port(host: str = "127.0.0.1", outgoing: Path = _OUTGOING) -> int:
+    """A TCP port that nobody listened on a moment ago.
+
+    It is none of those that the system gives to outgoing connections (`outgoing` says which): one of them might have taken it
+    before its server does. Where those are nearly all there are, it is one of them.
+    """
+    try:
+        most = min(_MOST, int(outgoing.read_text("ascii").split()[0]))
+    except (OSError, ValueError, IndexError):  # another system: there they are 49152 and above
+        most = _MOST
+    for port in _chance.sample(range(_LEAST, most), min(_TRIES, max(0, most - _LEAST))):
+        if _is_free(host, port):
+            return port
     with socket.socket() as probe:
         probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+        given: int = probe.getsockname()[1]
+        return given
+
+
+def _is_free(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+        return True
 
 
 class EmbeddedValkey:
