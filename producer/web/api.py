@@ -67,6 +67,7 @@ class Api:
         for desk in (self._live, self._test):
             if desk is not None:
                 desk.watchers.close()
+                desk.heads.close()
 
     def _answering(self, route: Route) -> Next:
         async def respond(request: web.Request) -> web.StreamResponse:

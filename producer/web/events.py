@@ -99,16 +99,15 @@ async def _stream(call: Call, reader: FeedReader, page: Page, wish: Wish) -> web
 
 
 async def _follow(call: Call, response: web.StreamResponse, reader: FeedReader, page: Page, wish: Wish) -> None:
-    end = time.monotonic() + _LIFE_S
-    cursor = None
-    while call.admitted() and time.monotonic() < end:
+    heads, end, cursor = call.desk.heads, time.monotonic() + _LIFE_S, None
+    while call.admitted() and not heads.over and time.monotonic() < end:
         # the cursor also without an event: a reader of a quiet campaign comes back to where it was
         told = b"".join(map(_event, page.events)) or (b"id: %s\n\n" % str(page.cursor).encode())
         if page.events or cursor is None or cursor != page.cursor:
             await write(response, told, _SLOWEST_S)
         cursor = page.cursor
-        while not await call.desk.heads.moved(reader, cursor, _HEARTBEAT_S):
-            if not call.admitted():
+        while not await heads.moved(reader, cursor, _HEARTBEAT_S):
+            if heads.over or not call.admitted():
                 return
             await write(response, b":\n\n", _SLOWEST_S)
         page = await reader.read(cursor, wish, _AT_ONCE)

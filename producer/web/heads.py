@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+from producer.web.outflow import over_within
 from volley.ledger.cursor import Cursor
 from volley.ledger.feed_reader import FeedReader
 
@@ -16,14 +17,23 @@ class Heads:
         self._head = Cursor(0, 0)
         self._read_s = float("-inf")
         self._asking = asyncio.Lock()
+        self._over = asyncio.Event()
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody waits here any more."""
+        return self._over.is_set()
+
+    def close(self) -> None:
+        """Whoever waits is told at once, and streams end."""
+        self._over.set()
 
     async def moved(self, reader: FeedReader, cursor: Cursor, within_s: float) -> bool:
-        """Whether there is anything behind a cursor; waits for it. Database errors pass through."""
+        """Whether there is anything behind a cursor; waits for it, until it is over. Database errors pass through."""
         end = time.monotonic() + within_s
         while await self._latest(reader) <= cursor:
-            if time.monotonic() >= end:
+            if time.monotonic() >= end or await over_within(self._over, _FRESH_S):
                 return False
-            await asyncio.sleep(_FRESH_S)
         return True
 
     async def _latest(self, reader: FeedReader) -> Cursor:

@@ -33,6 +33,15 @@ class Seats:
             self.taken -= 1
 
 
+async def over_within(over: asyncio.Event, wait_s: float) -> bool:
+    """Whether streams are told to end, now or within that time."""
+    try:
+        async with asyncio.timeout(wait_s):
+            return await over.wait()
+    except TimeoutError:
+        return False
+
+
 async def write(response: web.StreamResponse, piece: bytes, within_s: float) -> None:
     """Raises TimeoutError where the reader takes nothing for so long."""
     async with asyncio.timeout(within_s):

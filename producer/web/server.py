@@ -45,7 +45,8 @@ from volley.settings import Settings
 log = logging.getLogger(__name__)
 
 _SHUTDOWN_S = 3.0
-"""How long requests that are being answered may take once we stop."""
+"""How long requests that are being answered may take once we stop; then no more of their bodies comes, and they have as long again.
+Nobody is let in meanwhile."""
 _FLUSH_S = 3.0
 """How long what has come in may take to be written; after that the carrier sends it again."""
 _SPARE = 8

@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from producer.sight.sight import Sight
 from producer.web import excerpt
-from producer.web.outflow import Seats
+from producer.web.outflow import Seats, over_within
 from volley.errors import TryAgainLater
 from volley.ledger.reader import Reader
 
@@ -44,11 +44,7 @@ class Watchers:
 
     async def over(self, wait_s: float) -> bool:
         """Whether it is so within that time."""
-        try:
-            async with asyncio.timeout(wait_s):
-                return await self._over.wait()
-        except TimeoutError:
-            return False
+        return await over_within(self._over, wait_s)
 
     async def sections(self, sight: Sight, reader: Reader, most: int) -> dict[str, bytes]:
         """All of it. Raises TryAgainLater where Redis is away."""

@@ -67,6 +67,16 @@ def receipt(name: str) -> bytes:
     ).encode()
 
 
+def followed(office: Office, where: str) -> socket.socket:
+    """A stream that has begun."""
+    at = urlsplit(office.url)
+    line = socket.create_connection((str(at.hostname), at.port or 80), timeout=PATIENCE_S)
+    asks = f"Host: here\r\nAuthorization: Bearer {office.key}\r\nAccept: text/event-stream\r\n"
+    line.sendall(f"GET {where} HTTP/1.1\r\n{asks}\r\n".encode())
+    assert line.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
+    return line
+
+
 def recorded(office: Office) -> list[str]:
     with closing(sqlite3.connect(office.world.folder / "home" / "ledger.db")) as books:
         return [event for (event,) in books.execute("SELECT event_id FROM receipts")]
@@ -107,6 +117,22 @@ def test_what_is_being_answered_when_it_stops_is_answered_and_there_when_it_is_b
     assert office.get(campaign[1]["status_url"]).json["accepted"] == 2
     assert office.get(f"/v1/messages/{message[1]['messages'][0]['message_id']}").json["status"] == "ready"
     wait_until(lambda: recorded(office) == ["last"])
+
+
+def test_who_follows_live_reads_to_the_end_of_the_stream_when_it_stops(office: Office) -> None:
+    """Chunks have a last one, without which it was broken off: so was each reader of events, after six seconds without a door."""
+    lines = [followed(office, where) for where in ("/v1/events", "/v1/events?cursor=latest", "/v1/facts/stream")]
+    serve = office.world.started[-1]
+    serve.send_signal(signal.SIGTERM)
+    for line in lines:
+        said = b""
+        while piece := line.recv(1 << 16):
+            said = (said + piece)[-5:]
+        line.close()
+        assert said == b"0\r\n\r\n"
+    assert serve.wait(PATIENCE_S) == 0
+    office.world.start("serve")
+    wait_until(office.up)
 
 
 def test_a_push_whose_rows_are_still_coming_is_ended_within_seconds_and_nothing_of_it_stays(office: Office) -> None:
