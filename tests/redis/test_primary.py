@@ -52,27 +52,6 @@ def test_a_connection_that_was_reset_while_it_idled_is_redis_away_also_under_uvl
         uvloop.run(scenario(proxy))
 
 
-def test_whoever_is_told_to_end_in_the_midst_of_a_command_ends(valkey: EmbeddedValkey) -> None:
-    """Whatever moment of a command it is. A worker that missed the word would sweep, and not exit, until it was killed."""
-
-    async def scenario() -> int:
-        client = redis.asyncio.Redis.from_pool(pool(valkey.url, ACCOUNT, socket_timeout=5.0))
-        told = 0
-        for moment in range(120):
-            asking = asyncio.ensure_future(client.execute_command("PING"))
-            for _ in range(moment % 6):
-                await asyncio.sleep(0)
-            if asking.cancel():
-                told += 1
-                with pytest.raises(asyncio.CancelledError):
-                    await asking
-            await client.execute_command("PING")
-        await client.aclose()
-        return told
-
-    assert uvloop.run(scenario()) >= 50
-
-
 @pytest.fixture
 async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
     async with Cluster(tmp_path) as servers:

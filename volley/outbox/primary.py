@@ -13,7 +13,8 @@ from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote
 
 import redis.asyncio
-from redis.asyncio import Connection, ConnectionPool
+from redis.asyncio import BlockingConnectionPool, Connection, ConnectionPool, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.crc import key_slot
@@ -25,8 +26,10 @@ from volley.outbox.keys import Keys
 SENTINEL = "redis+sentinel://"
 CLUSTER = "redis+cluster://"
 SCHEMES = (SENTINEL, CLUSTER)
+_TLS = "rediss://"
 _PORTS = {SENTINEL: 26379, CLUSTER: 6379}
 _ASK_S = 1.0
+_ROOM_S = 5.0
 _ELSEWHERE = ("MOVED ", "ASK ", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN", "UNBLOCKED")
 
 Node = tuple[str, int]
@@ -129,12 +132,12 @@ class ClusterNodes:
 
 async def _ask(node: Node, login: dict[str, Any], *words: str) -> Any:
     options = {"host": node[0], "port": node[1], "socket_timeout": _ASK_S, "socket_connect_timeout": _ASK_S, **login}
-    client: Any = redis.asyncio.Redis(**options)
+    client: Any = redis.asyncio.Redis.from_pool(ConnectionPool(connection_class=FaithfulConnection, **options))
     async with client:
         return await client.execute_command(*words)
 
 
-class FaithfulConnection(Connection):
+class _Faithful(AbstractConnection):
     """A connection that is lost when its server says that it is not, or no longer, the one to ask."""
 
     async def send_packed_command(self, command: bytes | str | Iterable[bytes], check_health: bool = True) -> None:
@@ -168,6 +171,25 @@ class FaithfulConnection(Connection):
             raise ConnectionError("this server is not the primary for it") from None
 
 
+class FaithfulConnection(_Faithful, Connection):
+    """Over TCP."""
+
+
+class FaithfulTls(_Faithful, SSLConnection):
+    """Over TLS."""
+
+
+class FaithfulUnix(_Faithful, UnixDomainSocketConnection):
+    """Over a socket of this machine."""
+
+
+_FAITHFUL: dict[Any, type[AbstractConnection]] = {
+    Connection: FaithfulConnection,
+    SSLConnection: FaithfulTls,
+    UnixDomainSocketConnection: FaithfulUnix,
+}
+
+
 class PrimaryConnection(FaithfulConnection):
     """Goes to the address that `primary` gives, each time it connects, and stays only with one that says it is a primary."""
 
@@ -186,7 +208,7 @@ class PrimaryConnection(FaithfulConnection):
             raise ConnectionError("the primary that was named is a replica")
 
 
-class PrimaryPool(ConnectionPool):
+class PrimaryPool(BlockingConnectionPool):
     """Connections to the primary. Once there is another one, those that idle on the old one are closed."""
 
     def __init__(self, finder: Finder, **options: Any) -> None:
@@ -204,10 +226,18 @@ class PrimaryPool(ConnectionPool):
 
 
 def pool(url: str, account: str, **options: Any) -> ConnectionPool:
-    """Connections for any URL that Volley takes. ValueError for one that cannot be meant."""
-    options |= {"retry": Retry(NoBackoff(), 0)}
+    """Connections for any URL that Volley takes; where all are in use one waits for the next. ValueError for one that cannot be meant.
+
+    In redis-py's other pool commands wait in a row while each other's connections are made: with a server that is silent the
+    tenth would be told after ten timeouts.
+    """
+    options |= {"retry": Retry(NoBackoff(), 0), "timeout": _ROOM_S}
     if not url.startswith(SCHEMES):
-        return ConnectionPool.from_url(url, connection_class=FaithfulConnection, **options)
+        if url.startswith(_TLS):
+            options["ssl_check_hostname"] = True
+        made = BlockingConnectionPool.from_url(url, **options)
+        made.connection_class = _FAITHFUL[made.connection_class]  # the scheme has chosen it
+        return made
     found = read(url)
     finder = Sentinels(found) if url.startswith(SENTINEL) else ClusterNodes(found, account)
     return PrimaryPool(finder, db=found.db, **found.login, **options)
