@@ -132,6 +132,11 @@ class Book:
             held = select(row.id).where(row.holder == holder, row.held_us == until_us)
             return set((await connection.execute(held)).scalars())
 
+    async def release(self, holder: str) -> None:
+        """This process calls back for none any more: another may at once."""
+        async with writing(self._engine) as connection:
+            await connection.execute(update(callbacks).where(callbacks.c.holder == holder).values(held_us=0))
+
     async def waiting(self, callback_id: str) -> list[Delivery]:
         """Not dead, the oldest first."""
         return await self._deliveries(

@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 _ROUND_S = 0.5
 _LEASE_US = 15_000_000
 _RENEW_US = 7_000_000
+_GIVE_BACK_S = 1.0
 _CLEAR_S = 3600.0
 _LOOK_S = 3.0
 _MOST_NAMED = 400
@@ -65,6 +66,12 @@ class Messenger:
         if self._settings.secret is None:
             log.warning("VOLLEY_SECRET is not set: no callback is called, as none can be signed")
             return
+        try:
+            await self._rounds()
+        finally:
+            await self._give_back()
+
+    async def _rounds(self) -> None:
         cleared = float("-inf")
         async with asyncio.TaskGroup() as group:
             while True:
@@ -78,6 +85,14 @@ class Messenger:
                     why = "the ledger is away" if is_away(error) else "a round failed"
                     log.warning("callbacks wait: %s (%s)", why, type(error).__name__)
                 await asyncio.sleep(_ROUND_S)
+
+    async def _give_back(self) -> None:
+        """Whoever begins next calls at once."""
+        try:
+            async with asyncio.timeout(_GIVE_BACK_S):
+                await self._book.release(self._name)
+        except Exception as error:  # noqa: BLE001 - another takes them over a little later
+            log.warning("callbacks wait for up to %d s: not given back (%s)", _LEASE_US // 10**6, type(error).__name__)
 
     async def _round(self, group: asyncio.TaskGroup) -> None:
         due = await self._book.due(_now_us())
