@@ -1,6 +1,7 @@
 """`volley profiles`: the carrier's messaging profiles."""
 
 import sys
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -151,28 +152,33 @@ def delete(
 ) -> None:
     """Deletes a profile. Its numbers stay in the account, in no profile; our pool of it is emptied first."""
     from producer.cli.at_carrier import Counter, at_carrier, recorded
-    from producer.pool.profile_removal import Removal
+    from producer.pool.profile_removal import Candidate, Removal
 
-    async def work(counter: Counter) -> dict[str, Any]:
-        removal = Removal(counter.settings, counter.api, counter.outbox)
-        found = await removal.run(profile_id, None if yes else ask)
-        if found["deleted"]:
-            await recorded(counter, "profile_delete", profile=profile_id)
-        return found
+    async def look(counter: Counter) -> Candidate:
+        return await Removal(counter.settings, counter.api, counter.outbox).look(profile_id)
 
-    def ask(question: str) -> bool:
-        if not sys.stdin.isatty():
-            raise UnusableInput(f"{question} Nobody is here to be asked: add --yes")
-        return typer.confirm(question, default=False, err=True)
+    async def work(counter: Counter) -> None:
+        await Removal(counter.settings, counter.api, counter.outbox).run(candidate)
+        await recorded(counter, "profile_delete", profile=profile_id)
 
-    found = at_carrier(work, with_pool=True)
+    candidate = at_carrier(look, with_pool=True)
+    # between two loops: one that runs takes Ctrl-C for itself
+    agreed = yes or _agreed(candidate.question)
+    if agreed:
+        at_carrier(work, with_pool=True)
     if as_json:
-        emit(found)
-    elif found["deleted"]:
+        emit({**asdict(candidate), "deleted": agreed})
+    elif agreed:
         say(f"profile {profile_id} is deleted")
-    if not found["deleted"]:
+    if not agreed:
         note("nothing was deleted")
         raise typer.Exit(1)
+
+
+def _agreed(question: str) -> bool:
+    if not sys.stdin.isatty():
+        raise UnusableInput(f"{question} Nobody is here to be asked: add --yes")
+    return typer.confirm(question, default=False, err=True)
 
 
 def _tell(document: dict[str, Any], *, as_json: bool) -> None:

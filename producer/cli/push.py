@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import os
+import stat
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ import typer
 
 from producer.cli.desk import Desk, arm, seated
 from producer.cli.output import Progress, note, span
+from producer.cli.pipe import Pipe
 from producer.intake import PushRequest, PushResult, push
 from producer.push.sources import open_source
 from producer.sight import documents
@@ -45,14 +47,16 @@ class Push:
         alone = str(self._file) == "-" or not (sys.stdin.isatty() and sys.stderr.isatty())
         if self._asks and alone:
             raise UnusableInput("nobody is here to be asked: add --yes (and look first with --dry-run)")
-        return asyncio.run(seated(load(), self._work))
+        settings = load()
+        if self._asks:
+            # between two loops: one that runs takes Ctrl-C for itself, and the question stays
+            _ask(asyncio.run(seated(settings, self._foresee)))
+        return asyncio.run(seated(settings, self._work))
+
+    async def _foresee(self, desk: Desk) -> PushResult:
+        return await self._push(desk, replace(self._request, dry_run=True))
 
     async def _work(self, desk: Desk) -> PushResult:
-        if self._asks:
-            foreseen = await self._push(desk, replace(self._request, dry_run=True))
-            if foreseen.accepted and not await asyncio.to_thread(_confirmed, foreseen):
-                note("nothing was sent")
-                raise typer.Exit(1)
         result = await self._push(desk, self._request)
         reason = await halt.stopped(desk.outbox)
         if reason:
@@ -64,13 +68,13 @@ class Push:
     async def _push(self, desk: Desk, request: PushRequest) -> PushResult:
         name = "stdin" if str(self._file) == "-" else str(self._file)
         with _opened(self._file) as stream:
-            source = open_source(stream, name)
             async with self._reading(stream, name):
+                source = await asyncio.to_thread(open_source, stream, name)
                 return await push(desk.outbox, desk.settings, request, source, arm=partial(arm, desk))
 
     @contextlib.asynccontextmanager
-    async def _reading(self, stream: BinaryIO, name: str) -> AsyncIterator[None]:
-        task = asyncio.create_task(self._tell_how_far(stream, name)) if stream.seekable() else None
+    async def _reading(self, stream: BinaryIO | Pipe, name: str) -> AsyncIterator[None]:
+        task = None if isinstance(stream, Pipe) else asyncio.create_task(self._tell_how_far(stream, name))
         try:
             yield
         finally:
@@ -85,7 +89,20 @@ class Push:
             self._progress.show(f"reading {name}: {100 * stream.tell() // size} %")
 
 
-def _opened(file: Path) -> contextlib.AbstractContextManager[BinaryIO]:
+@contextlib.contextmanager
+def _opened(file: Path) -> Iterator[BinaryIO | Pipe]:
+    with _bytes(file) as stream:
+        if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            yield stream
+            return
+        pipe = Pipe(stream.fileno())
+        try:
+            yield pipe
+        finally:
+            pipe.leave()
+
+
+def _bytes(file: Path) -> contextlib.AbstractContextManager[BinaryIO]:
     if str(file) == "-":
         return contextlib.nullcontext(sys.stdin.buffer)
     try:
@@ -94,14 +111,19 @@ def _opened(file: Path) -> contextlib.AbstractContextManager[BinaryIO]:
         raise UnusableInput(f"{file}: {error.strerror}") from None
 
 
-def _confirmed(foreseen: PushResult) -> bool:
+def _ask(foreseen: PushResult) -> None:
+    """Returns with a yes, and where nothing would be sent. Raises typer.Exit, or typer.Abort by Ctrl-C."""
+    if not foreseen.accepted:
+        return
     cost = f"{amount(foreseen.estimated_micros)} {foreseen.currency}"
     unpriced = f", and {foreseen.unpriced} messages whose price nobody knows" if foreseen.unpriced else ""
     note(f"{foreseen.accepted} recipients, {foreseen.parts} parts, estimated cost {cost}{unpriced}")
     for each in foreseen.notes:
         note(each)
     note(f"left out: {foreseen.rejected} rejected, {foreseen.duplicates} duplicates, {foreseen.opted_out} opted out")
-    return typer.confirm("send?", default=False, err=True)
+    if not typer.confirm("send?", default=False, err=True):
+        note("nothing was sent")
+        raise typer.Exit(1)
 
 
 async def follow(desk: Desk, campaign_id: str, progress: Progress) -> CampaignView:

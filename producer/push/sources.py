@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import StringIO
 from itertools import chain, islice
 from pathlib import PurePath
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 import orjson
 
@@ -65,7 +65,13 @@ class Source(Protocol):
         ...
 
 
-def open_source(stream: BinaryIO, name: str = "stdin", max_line: int = MAX_LINE) -> Source:
+class Readable(Protocol):
+    """As many bytes as are asked for; fewer before the end only."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+def open_source(stream: Readable, name: str = "stdin", max_line: int = MAX_LINE) -> Source:
     """A CSV or JSON lines source over bytes; which of them, the first character that is not blank tells."""
     head = stream.read(BLOCK)
     start = head.removeprefix(_BOM).lstrip()[:1]
@@ -91,7 +97,7 @@ def _ahead(lines: Iterator[str]) -> Iterator[str]:
             return
 
 
-def _texts(stream: BinaryIO, head: bytes, name: str, max_line: int) -> Iterator[str]:
+def _texts(stream: Readable, head: bytes, name: str, max_line: int) -> Iterator[str]:
     """Whole lines, decoded, a block at a time."""
     data = head.removeprefix(_BOM)
     offset, line, rest = len(head) - len(data), 1, b""

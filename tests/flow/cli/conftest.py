@@ -1,5 +1,6 @@
 """Processes as operators run them: a sandbox, and `volley up` in a folder of its own."""
 
+import asyncio
 import json
 import os
 import signal
@@ -12,11 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import redis.asyncio
 
 from tests.commands import run_volley
 from tests.offspring import Process, begin
 from tests.sandboxes import sandbox_process
-from volley.embedded import free_port
+from volley.embedded import EmbeddedValkey, free_port
 from volley.sandbox.config import API_KEY, PROFILE_ID
 from volley.sandbox.signing import Signer
 
@@ -122,3 +124,45 @@ def town(tmp_path_factory: pytest.TempPathFactory, carrier: dict[str, str]) -> I
         yield made
     finally:
         made.end()
+
+
+@pytest.fixture(scope="module")
+def pool(
+    tmp_path_factory: pytest.TempPathFactory, carrier: dict[str, str], valkey: EmbeddedValkey, profile: str
+) -> str:
+    """A Valkey that knows a pool and is otherwise empty; no worker."""
+    asyncio.run(_flush(valkey.url))
+    made = make_world(tmp_path_factory.mktemp("pool"), **carrier, VOLLEY_REDIS_URL=valkey.url)
+    assert made.run("numbers", "sync", "--profile", profile).returncode == 0
+    return valkey.url
+
+
+@pytest.fixture
+def desk(world: World, pool: str) -> World:
+    world.settings["VOLLEY_REDIS_URL"] = pool
+    return world
+
+
+async def _flush(url: str) -> None:
+    async with redis.asyncio.Redis.from_url(url) as client:
+        await client.flushall()
+
+
+def nothing_is_left(world: World) -> None:
+    """No campaign, no chunk, no key of a push, no file."""
+    keys = asyncio.run(_keys(world.settings["VOLLEY_REDIS_URL"]))
+    of_pushes = ("campaigns", "campaign:", "chunk:", "states:", "open", "once:", "live")
+    assert not [key for key in keys if key.removeprefix("volley:{default}:").startswith(of_pushes)]
+    assert asyncio.run(_told(world.settings["VOLLEY_REDIS_URL"])) <= {b"action"}
+    assert [path.name for path in world.folder.iterdir() if "rejected" in path.name] == []
+
+
+async def _keys(url: str) -> list[str]:
+    async with redis.asyncio.Redis.from_url(url) as client:
+        return [key.decode() for key in await client.keys()]
+
+
+async def _told(url: str) -> set[bytes]:
+    """What the ledger is told of: that the pool was synced is in the audit."""
+    async with redis.asyncio.Redis.from_url(url) as client:
+        return {fields[b"k"] for _, fields in await client.xrange("volley:{default}:ledger")}

@@ -7,34 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import redis.asyncio
 
-from tests.flow.cli.conftest import World, make_world, wait_until
+from tests.flow.cli.conftest import World, nothing_is_left, wait_until
 from volley.embedded import EmbeddedValkey, free_port
 
 GOOD = "to,name\n+12125550100,Ann\n"
-
-
-@pytest.fixture(scope="module")
-def pool(
-    tmp_path_factory: pytest.TempPathFactory, carrier: dict[str, str], valkey: EmbeddedValkey, profile: str
-) -> str:
-    """A Valkey that knows a pool and is otherwise empty; no worker."""
-    asyncio.run(_flush(valkey.url))
-    made = make_world(tmp_path_factory.mktemp("pool"), **carrier, VOLLEY_REDIS_URL=valkey.url)
-    assert made.run("numbers", "sync", "--profile", profile).returncode == 0
-    return valkey.url
-
-
-@pytest.fixture
-def desk(world: World, pool: str) -> World:
-    world.settings["VOLLEY_REDIS_URL"] = pool
-    return world
-
-
-async def _flush(url: str) -> None:
-    async with redis.asyncio.Redis.from_url(url) as client:
-        await client.flushall()
 
 
 def refused(done: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
@@ -50,26 +27,6 @@ def refused(done: subprocess.CompletedProcess[str], code: int, *words: str) -> N
 def send(world: World, *words: str, rows: str | bytes = GOOD) -> subprocess.CompletedProcess[str]:
     (world.folder / "list.csv").write_bytes(rows if isinstance(rows, bytes) else rows.encode())
     return world.run("send", "list.csv", "--yes", *words)
-
-
-def nothing_is_left(world: World) -> None:
-    """No campaign, no chunk, no key of a push, no file."""
-    keys = asyncio.run(_keys(world.settings["VOLLEY_REDIS_URL"]))
-    of_pushes = ("campaigns", "campaign:", "chunk:", "states:", "open", "once:", "live")
-    assert not [key for key in keys if key.removeprefix("volley:{default}:").startswith(of_pushes)]
-    assert asyncio.run(_told(world.settings["VOLLEY_REDIS_URL"])) <= {b"action"}
-    assert [path.name for path in world.folder.iterdir() if "rejected" in path.name] == []
-
-
-async def _keys(url: str) -> list[str]:
-    async with redis.asyncio.Redis.from_url(url) as client:
-        return [key.decode() for key in await client.keys()]
-
-
-async def _told(url: str) -> set[bytes]:
-    """What the ledger is told of: that the pool was synced is in the audit."""
-    async with redis.asyncio.Redis.from_url(url) as client:
-        return {fields[b"k"] for _, fields in await client.xrange("volley:{default}:ledger")}
 
 
 def test_no_redis_named(world: World, profile: str) -> None:
