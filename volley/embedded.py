@@ -91,16 +91,24 @@ class EmbeddedValkey:
                 self.command(), stdout=log, stderr=log, start_new_session=True, preexec_fn=ends_with_parent()
             )
         try:
+            await self._ready(self.process)
+        except BaseException:
+            self.process.kill()  # who is cancelled in here never comes to `stop`, and nothing was acknowledged that is not on the disk
+            await self.stop()
+            raise
+
+    async def _ready(self, process: subprocess.Popen[bytes]) -> None:
+        log = self.folder / "valkey.log"
+        try:
             async with asyncio.timeout(_STARTUP_S) as patience:
                 while (answer := await self._answer()) != b"+PONG\r\n":
-                    if self.process.poll() is not None:
-                        raise TryAgainLater(f"the embedded Valkey ended at once; see {self.folder / 'valkey.log'}")
+                    if process.poll() is not None:
+                        raise TryAgainLater(f"the embedded Valkey ended at once; see {log}")
                     if answer.startswith(b"-LOADING"):
                         patience.reschedule(asyncio.get_running_loop().time() + _STARTUP_S)
                     await asyncio.sleep(0.02)
         except TimeoutError:
-            await self.stop()
-            raise TryAgainLater(f"the embedded Valkey did not start; see {self.folder / 'valkey.log'}") from None
+            raise TryAgainLater(f"the embedded Valkey did not start; see {log}") from None
 
     async def _answer(self) -> bytes:
         """What it says to a PING: nothing while it does not listen, -LOADING while it reads its file."""

@@ -43,6 +43,13 @@ class SandboxProcess:
 
     async def start(self) -> None:
         """Returns when it listens; TryAgainLater if it does not."""
+        try:
+            await self._listen()
+        except BaseException:
+            await self.kill()  # who is cancelled in here never comes to `stop`
+            raise
+
+    async def _listen(self) -> None:
         said = await self._begin()
         if self._cpus:
             os.sched_setaffinity(self.pid, self._cpus)
@@ -52,7 +59,6 @@ class SandboxProcess:
         except TimeoutError:
             line = b""
         if not line:
-            await self.stop()
             raise TryAgainLater("the sandbox did not start; what it says is above")
         facts = orjson.loads(line)
         self.url, self.port, self.public_key = facts["url"], facts["port"], facts["public_key"]
