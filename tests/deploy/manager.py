@@ -1,5 +1,6 @@
 """A service manager's socket: what a process says to it, in order."""
 
+import re
 import socket
 import time
 from pathlib import Path
@@ -35,12 +36,12 @@ class ManagerSocket:
     def all(self, name: str) -> list[str]:
         return [said[name] for said in self.listen() if name in said]
 
-    def until(self, name: str, part: str = "", *, after: int = 0) -> str:
-        """Waits for a word whose value has `part` in it; `after` so many of that name."""
+    def until(self, name: str, pattern: str = "", *, after: int = 0) -> str:
+        """Waits for a word in whose value the pattern is found; `after` so many of that name."""
         end = time.monotonic() + PATIENCE_S
         while time.monotonic() < end:
             for value in self.all(name)[after:]:
-                if part in value:
+                if re.search(pattern, value):
                     return value
             time.sleep(0.02)
-        raise AssertionError(f"never heard {name}={part}: {self.heard[-5:]}")
+        raise AssertionError(f"never heard {name}={pattern}: {self.heard[-5:]}")

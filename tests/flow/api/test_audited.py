@@ -80,7 +80,12 @@ def test_the_log_is_read_page_by_page_and_none_is_told_twice_or_left_out(office:
         office.post("/v1/sending:stop", {"why": f"reason {n}"})
         office.post("/v1/sending:resume")
     whole: list[dict[str, Any]] = []
-    wait_until(lambda: office.get("/v1/actions?limit=1000").json["actions"][0]["what"] == "go_on")
+
+    def all_stand_there() -> bool:
+        newest = office.get("/v1/actions?limit=2").json["actions"]
+        return [(each["what"], each["detail"].get("why")) for each in newest] == [("go_on", None), ("stop", "reason 3")]
+
+    wait_until(all_stand_there)
     cursor = ""
     while cursor is not None:
         page = office.get("/v1/actions?limit=3" + (f"&cursor={cursor}" if cursor else "")).json

@@ -8,9 +8,12 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis.asyncio
@@ -63,6 +66,22 @@ class World:
         try:
             with socket.create_connection(("127.0.0.1", int(self.settings["VOLLEY_SERVE_PORT"])), timeout=1):
                 return True
+        except OSError:
+            return False
+
+    def health(self) -> dict[str, Any]:
+        """What serve says of itself, be its Redis there or not."""
+        try:
+            with urllib.request.urlopen(f"{self.settings['VOLLEY_PUBLIC_URL']}/healthz", timeout=30) as answer:
+                found: dict[str, Any] = json.loads(answer.read())
+        except urllib.error.HTTPError as error:  # its Redis did not answer within a second
+            found = json.loads(error.read())
+        return found
+
+    def is_well(self) -> bool:
+        """Whether serve is there, and reaches its Redis."""
+        try:
+            return bool(self.health()["status"] == "ok")
         except OSError:
             return False
 

@@ -47,7 +47,6 @@ def clinic(tmp_path_factory: pytest.TempPathFactory, carrier: dict[str, str]) ->
         assert made.run("numbers", "sync", "--profile", PROFILE_ID).returncode == 0
         change(carrier, webhook_url=f"{made.settings['VOLLEY_PUBLIC_URL']}/webhooks/telnyx/default")
         wait_until(made.workers)
-        wait_until(made.serves)
         yield made
     finally:
         change(carrier, webhook_url="")
@@ -87,11 +86,15 @@ def configured(world: World, **changes: str) -> Iterator[None]:
                 client.config_set(name, value)
 
 
+SLOW = {"carrier", "Redis barrier"}
+"""How fast they are depends on who else works on this machine."""
+
+
 def test_a_healthy_system_is_said_to_be_so(clinic: World) -> None:
+    wait_until(clinic.is_well)
     lines = examine(clinic)
     assert states(lines, "failed") == {}
-    slow = {"carrier", "Redis barrier"}  # how fast they are depends on who else works on this machine
-    assert states(lines, "warning").keys() <= slow
+    assert states(lines, "warning").keys() <= SLOW
     looked = {
         "settings", "secret", "public key", "public address", "API key", "carrier", "clock", f"profile {PROFILE_ID}",
         f"profile {PROFILE_ID}: webhooks", f"profile {PROFILE_ID}: sync", f"profile {PROFILE_ID}: numbers",
@@ -116,14 +119,15 @@ def test_a_key_that_is_refused_or_missing_is_told(clinic: World) -> None:
     wrong = examine(clinic, TELNYX_API_KEY="KEY_WRONG")
     assert wrong["API key"]["state"] == "failed"
     assert "401" in wrong["API key"]["found"]
-    assert wrong["carrier"]["state"] == "ok"
+    assert wrong["carrier"]["found"].startswith("answers in")
     assert "not set" in examine(clinic, TELNYX_API_KEY="")["API key"]["found"]
 
 
 def test_a_carrier_that_is_away_is_told_and_the_rest_is_still_looked_at(clinic: World) -> None:
+    wait_until(clinic.is_well)
     lines = examine(clinic, TELNYX_BASE_URL=f"http://127.0.0.1:{free_port()}/v2")
     assert states(lines, "failed").keys() == {"carrier"}
-    assert lines["Redis barrier"]["state"] == "ok"
+    assert "median of 20" in lines["Redis barrier"]["found"]
 
 
 def test_what_is_wrong_with_a_profile_stands_on_its_lines(clinic: World, carrier: dict[str, str]) -> None:

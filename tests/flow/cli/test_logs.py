@@ -58,8 +58,7 @@ def ask(url: str, body: bytes | None = None, **headers: str) -> tuple[int, dict[
 
 def received(world: World) -> int:
     """How many receipts are in the ledger."""
-    with urllib.request.urlopen(world.settings["VOLLEY_PUBLIC_URL"] + "/healthz", timeout=30) as answer:
-        return int(json.loads(answer.read())["recorder"]["receipts"])
+    return int(world.health()["recorder"]["receipts"])
 
 
 def worker(world: World, *words: str) -> subprocess.Popen[bytes]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sqlite3
 import urllib.error
 import urllib.request
@@ -17,12 +18,15 @@ from tests.flow.cli.conftest import World, make_world, wait_until
 from tests.offspring import Process
 from tests.sandboxes import sandbox_process
 from volley.embedded import EmbeddedValkey
+from volley.outbox.keys import Keys
 from volley.sandbox.config import API_KEY, PROFILE_ID, ProfileSpec, SandboxConfig, dump
 from volley.sandbox.signing import Signer
 
 SIGNER = Signer(1)
 QUIET_PROFILE = "5a4db0c5-0000-4000-8000-000000000002"
 """Its people are heard by the carrier only: it has no webhook URL."""
+BY_ITSELF = re.compile(rb":(webhooks|workers?|serves|conservation|history|pincount)")
+"""What serve writes though nobody asks it for anything."""
 
 
 @dataclass
@@ -62,9 +66,7 @@ class House:
             return error.code
 
     def health(self) -> dict[str, Any]:
-        with urllib.request.urlopen(f"{self.url}/healthz", timeout=10) as answer:
-            found: dict[str, Any] = json.loads(answer.read())
-            return found
+        return self.world.health()
 
     def count(self, name: str) -> int:
         return int(self.health()["webhooks"].get(name, 0))
@@ -82,15 +84,18 @@ class House:
             return db.execute(query).fetchall()
 
     def fingerprint(self) -> dict[str, object]:
-        """All of Redis but what counts webhooks and says who is alive."""
+        """All of Redis but what counts webhooks and what is written as time goes by; once the ledger has what was done before."""
         with redis.Redis.from_url(self.valkey.url) as client:
-            names = [name for name in client.keys("*") if b":webhooks" not in name and b":worker" not in name]
+            wait_until(lambda: client.xlen(Keys("default").ledger) == 0)
+            names = [name for name in client.keys("*") if not BY_ITSELF.search(name)]
             return {name.decode("latin-1"): _content(client, name) for name in sorted(names)}
 
 
 def _content(client: redis.Redis, name: bytes) -> object:
-    """Of a stream its entries: its dump has when each reader last looked, too."""
-    return client.xrange(name) if client.type(name) == b"stream" else client.dump(name)
+    """Of a stream its entries, and the last that ever was one: its dump has when each reader last looked, too."""
+    if client.type(name) != b"stream":
+        return client.dump(name)
+    return client.xrange(name), client.xinfo_stream(name)["last-generated-id"]
 
 
 def event(name: str, kind: str, payload: dict[str, Any], occurred_at: str = "2026-01-01T00:00:00.000Z") -> bytes:
@@ -121,17 +126,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         world.settings["TELNYX_BASE_URL"] = carrier
         serve = world.start("serve")
         found = House(world, valkey, carrier.removesuffix("/v2"), serve)
-        wait_until(lambda: _is_up(found))
+        wait_until(world.is_well)
         for profile in (PROFILE_ID, QUIET_PROFILE):
             done = world.run("numbers", "sync", "--profile", profile)
             assert done.returncode == 0, done.stderr
         yield found
         world.end()
     asyncio.run(valkey.stop())
-
-
-def _is_up(house: House) -> bool:
-    try:
-        return bool(house.health())
-    except OSError:
-        return False

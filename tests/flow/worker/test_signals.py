@@ -82,10 +82,9 @@ async def test_the_service_manager_hears_when_it_can_work_what_it_does_and_that_
         worker = await world.worker(NOTIFY_SOCKET=str(manager.path), WATCHDOG_USEC="1000000")
         await asyncio.to_thread(manager.until, "READY")
         assert len(await world.outbox.workers()) == 1
-        campaign = await world.push(people(600))
-        await world.until(campaign, left=560)
-        said = await asyncio.to_thread(manager.until, "STATUS", " in flight, 1")
-        assert int(said.split(" ready, ")[0]) > 0
+        campaign = await world.push(people(3000))  # 25 s of work: some are ready whenever it speaks
+        await world.until(campaign, left=2960)
+        await asyncio.to_thread(manager.until, "STATUS", r"^[1-9]\d* ready, \d+ in flight, [1-9][\d.]*/s$")
         worker.send_signal(signal.SIGTSTP)
         await asyncio.to_thread(manager.until, "STATUS", "quiet, takes nothing more")
         assert await world.stop(worker) == 0
