@@ -10,12 +10,14 @@ from tests.chaos.stage import stage
 from tests.deploy.kept import Kept, Name, need
 
 PEOPLE = 3000
+PATIENT = {"VOLLEY_HTTP_TIMEOUT": "3"}
+"""No answer comes later because this machine is busy."""
 
 
 @pytest.mark.parametrize("name", ["s6", "runit"])
 async def test_a_restart_drains_and_a_kill_is_made_good(name: Name) -> None:
     need(name)
-    async with stage(senders=4, rate=50, account_rate=40, latency_ms=(300, 600)) as play:
+    async with stage(senders=4, rate=50, account_rate=40, latency_ms=(300, 600), fsync=False, env=PATIENT) as play:
         await play.serve()
         kept = Kept(name, play)
         await kept.begin()

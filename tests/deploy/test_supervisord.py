@@ -12,13 +12,15 @@ from tests.chaos.stage import stage
 from tests.deploy.supervised import WORKERS, Supervised
 
 PEOPLE = 6000
+PATIENT = {"VOLLEY_HTTP_TIMEOUT": "3"}
+"""No answer comes later because this machine is busy."""
 SLOW = {"latency_ms": (2000, 2500), "env": {"VOLLEY_HTTP_TIMEOUT": "10"}}
 """A carrier that takes its time: whoever ends has something to wait for."""
 
 
 @pytest.fixture
 async def supervised() -> AsyncIterator[Supervised]:
-    async with stage(senders=4, rate=50, account_rate=40) as play:
+    async with stage(senders=4, rate=50, account_rate=40, fsync=False, env=PATIENT) as play:
         made = Supervised(play)
         await made.begin()
         yield made

@@ -73,7 +73,7 @@ class Shop:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shop() -> AsyncIterator[Shop]:
-    async with stage(senders=8, rate=50, account_rate=120) as play:
+    async with stage(senders=8, rate=50, account_rate=120, fsync=False) as play:
         await play.serve()
         for _ in range(2):
             await play.worker()

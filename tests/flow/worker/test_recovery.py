@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import redis.asyncio
 
-from tests.flow.worker.conftest import World, eventually, people
+from tests.flow.worker.conftest import SOON, World, eventually, people
 from volley.carrier.telnyx import Carrier
 from volley.embedded import EmbeddedValkey
 from volley.outbox.outbox import Outbox
@@ -19,7 +19,7 @@ from volley.sandbox.config import API_KEY
 from volley.sandbox.fault_rule import FaultRule
 from worker.circuit import Circuit
 from worker.delivery import Delivery
-from worker.drain import Drain
+from worker.drain import Drain, life_s
 from worker.memory import Memory
 from worker.plan import plan
 from worker.recovery import Recovery
@@ -75,11 +75,11 @@ async def test_a_redis_that_stands_still_for_longer_than_a_flight_lives_makes_no
     """The workers know what came of their messages, and speak before anybody gives them up."""
     await own.begin(rate=60)
     await own.fail(SLOW)
-    await own.worker(VOLLEY_HTTP_TIMEOUT="1")
+    await own.worker(VOLLEY_HTTP_TIMEOUT=SOON)
     campaign = await own.push(people(360))
     await own.until(campaign, left=280)
     os.kill(server_pid(own), signal.SIGSTOP)
-    await asyncio.sleep(8)
+    await asyncio.sleep(life_s(float(SOON)) + 2)
     os.kill(server_pid(own), signal.SIGCONT)
     await reconnect(own)
     assert await own.until(campaign) == {"submitted": 360}
@@ -89,11 +89,11 @@ async def test_a_redis_that_stands_still_for_longer_than_a_flight_lives_makes_no
 async def test_a_worker_that_outlived_its_flights_posts_nothing_of_them_and_gives_nothing_back(world: World) -> None:
     await world.begin(rate=60)
     await world.fail(SLOW)
-    zombie = await world.worker(VOLLEY_HTTP_TIMEOUT="1")
+    zombie = await world.worker(VOLLEY_HTTP_TIMEOUT=SOON)
     campaign = await world.push(people(300))
     await world.until(campaign, left=250)
     os.kill(zombie.pid, signal.SIGSTOP)
-    await world.worker(VOLLEY_HTTP_TIMEOUT="1")
+    await world.worker(VOLLEY_HTTP_TIMEOUT=SOON)
     counts = await world.until(campaign)
     assert counts.keys() == {"submitted", "unknown"}
 
