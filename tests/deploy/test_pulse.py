@@ -17,11 +17,12 @@ from volley.pulse import Pulse
 async def main():
     async with Pulse("worker") as pulse:
         pulse.ready()
-        await asyncio.sleep(0.5)
+        await asyncio.to_thread(sys.stdin.readline)
         pulse.say("now it stands still")
         time.sleep(60)
 asyncio.run(main())
 """
+"""It stands still once it is told to."""
 
 
 FED_BY_A_THREAD = """
@@ -83,15 +84,17 @@ async def test_an_abstract_manager_is_reached_and_one_that_is_gone_is_in_nobodys
 def test_a_loop_that_stands_still_feeds_no_watchdog_and_answers_nobody(tmp_path: Path) -> None:
     with ManagerSocket(tmp_path) as manager:
         env = dict(os.environ) | settings(manager, WATCHDOG_USEC="60000")
-        process = subprocess.Popen([sys.executable, "-c", STUCK], env=env)
+        process = subprocess.Popen([sys.executable, "-c", STUCK], env=env, stdin=subprocess.PIPE)
         try:
             manager.until("READY")
             [beat] = ask(5, pid=process.pid)
             assert beat.says is not None
             assert beat.says["ready"] is True
+            manager.until("WATCHDOG", after=3)
+            assert process.stdin is not None
+            process.stdin.close()
             manager.until("STATUS", "stands still")
             fed = len(manager.all("WATCHDOG"))
-            assert fed > 3
             time.sleep(0.3)
             assert len(manager.all("WATCHDOG")) == fed
             [beat] = ask(0.2, pid=process.pid)
@@ -158,7 +161,7 @@ def test_children_do_not_speak_for_the_process_that_is_watched() -> None:
 
 
 def test_healthy_says_by_its_code_whether_a_process_is_alive(tmp_path: Path) -> None:
-    process = subprocess.Popen([sys.executable, "-c", STUCK])
+    process = subprocess.Popen([sys.executable, "-c", STUCK], stdin=subprocess.PIPE)
     command = [sys.executable, "-m", "volley", "healthy", "worker", "--pid", str(process.pid), "--within", "0.3"]
     try:
         while not ask(1, pid=process.pid):

@@ -298,16 +298,14 @@ async def test_a_kept_line_that_was_seen_to_close_is_replaced() -> None:
 
 
 async def test_an_unasked_answer_on_a_kept_line_is_never_taken_for_ours() -> None:
-    async def play(line: Line) -> None:
-        await line.request()
-        line.write(answer(200, TAKEN))
-        await asyncio.sleep(0.02)
-        line.write(answer(200, b'{"data":{"id":"somebody-elses"}}'))
-        await line.swallow()
-
-    async with playing(play) as (server, carrier):
+    async with playing(replying(answer(200, TAKEN))) as (server, carrier):
         await send(carrier)
-        await asyncio.sleep(0.1)
+        assert carrier._session.connector is not None
+        [[(kept, _)]] = carrier._session.connector._conns.values()
+        server.lines[0].write(answer(200, b'{"data":{"id":"somebody-elses"}}'))
+        async with asyncio.timeout(30):
+            while not kept.should_close:  # noqa: ASYNC110 - until it has read that; no event tells of it
+                await asyncio.sleep(0.005)
         assert isinstance(await send(carrier), NotSent)
         await asyncio.sleep(0.05)
         assert server.received == server.requests[0]

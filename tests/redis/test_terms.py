@@ -134,14 +134,15 @@ async def test_what_becomes_urgent_before_it_is_planned_is_planned_first(rig: Ri
     await rig.pool(1)
     first, second = [await rig.push(chunk_of(people(5, start)), plan=False) for start in (0, 200)]
 
-    async def order() -> list[str]:
-        return [name.decode() for name in await rig.redis.zrange(rig.keys.of("unplanned"), 0, -1)]
+    async def places() -> dict[str, int]:
+        """In their order; the numbers are told where it is another."""
+        found = await rig.redis.execute_command("ZRANGE", rig.keys.of("unplanned"), 0, -1, "WITHSCORES")
+        return {name.decode(): int(at) for name, at in zip(found[::2], found[1::2], strict=True)}
 
-    assert await order() == [first.id, second.id]
-    await rig.outbox.change(second.id, priority="urgent")
-    assert await order() == [second.id, first.id]
-    await rig.outbox.change(second.id, priority="bulk")
-    assert await order() == [first.id, second.id]
+    for priority, order in (("bulk", [first, second]), ("urgent", [second, first]), ("bulk", [first, second])):
+        await rig.outbox.change(second.id, priority=priority)
+        found = await places()
+        assert list(found) == [each.id for each in order], (priority, found)
     await rig.check(first, second)
 
 
@@ -224,8 +225,7 @@ async def test_a_paused_campaign_with_a_cap_goes_on_when_it_is_resumed(rig: Rig)
     sent, _ = await drain(rig, 0.2)
     assert sent == []
     await rig.outbox.resume(campaign.id)
-    sent, _ = await drain(rig, 0.3)
-    assert len(sent) > 20
+    await drained(rig, 21)
     await rig.check(campaign)
 
 

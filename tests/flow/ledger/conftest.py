@@ -205,9 +205,15 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-async def engine(ledger_url: str) -> AsyncIterator[AsyncEngine]:
-    """Empty, and impatient: it waits for another writer no longer than a tenth of a second."""
-    found = open_ledger(ledger_url, busy_timeout_s=0.1)
+def patience_s() -> float:
+    """How long a ledger waits for another writer: hardly at all, where no test says otherwise."""
+    return 0.1
+
+
+@pytest.fixture
+async def engine(ledger_url: str, patience_s: float) -> AsyncIterator[AsyncEngine]:
+    """Empty."""
+    found = open_ledger(ledger_url, busy_timeout_s=patience_s)
     await upgrade(found)
     if found.dialect.name == "postgresql":
         async with writing(found) as connection:

@@ -76,6 +76,12 @@ async def receivers() -> AsyncIterator[Callable[..., Awaitable[Receiver]]]:
 
 
 @pytest.fixture
+def patience_s() -> float:
+    """As long as a process: a messenger writes beside the test."""
+    return 10.0
+
+
+@pytest.fixture
 async def messenger(engine: AsyncEngine) -> AsyncIterator[Callable[[], asyncio.Task[None]]]:
     """Starts one; `cancel` is its end in the middle of whatever it did."""
     tasks: list[asyncio.Task[None]] = []

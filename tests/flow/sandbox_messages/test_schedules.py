@@ -20,7 +20,7 @@ def ahead(seconds: float) -> datetime:
 
 async def test_a_scheduled_message_waits_goes_out_and_lives_as_any_other(opened: Any, hooks: Any) -> None:
     world = await opened(config=SOON, webhook_url=hooks.url)
-    when = ahead(1.0)
+    when = ahead(3.0)
     sent = await world.client.messages.send(from_=world.sandbox.senders[0], to=PERSON, text="later", send_at=when)
     message_id = str(sent.data.id)
     waiting = await world.client.messages.retrieve(message_id)
@@ -60,11 +60,14 @@ def text(seconds: float) -> str:
 async def test_a_cancelled_message_never_goes_out_and_its_answer_is_bare(opened: Any, hooks: Any) -> None:
     world = await opened(config=SOON, webhook_url=hooks.url)
     messages = world.client.messages
-    sent = await messages.send(from_=world.sandbox.senders[0], to=PERSON, text="later", send_at=ahead(1.0))
+    when = ahead(3.0)
+    sent = await messages.send(from_=world.sandbox.senders[0], to=PERSON, text="later", send_at=when)
     message_id = str(sent.data.id)
     cancelled = await messages.cancel_scheduled(message_id)
     shown = await messages.retrieve(message_id)
-    again = await messages.send(from_=world.sandbox.senders[0], to=PERSON, text="last", send_at=ahead(1.2))
+    again = await messages.send(
+        from_=world.sandbox.senders[0], to=PERSON, text="last", send_at=when + timedelta(seconds=0.2)
+    )
     await hooks.wait(1, "message.finalized")
     validate_schema("OutboundMessagePayloadCancelled", plain(cancelled.to_dict(mode="json")), closed=False)
     assert (cancelled.id, cancelled.to[0].status, cancelled.cost.amount) == (message_id, "cancelled", "0.0")

@@ -98,8 +98,9 @@ async def test_it_expires_while_the_carrier_would_still_schedule_it(scene: Scene
 
 async def test_what_could_not_be_posted_in_time_expires_and_never_goes(scene: Scene) -> None:
     await scene.sync("long_code")
-    result = await scene.push(PEOPLE, send_at=ahead(5 + (MARGIN_US / 1e6 + 1.5) / 60))
-    await asyncio.sleep(1.8)
+    result = await scene.push(PEOPLE, send_at=ahead(5 + (MARGIN_US / 1e6 + 3) / 60))
+    expires_s = (await view_of(scene, result.campaign_id or "")).campaign.expires_us / 1e6
+    await asyncio.sleep(expires_s - time.time() + 0.3)
     await scene.sent(result)
     assert (await view_of(scene, result.campaign_id or "")).counts["expired"] == len(PEOPLE)
     assert scene.wire.posts == []
