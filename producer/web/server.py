@@ -49,6 +49,8 @@ _SHUTDOWN_S = 3.0
 Nobody is let in meanwhile."""
 _FLUSH_S = 3.0
 """How long what has come in may take to be written; after that the carrier sends it again."""
+_BATCH_S = 10.0
+"""How long the recorder's batch may take. What is not acknowledged stays in the stream, and the recorder's thread ends with us."""
 _SPARE = 8
 """Threads beside those that pushes hold: for names that are looked up, and files."""
 _LINE = 64 << 10
@@ -177,4 +179,8 @@ def _recording(settings: Settings, pulse: Pulse, stack: AsyncExitStack) -> tuple
 
 async def _finish(recording: Recording, recorded: asyncio.Task[None]) -> None:
     recording.stop()
-    await asyncio.gather(recorded, return_exceptions=True)
+    try:
+        async with asyncio.timeout(_BATCH_S):
+            await asyncio.gather(recorded, return_exceptions=True)
+    except TimeoutError:
+        log.warning("the ledger does not answer: the recorder's batch stays in the stream")

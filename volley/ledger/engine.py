@@ -75,10 +75,13 @@ def open_ledger(
 def _server(url: URL, busy_timeout_s: float, answer_s: float) -> AsyncEngine:
     connect_args: dict[str, object] = {}
     if url.get_backend_name() == "postgresql":
+        from volley.ledger.session import Session  # where its driver is installed
+
         session = {"application_name": "volley", "lock_timeout": f"{int(busy_timeout_s * 1000)}"}
         # a writer whose machine vanished must not keep all others out for as long as TCP takes to notice
         session |= {"idle_in_transaction_session_timeout": "60s"}
         connect_args = {"server_settings": session, "timeout": min(_CONNECT_S, answer_s), "command_timeout": answer_s}
+        connect_args["connection_class"] = Session
     return create_async_engine(
         url,
         # a driver's errors quote values, and ours are phone numbers: they do not belong into a log

@@ -13,9 +13,11 @@ import redis.asyncio
 from sqlalchemy import Connection, Engine, event, func, select
 
 from producer.web import recording as module
+from producer.web import server
 from producer.web.recording import Recording
 from producer.web.server import serve
 from tests.flow.ledger.conftest import Feed, Push
+from tests.postgres import Postgres
 from volley.embedded import EmbeddedValkey, free_port
 from volley.ledger import schema
 from volley.ledger.engine import open_ledger
@@ -83,6 +85,10 @@ async def recorded(settings: Settings) -> int:
         found = await connection.scalar(select(func.count()).select_from(schema.messages))
     await engine.dispose()
     return found or 0
+
+
+async def all_recorded(feed: Feed) -> bool:
+    return not await feed.length()
 
 
 async def test_a_recorder_that_is_held_holds_no_request(
@@ -189,6 +195,51 @@ async def test_who_watches_over_serve_is_not_answered_while_its_recorder_stands_
         async with asyncio.timeout(PATIENCE_S):
             await work
     assert await recorded(settings) == 1
+
+
+@contextmanager
+def silent(database: Postgres) -> Iterator[None]:
+    """It takes what it is sent and says nothing, as behind a network that swallows packets."""
+    processes = database.processes()
+    try:
+        for each in processes:
+            each.suspend()
+        yield
+    finally:
+        for each in processes:
+            each.resume()
+
+
+@pytest.mark.parametrize("ledger_url", ["postgresql"], indirect=True)
+async def test_a_database_that_says_nothing_keeps_serve_from_ending_for_seconds_only(
+    settings: Settings,
+    postgres: Postgres,
+    outbox: Outbox,
+    feed: Feed,
+    push: Push,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Neither its recorder's batch, which may take five minutes, nor idle sessions, each of which may take as long to be closed."""
+    monkeypatch.setattr(server, "_BATCH_S", 0.5)
+
+    async def at_work() -> bool:
+        [group] = await outbox.redis.xinfo_groups(outbox.keys.ledger)
+        return bool(group["pending"])
+
+    async with serving(settings, tmp_path) as work:
+        await eventually(alive)
+        await feed.attempts(push.attempt(0))
+        await eventually(lambda: all_recorded(feed))
+        with silent(postgres):
+            await feed.attempts(push.attempt(1))
+            await eventually(at_work)
+            os.kill(os.getpid(), signal.SIGTERM)
+            async with asyncio.timeout(3 * PATIENCE_S):
+                await work
+            assert await feed.length() == 1
+    await until(lambda: all(each.name != "recorder" for each in threading.enumerate()))
+    assert await recorded(settings) == 2, "its thread ends with the process, where that goes on it finishes its batch"
 
 
 async def test_of_all_connections_to_the_file_the_recorders_alone_keeps_much_of_it(
