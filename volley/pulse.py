@@ -69,6 +69,7 @@ class Pulse:
         self._role = role
         self._manager = Manager(os.environ if env is None else env)
         self._is_ready = False
+        self._is_stopping = False
         self._status = ""
         self._others: list[Callable[[], bool]] = []
         self._feeding: asyncio.Task[None] | None = None
@@ -84,8 +85,8 @@ class Pulse:
         self._others.append(turns)
 
     def ready(self) -> None:
-        """It can work now. Only the first time is news."""
-        if not self._is_ready:
+        """It can work now. Only the first time is news, and none once it ends."""
+        if not (self._is_ready or self._is_stopping):
             self._is_ready = True
             self._manager.tell("READY=1")
 
@@ -97,7 +98,7 @@ class Pulse:
 
     def stopping(self, within_s: float) -> None:
         """It ends now, and is to be left so much time for it, whatever the unit's own patience is."""
-        self._is_ready = False
+        self._is_ready, self._is_stopping = False, True
         self._status = "stopping"
         self._manager.tell("STOPPING=1", f"EXTEND_TIMEOUT_USEC={int(within_s * 1e6)}", "STATUS=stopping")
 

@@ -74,6 +74,7 @@ class Drain:
         self._members: dict[int, Member] = {}
         self._away = Away()
         self._wake = asyncio.Event()
+        self._repeating = asyncio.Lock()
         self._full = False
         self.low_water = max(500, 10 * concurrency)
         self.lease = 0.0
@@ -114,6 +115,8 @@ class Drain:
                 pause = await self._step() if self.taking and monotonic() < self.lease else IDLE_PAUSE_S
                 if pause and not self.stopping:
                     await self._pause(pause)
+            async with self._repeating:
+                pass  # what a repeat under way is granted comes to delivery while that is still at work
             await self._delivery.emptied()
             for task in beside:
                 task.cancel()
@@ -172,14 +175,15 @@ class Drain:
     async def repeat(self, most: int, *, honoured: bool, give_up_us: int) -> Flight | None:
         """Repeats up to `most` unknown messages, as Dispatch.repeat grants them; None: nothing may be sent now."""
         dispatch = self._outbox.dispatch
-        want = min(most, self._delivery.free)
-        if not self.taking or self.watchdog.behind or want <= 0:
-            return None
-        return await self._fly(
-            lambda token, how: dispatch.repeat(
-                token, want, honoured=honoured, life_us=self.life_us, give_up_us=give_up_us, how=how
+        async with self._repeating:
+            want = min(most, self._delivery.free)
+            if not self.taking or self.watchdog.behind or want <= 0:
+                return None
+            return await self._fly(
+                lambda token, how: dispatch.repeat(
+                    token, want, honoured=honoured, life_us=self.life_us, give_up_us=give_up_us, how=how
+                )
             )
-        )
 
     async def _fly(self, ask: _Ask) -> Flight | None:
         """What was granted is in delivery when this returns."""

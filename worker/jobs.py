@@ -28,7 +28,7 @@ _DECLINED_S = 0.5
 
 
 class Jobs:
-    """The parts of one worker that its jobs use. `held` are the drains it runs now."""
+    """The parts of one worker that its jobs use. `held` are the drains it runs, or ran when it was told to end."""
 
     def __init__(
         self, outbox: Outbox, texts: Texts, drain: Drain, queue: Queue, sweeper: Sweeper, alone: Alone
@@ -73,7 +73,8 @@ class Jobs:
         try:
             return await self._slice(shard)
         finally:
-            self.held.discard(shard)
+            if not self._drain.stopping:
+                self.held.discard(shard)
 
     async def _decline(self, shard: int) -> None:
         """This process drains already, or goes: another one may have a slot."""

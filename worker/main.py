@@ -131,7 +131,6 @@ class WorkerProcess:
     ) -> None:
         self.name = f"{socket.gethostname()}-{os.getpid()}"
         self._account = settings.account
-        self._outbox = outbox
         self._queue = queue
         self._arq = arq
         self._texts = Texts(outbox, _callback(settings), endpoints=settings.endpoints)
@@ -161,7 +160,6 @@ class WorkerProcess:
         self._resolver = Resolver(outbox, self._drain, give_up_us=_give_up_us(settings))
         self._jobs = Jobs(outbox, self._texts, self._drain, queue, self._sweeper, self._alone)
         self._arq_workers: dict[str, ArqWorker] = {}
-        self._held: list[str] = []
         self._pulse = pulse
         self._presence = Presence(self.name, outbox, self._drain, self._delivery, self._memory, pulse)
         self._drain_s = settings.drain_seconds
@@ -169,11 +167,7 @@ class WorkerProcess:
 
     def stop(self) -> None:
         """Begins the orderly end. Being told again changes nothing."""
-        if not self._end_by:
-            self._end_by = monotonic() + self._drain_s
-            self._pulse.stopping(self._drain_s)
-            self._held = [f"drain:{shard}" for shard in self._jobs.held]  # the jobs themselves end in a moment
-            self._drain.stop()
+        self._drain.stop()
 
     def hush(self, quiet: bool) -> None:
         """Takes nothing more, and goes on with what it has; or takes again."""
@@ -195,23 +189,24 @@ class WorkerProcess:
             VolleyError: there is work that this release cannot do, as a newer one made it. Anything else: a part of it broke.
         """
         parts = [
+            self._when_stopped(),
             self._settler.run(),
             self._circuit.run(),
             self._recovery.watch(),
             self._sweeper.watch(),
             self._sweeper.run(),
             self._resolver.run(),
-            self._presence.run(),
             self._feed(),
             self._alone.run(self._jobs.here),
             *(self._serve(which) for which in _SLOTS),
         ]
         chores = [asyncio.create_task(self._chore(part)) for part in parts]
+        shown = asyncio.create_task(self._chore(self._presence.run()))
         try:
             await self._drain.run()
-            await self._end()
+            await self._end(chores)
         finally:
-            await ended(chores, _CANCEL_S)
+            await ended([*chores, shown], _CANCEL_S)
         if self._drain.failure is not None:
             raise self._drain.failure
 
@@ -222,21 +217,26 @@ class WorkerProcess:
         except Exception as error:
             log.exception("a part of the worker broke, so it ends")
             self._drain.fail(error)
-            self.stop()
 
-    async def _end(self) -> None:
-        """What is known is settled, the jobs end, and others are told. With Redis away for too long the reaper decides."""
+    async def _when_stopped(self) -> None:
+        """Whoever has stopped the drain: a signal, a part that broke, or the drain itself."""
+        await self._drain.stopped.wait()
+        self._end_by = monotonic() + self._drain_s
+        self._pulse.stopping(self._drain_s)
+
+    async def _end(self, chores: list[asyncio.Task[None]]) -> None:
+        """What is known is settled, all else ends, and others are told. With Redis away for too long the reaper decides."""
         left_s = self._end_by - monotonic() if self._end_by else self._drain_s
         try:
             async with asyncio.timeout(max(_LEAST_END_S, left_s)):
                 await self._settler.drained()
+                await ended(chores, _CANCEL_S)  # before it leaves: they claim jobs, and would begin more
                 await self._end_jobs()
-                await self._outbox.chores.leave(self.name, self._held)
+                await self._presence.leave([f"drain:{shard}" for shard in self._jobs.held])
         except (TimeoutError, RedisError) as error:
             log.warning("left without settling all: %s", type(error).__name__)
 
     async def _end_jobs(self) -> None:
-        self._pick_jobs(False)
         running = [task for worker in self._arq_workers.values() for task in worker.tasks.values()]
         if running:
             await asyncio.wait(running)

@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from collections import Counter
+from collections.abc import Sequence
 
 from redis.exceptions import RedisError
 
@@ -24,7 +25,7 @@ PRESENCE_S = 3.0
 
 
 class Presence:
-    """`run` it beside the drain; `changed` shows at once what is new."""
+    """`run` it beside the drain; `changed` shows at once what is new, `leave` is the last word."""
 
     def __init__(
         self, name: str, outbox: Outbox, drain: Drain, delivery: Delivery, memory: Memory, pulse: Pulse
@@ -42,25 +43,40 @@ class Presence:
         self._lag_s = 0.0
         self._told: Counter[str] = Counter()
         self._news = asyncio.Event()
+        self._speaking = asyncio.Lock()
+        self._left = False
 
     def changed(self) -> None:
         self._news.set()
 
     async def run(self) -> None:
-        """Shows what it holds and how fast it sends, until cancelled. It can work once Redis has shown it and knows it."""
-        while True:
+        """Shows what it holds and how fast it sends, until it leaves. It can work once Redis has shown it and knows it."""
+        while not self._left:
             self._news.clear()
             self._measure()
             try:
-                await self._outbox.chores.show(self._name, self._facts())
-                await self._count()
-                if self._memory.run:
-                    self._pulse.ready()
-                await self._say()
+                await self._show()
             except RedisError as error:
                 log.warning("presence waits for Redis: %s", type(error).__name__)
                 self._pulse.say(f"waits for Redis; {self._delivery.in_flight} in flight")
             await self._pause()
+
+    async def leave(self, jobs: Sequence[str]) -> None:
+        """Once nothing is in flight: the last figures are told, and it is shown no more. `jobs` are armed elsewhere. Redis errors
+        pass through."""
+        self._left = True
+        self._news.set()
+        async with self._speaking:
+            await self._count()
+            await self._outbox.chores.leave(self._name, jobs)
+
+    async def _show(self) -> None:
+        async with self._speaking:
+            await self._outbox.chores.show(self._name, self._facts())
+            await self._count()
+            if self._memory.run:
+                self._pulse.ready()
+            await self._say()
 
     async def _pause(self) -> None:
         try:
@@ -106,7 +122,9 @@ class Presence:
         if not self._pulse.watched:
             return
         mine = f"{self._delivery.in_flight} in flight, {self._rate:.1f}/s"
-        if self._drain.quiet:
+        if self._drain.stopping:
+            self._pulse.say(f"stopping; {mine}")
+        elif self._drain.quiet:
             self._pulse.say(f"quiet, takes nothing more; {mine}")
         else:
             halted = "all sending is stopped; " if self._drain.why == "stopped" else ""

@@ -47,7 +47,7 @@ def settings(manager: ManagerSocket, **more: str) -> dict[str, str]:
     return {"NOTIFY_SOCKET": str(manager.path), **more}
 
 
-async def test_a_manager_hears_ready_once_and_what_is_new(tmp_path: Path) -> None:
+async def test_a_manager_hears_ready_once_and_what_is_new_and_not_again_from_one_that_ends(tmp_path: Path) -> None:
     with ManagerSocket(tmp_path) as manager:
         async with Pulse("worker", settings(manager)) as pulse:
             assert manager.listen() == []
@@ -57,6 +57,10 @@ async def test_a_manager_hears_ready_once_and_what_is_new(tmp_path: Path) -> Non
             pulse.say("3 ready")
             pulse.say("two\nlines")
             pulse.stopping(30)
+            pulse.ready()
+            [beat] = await asyncio.to_thread(ask, 5, role="worker", pid=os.getpid())
+            assert beat.says is not None
+            assert beat.says["ready"] is False
         stopping = {"STOPPING": "1", "EXTEND_TIMEOUT_USEC": "30000000", "STATUS": "stopping"}
         assert manager.listen() == [{"READY": "1"}, {"STATUS": "3 ready"}, {"STATUS": "two lines"}, stopping]
 

@@ -3,12 +3,13 @@
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 import redis.asyncio
 
 from volley.campaign import Campaign, new_campaign_id
+from volley.carrier.telnyx import Carrier
 from volley.outbox.chunks import Chunk, encode
 from volley.outbox.conservation import judged
 from volley.outbox.dispatch import Outcomes
@@ -290,3 +291,10 @@ def pool(rig: Rig) -> Callable[..., Awaitable[None]]:
 @pytest.fixture
 def push(rig: Rig) -> Callable[..., Awaitable[Campaign]]:
     return rig.push
+
+
+@pytest.fixture
+async def carrier() -> AsyncIterator[Carrier]:
+    """Nobody sends here: what is put waits."""
+    async with Carrier("key", "http://127.0.0.1:9", concurrency=1, http_timeout_s=1) as made:
+        yield made

@@ -1,12 +1,19 @@
 """A worker's dealings with Redis in short words, and a server that goes back to an earlier dump of its data."""
 
+from collections.abc import Callable, Iterable
+
 from tests.redis.conftest import Rig, chunk_of, people
 from volley.campaign import Campaign
+from volley.carrier.telnyx import Carrier
 from volley.outbox.dispatch import Outcomes
-from volley.outbox.flights import AT_HEAD, NO_ATTEMPT, OUTCOME, Flight
+from volley.outbox.flights import AT_HEAD, NO_ATTEMPT, OUTCOME, Flight, Grant
+from worker.circuit import Circuit
+from worker.delivery import Delivery
+from worker.drain import Drain
 from worker.memory import Memory
 from worker.recovery import Recovery
 from worker.settling import Settler
+from worker.texts import Held, Texts
 
 Dump = dict[bytes, bytes]
 
@@ -40,6 +47,40 @@ class Hand:
     async def recover(self) -> None:
         run, _ = await self.rig.outbox.dispatch.reassert()
         await self.recovery.heard(run)
+
+
+class Overtaken(Texts):
+    """While texts are read something else happens."""
+
+    meanwhile: Callable[[], None] = staticmethod(lambda: None)
+
+    async def fetch(self, grants: Iterable[Grant]) -> Held:
+        held = await super().fetch(grants)
+        self.meanwhile()
+        return held
+
+
+class Worker:
+    """The parts of a real one that take and repeat."""
+
+    def __init__(self, rig: Rig, carrier: Carrier) -> None:
+        self.memory = Memory()
+        self.texts, self.settler = Overtaken(rig.outbox, None), Settler(rig.outbox, self.memory)
+        self.recovery = Recovery(rig.outbox, self.memory, self.settler)
+        circuit = Circuit(rig.outbox.dispatch)
+        self.delivery = Delivery(carrier, self.texts, self.settler, circuit, slots=50, max_attempts=5)
+        self.drain = Drain(
+            rig.outbox, self.texts, self.delivery, self.memory, self.recovery, concurrency=50, http_timeout_s=5
+        )
+        self._dispatch = rig.outbox.dispatch
+
+    async def recover(self) -> None:
+        await self.recovery.heard((await self._dispatch.reassert())[0])
+
+    async def repeat(self) -> int:
+        """How many are posted."""
+        await self.drain.repeat(10, honoured=True, give_up_us=86_400_000_000)
+        return self.delivery.in_flight
 
 
 async def dump(rig: Rig) -> Dump:

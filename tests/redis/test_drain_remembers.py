@@ -1,35 +1,17 @@
 """What a worker posts is told to a server that has forgotten it: nothing goes out that no claim speaks of."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import Sequence
 
-import pytest
 from redis.exceptions import ConnectionError
 
 from tests.redis.conftest import Rig, chunk_of, people
+from tests.redis.hands import Worker
 from volley.carrier.telnyx import Carrier
 from volley.outbox.dispatch import Claim, Dispatch
-from volley.outbox.flights import Grant
 from volley.outbox.scripts import reaching
-from worker.circuit import Circuit
-from worker.delivery import Delivery
-from worker.drain import Drain
 from worker.memory import Memory
-from worker.recovery import Recovery
-from worker.settling import Settler
-from worker.texts import Held, Texts
 
 OTHER = "f" * 40
-
-
-class Overtaken(Texts):
-    """While texts are read something else happens."""
-
-    meanwhile: Callable[[], None] = staticmethod(lambda: None)
-
-    async def fetch(self, grants: Iterable[Grant]) -> Held:
-        held = await super().fetch(grants)
-        self.meanwhile()
-        return held
 
 
 class Hearing(Dispatch):
@@ -44,37 +26,9 @@ class Hearing(Dispatch):
         return await super().reassert(claims)
 
 
-class Worker:
-    def __init__(self, rig: Rig, carrier: Carrier) -> None:
-        self.memory = Memory()
-        self.texts, settler = Overtaken(rig.outbox, None), Settler(rig.outbox, self.memory)
-        self.recovery = Recovery(rig.outbox, self.memory, settler)
-        delivery = Delivery(carrier, self.texts, settler, Circuit(rig.outbox.dispatch), slots=50, max_attempts=5)
-        self.delivery = delivery
-        self.drain = Drain(
-            rig.outbox, self.texts, delivery, self.memory, self.recovery, concurrency=50, http_timeout_s=5
-        )
-        self._dispatch = rig.outbox.dispatch
-
-    async def recover(self) -> None:
-        await self.recovery.heard((await self._dispatch.reassert())[0])
-
-    async def repeat(self) -> int:
-        """How many are posted."""
-        await self.drain.repeat(10, honoured=True, give_up_us=86_400_000_000)
-        return self.delivery.in_flight
-
-
 def _away() -> None:
     with reaching():
         raise ConnectionError("gone")
-
-
-@pytest.fixture
-async def carrier() -> AsyncIterator[Carrier]:
-    """Nobody sends here: what is put waits."""
-    async with Carrier("key", "http://127.0.0.1:9", concurrency=1, http_timeout_s=1) as made:
-        yield made
 
 
 async def test_what_a_worker_asks_again_is_remembered_as_what_it_sends(rig: Rig, carrier: Carrier) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from tests.deploy.manager import ManagerSocket
 from tests.flow.worker.conftest import PATIENCE_S, World, eventually, people
 from volley.campaign import Campaign, new_campaign_id
 from volley.outbox.chunks import Chunk, encode
@@ -22,17 +23,24 @@ async def _newer(world: World, numbers: list[int]) -> Campaign:
 
 
 async def test_a_worker_that_cannot_read_a_chunk_ends_what_it_sends_and_leaves_nothing_unknown(world: World) -> None:
+    """In order, as a signal would end it: its manager hears that it stops, and its share of draining is anybody's at once."""
     await world.begin(latency_ms=(600, 800))
-    worker = await world.worker()
-    ours = await world.push(people(200))
+    with ManagerSocket(world.folder) as manager:
+        worker = await world.worker(NOTIFY_SOCKET=str(manager.path))
+        ours = await world.push(people(200))
 
-    async def sending() -> bool:
-        return (await world.counts(ours)).get("sending", 0) > 20
+        async def sending() -> bool:
+            return (await world.counts(ours)).get("sending", 0) > 20
 
-    await eventually(sending)
-    newer = await _newer(world, people(10, 1000))
-    async with asyncio.timeout(PATIENCE_S):
-        assert await worker.wait() == 1
+        await eventually(sending)
+        newer = await _newer(world, people(10, 1000))
+        async with asyncio.timeout(PATIENCE_S):
+            assert await worker.wait() == 1
+        assert manager.all("STOPPING") == ["1"]
+    seconds, _ = await world.client.time()
+    freed_us = await world.client.zscore(world.outbox.keys.of("due"), "drain:0")
+    assert freed_us is not None
+    assert freed_us < (seconds + 1) * 1_000_000
     assert await world.counts(newer) == {"ready": 10}
     assert (await world.counts(ours)).keys() <= {"submitted", "ready"}
-    assert len(world.arrivals()) == (await world.counts(ours))["submitted"]
+    assert len(world.arrivals()) == (await world.counts(ours)).get("submitted", 0)
