@@ -40,8 +40,8 @@ async def push(rig: Rig, n: int, start: int = 0, **fields: object) -> Campaign:
     return await rig.push(chunk_of(people(n, start)), parts=n, **fields)
 
 
-async def drained_s(rig: Rig, campaign: Campaign) -> float:
-    """Takes and settles until nothing of it is ready: how long that took, but for what no rate is made up for, as no take came."""
+async def drained_s(rig: Rig, campaign: Campaign) -> tuple[float, float]:
+    """Takes and settles until nothing of it is ready: how long that took, and the same without what was lost as no take came in time."""
     began = before = await rig.now_us()
     lost_us = 0
     async with asyncio.timeout(60):
@@ -52,7 +52,8 @@ async def drained_s(rig: Rig, campaign: Campaign) -> float:
             if flight.grants:
                 await rig.settle(flight, "a")
             await asyncio.sleep(0.01)
-    return (before - began - lost_us) / 1e6
+    took_us = before - began
+    return took_us / 1e6, (took_us - lost_us) / 1e6
 
 
 async def test_people_pinned_to_a_slow_sender_are_named_with_its_number_and_its_end(fleet: Rig) -> None:
@@ -77,8 +78,9 @@ async def test_people_pinned_to_a_slow_sender_are_named_with_its_number_and_its_
     assert said.startswith(f"30 messages are pinned to {sender(0).number}, 10/s: ends ")
     assert answer.causes[0].cause == "pinned", "the last to end comes first"
     assert answer.seconds is not None
-    took = await drained_s(fleet, campaign)
-    assert answer.seconds * 0.6 <= took <= answer.seconds * 1.3 + 0.5
+    took, punctual = await drained_s(fleet, campaign)
+    assert answer.seconds * 0.6 <= took
+    assert punctual <= answer.seconds * 1.3 + 0.5
 
 
 @pytest.mark.parametrize(
@@ -102,7 +104,9 @@ async def test_the_narrowest_rate_is_named_and_its_end_comes(
     assert words in flow.says
     assert flow.says.startswith("40 messages go at")
     assert answer.seconds == pytest.approx(2.0, abs=0.1)
-    assert answer.seconds * 0.6 <= await drained_s(fleet, campaign) <= answer.seconds * 1.3 + 0.5
+    took, punctual = await drained_s(fleet, campaign)
+    assert answer.seconds * 0.6 <= took
+    assert punctual <= answer.seconds * 1.3 + 0.5
 
 
 async def test_a_small_pool_is_the_bottleneck_where_it_is_one(fleet: Rig) -> None:
