@@ -75,7 +75,7 @@ def test_rows_of_a_generator_become_one_campaign_that_can_be_followed_and_steere
     assert volley.resume(pushed.id).state == "ready"
     looks: list[str] = []
     with pytest.raises(StillRunning):
-        volley.wait_until_done(pushed.id, lambda each: looks.append(each.state), timeout_s=0.2, every_s=0.1)
+        volley.wait_until_done(pushed.id, lambda each: looks.append(each.state), timeout_s=3, every_s=0.1)
     assert looks[0] == "ready"
     assert len(looks) >= 2
     assert volley.cancel(pushed.id).state == "cancelled"

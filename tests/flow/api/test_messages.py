@@ -1,16 +1,22 @@
 """Messages over HTTP: gathered and yet each with its own key and answer, never twice, readable at once."""
 
+import contextlib
+import http.client
+import json
+import signal
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import redis
 
 from tests.flow.api.conftest import ALL, PROFILE, Answer, Office
 from tests.flow.api.test_pushes import campaigns, leftovers
-from tests.flow.cli.conftest import wait_until
+from tests.flow.cli.conftest import PATIENCE_S, wait_until
 from volley.outbox.outbox import Outbox
 
 _keys = count()
@@ -25,6 +31,30 @@ def _quick(office: Office) -> None:
 def send(office: Office, key: str | None = None, **fields: Any) -> Answer:
     name = f"m{next(_keys)}" if key is None else key
     return office.post("/v1/messages", {"profile": PROFILE} | fields, headers={"Idempotency-Key": name} if name else {})
+
+
+def at_once(office: Office, asked: Mapping[str, dict[str, str]]) -> list[Answer]:
+    """Key → fields of a request. All of them are there when serve looks: it is stopped while they are sent."""
+    at = urlsplit(office.url)
+    own = {"Authorization": f"Bearer {office.key}", "Content-Type": "application/json"}
+    lines = [http.client.HTTPConnection(str(at.hostname), at.port, timeout=PATIENCE_S) for _ in asked]
+    for line in lines:
+        line.connect()
+    serve = office.world.started[-1]
+    serve.send_signal(signal.SIGSTOP)
+    try:
+        for line, (key, fields) in zip(lines, asked.items(), strict=True):
+            body = json.dumps({"profile": PROFILE} | fields)
+            line.request("POST", "/v1/messages", body, own | {"Idempotency-Key": key})
+    finally:
+        serve.send_signal(signal.SIGCONT)
+    return [_answer(line) for line in lines]
+
+
+def _answer(line: http.client.HTTPConnection) -> Answer:
+    with contextlib.closing(line):
+        answer = line.getresponse()
+        return Answer(answer.status, answer.headers, answer.read())
 
 
 def test_one_text_is_on_the_disk_when_it_is_answered_and_can_be_read_at_once(office: Office) -> None:
@@ -69,13 +99,9 @@ def test_requests_at_once_share_campaigns_and_each_has_its_own_answer(office: Of
     assert {each.status for each in answers} == {202}, {each.body for each in answers if each.status != 202}
     names = [each.json["messages"][0]["message_id"] for each in answers]
     assert len(set(names)) == 100
-
-    def other(n: int) -> Answer:
-        return send(office, f"none{n}", to=f"+1312557{n:04d}", text=f"Text {n}")
-
     made, before = campaigns(office) - before, campaigns(office)
-    with ThreadPoolExecutor(20) as senders:
-        assert {each.status for each in senders.map(other, range(100))} == {202}
+    others = {f"none{n}": {"to": f"+1312557{n:04d}", "text": f"Text {n}"} for n in range(100)}
+    assert {each.status for each in at_once(office, others)} == {202}
     assert campaigns(office) - before < 60
     assert made > 60, "those with the same reference never meet"
     shown = office.get(f"/v1/messages/{names[42]}").json
@@ -85,19 +111,16 @@ def test_requests_at_once_share_campaigns_and_each_has_its_own_answer(office: Of
 def test_codes_that_expire_some_milliseconds_apart_share_campaigns_too(office: Office) -> None:
     before, second = campaigns(office), (datetime.now(UTC) + timedelta(minutes=10)).replace(microsecond=0)
 
-    def one(n: int) -> Answer:
+    def code(n: int) -> dict[str, str]:
         expires = (second + timedelta(milliseconds=n)).isoformat()
-        return send(office, f"code{n}", to=f"+1312558{n:04d}", text=f"Code {n}", expires=expires)
+        return {"to": f"+1312558{n:04d}", "text": f"Code {n}", "expires": expires}
 
-    with ThreadPoolExecutor(20) as senders:
-        answers = list(senders.map(one, range(100)))
+    answers = at_once(office, {f"code{n}": code(n) for n in range(100)})
     assert {each.status for each in answers} == {202}
     assert campaigns(office) - before < 60
     shown = office.get(f"/v1/campaigns/{answers[99].json['campaign_id']}").json
     assert datetime.fromisoformat(shown["expires"]) == second, "never later than was asked"
-    again = send(
-        office, "code7", to="+13125580007", text="Code 7", expires=(second + timedelta(milliseconds=7)).isoformat()
-    )
+    again = send(office, "code7", **code(7))
     assert again.json == answers[7].json
 
 

@@ -94,11 +94,11 @@ def test_a_sender_that_is_blocked_for_good_rests_a_day(house: House) -> None:
 
 
 def test_a_late_40300_is_an_opt_out_only_if_its_words_say_so(house: House) -> None:
-    sender, person, other = house.numbers()[0], "+12025550181", "+12025550182"
-    assert house.post(failed("block", sender, "40300", ago(5), "Blocked due to STOP message", person)) == 200
+    sender, person, other, when = house.numbers()[0], "+12025550181", "+12025550182", ago(5)
+    assert house.post(failed("block", sender, "40300", when, "Blocked due to STOP message", person)) == 200
     assert house.post(failed("route", sender, "40300", ago(5), "Invalid destination", other)) == 200
     assert house.opted_out() == [person]
     house.says("START", person, sender)
     wait_until(lambda: house.opted_out() == [])
-    assert house.post(failed("block", sender, "40300", ago(5), "Blocked due to STOP message", person)) == 200
+    assert house.post(failed("block", sender, "40300", when, "Blocked due to STOP message", person)) == 200
     assert house.opted_out() == [], "the START was said later"
