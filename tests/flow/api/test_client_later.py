@@ -13,8 +13,8 @@ from tests.flow.api.conftest import PROFILE, Office
 
 HASTY = Retries(tries=2, first_s=0.01, longest_s=0.01)
 """Who does not heed what is told tries the second and last time at once, and in vain."""
-SLOW_MILLI = 500
-"""Requests in 1,000 s that the key may make: a second one is told to come again after 2 s."""
+SLOW_MILLI = 200
+"""Requests in 1,000 s that the key may make: a second one is told to come again after 5 s. The first is answered long before."""
 
 
 def people(first: int) -> list[dict[str, object]]:

@@ -43,7 +43,7 @@ async def test_the_audit_never_cries_wolf_and_still_sees_one(world: World, engin
         for _ in range(2):
             await world.worker()  # both are killed, and one more comes
         first = await world.push(people(2400))
-        mischief = asyncio.create_task(trouble(world))
+        mischief = asyncio.create_task(trouble(world, watch))
         while not mischief.done():
             await watch.round()
             assert not watch.broken, [breach.words for breach in watch.broken]
@@ -62,8 +62,8 @@ async def test_the_audit_never_cries_wolf_and_still_sees_one(world: World, engin
         await recording
 
 
-async def trouble(world: World) -> None:
-    """Some seconds of it, with other campaigns beside."""
+async def trouble(world: World, watch: Watch) -> None:
+    """Some seconds of it, with other campaigns beside, and no fewer than it takes to look at it so often."""
     dice = random.Random(3)
     await asyncio.sleep(1)
     small = await world.push(people(300, 5000), priority="urgent")
@@ -83,4 +83,8 @@ async def trouble(world: World) -> None:
     async def nothing_flies() -> bool:
         return not (await world.view(doomed)).in_flight
 
+    async def was_looked_at() -> bool:
+        return watch.rounds > 20
+
     await eventually(nothing_flies)
+    await eventually(was_looked_at)
