@@ -112,7 +112,8 @@ def test_what_is_being_answered_when_it_stops_is_answered_and_there_when_it_is_b
     (campaign, message, forged, told) = (each.answer() for each in asked)
     assert (campaign[0], message[0], told[0], forged[0]) == (202, 202, 200, 403)
     assert serve.wait(PATIENCE_S) == 0
-    assert office.outbox(refused) == 1, "what it counted last is told too"
+    # what it was telling a Redis that wrote nothing may be told once more: it heard no answer
+    assert office.outbox(refused) in (1, 2), "what it counted last is told too"
     office.world.start("serve")
     wait_until(office.up)
     assert office.get(campaign[1]["status_url"]).json["accepted"] == 2
