@@ -100,8 +100,8 @@ class Supervisor:
 
     async def start(self, child: Child) -> None:
         """Starts one more; it is stopped before all that were started earlier."""
-        self.children.append(child)
         await child.start()
+        self.children.append(child)
 
     async def watch(self) -> None:
         """Never returns while all is well.

@@ -33,24 +33,35 @@ async def up(settings: Settings, tell: Tell) -> None:
         TryAgainLater: Valkey does not start.
     """
     stop = stop_event()
-    with _alone(settings.home), contextlib.ExitStack() as stack:
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(_alone(settings.home))
         make_secret(settings)
         trial = Trial(settings, tell) if settings.test_account else None
         if trial:
             stack.enter_context(trial.announced())
             settings.of_tests()
-        family = Supervisor(tell, restarts=True, drain_s=settings.drain_seconds)
-        async with _redis(settings) as valkey, family as children:
-            env = without_manager(os.environ) | ({"VOLLEY_REDIS_URL": valkey.url} if valkey else {})
-            ours = (Child(name, volley_command(name), env) for name in ("serve", "worker"))
-            for child in (*ours, *(trial.children(env) if trial else ())):
-                await children.start(child)
-            tell(f"up: http://{settings.serve_host}:{settings.serve_port}, data in {settings.home}; Ctrl-C stops it")
-            tell("its page asks for a key: volley keys create --name me --scope read --scope ops")
-            beside = [_keep(valkey, tell)] if valkey else []
-            beside += [trial.run(valkey.url if valkey else None)] if trial else []
-            await run_until(stop, asyncio.create_task(_watch(children, beside)))
-            tell("stopping: the worker finishes what is in flight")
+        await run_until(stop, asyncio.create_task(_run(settings, trial, stack, tell)))
+
+
+async def _run(settings: Settings, trial: Trial | None, stack: contextlib.AsyncExitStack, tell: Tell) -> None:
+    """Starts all, and never returns while all is well. May be cancelled, also while it starts; what runs by then is stopped by the
+    `stack`, which no second signal interrupts."""
+    valkey = await stack.enter_async_context(_redis(settings))
+    family = Supervisor(tell, restarts=True, drain_s=settings.drain_seconds)
+    children = await stack.enter_async_context(family)
+    env = without_manager(os.environ) | ({"VOLLEY_REDIS_URL": valkey.url} if valkey else {})
+    ours = (Child(name, volley_command(name), env) for name in ("serve", "worker"))
+    for child in (*ours, *(trial.children(env) if trial else ())):
+        await children.start(child)
+    tell(f"up: http://{settings.serve_host}:{settings.serve_port}, data in {settings.home}; Ctrl-C stops it")
+    tell("its page asks for a key: volley keys create --name me --scope read --scope ops")
+    beside = [_keep(valkey, tell)] if valkey else []
+    beside += [trial.run(valkey.url if valkey else None)] if trial else []
+    try:
+        await _watch(children, beside)
+    except asyncio.CancelledError:
+        tell("stopping: the worker finishes what is in flight")
+        raise
 
 
 async def _watch(children: Supervisor, beside: Sequence[Coroutine[None, None, None]]) -> None:

@@ -10,6 +10,9 @@ from tests.flow.cli.conftest import PATIENCE_S, World, wait_until
 from tests.offspring import Process
 from volley.embedded import free_port
 
+_LONG = b"*3\r\n$5\r\nDEBUG\r\n$5\r\nSLEEP\r\n$3\r\n300\r\n"
+"""A file of commands that takes Valkey five minutes to read."""
+
 
 def offspring(process: Process) -> dict[str, psutil.Process]:
     """serve, worker and valkey-server by name, as far as they run."""
@@ -63,6 +66,19 @@ def test_a_valkey_that_crashes_comes_back_with_its_data_and_the_others_find_it(w
     rows = "to\n+12125550100\n+12125550101\n"
     sent = world.json("send", "-", "--profile", profile, "--text", "hi", "--yes", "--wait", stdin=rows)
     assert world.json("campaigns", "show", str(sent["campaign_id"]))["counts"]["ready"] == 0
+
+
+def test_it_is_stopped_while_valkey_reads_its_file(world: World) -> None:
+    folder = world.folder / "home" / "valkey"
+    folder.mkdir()
+    (folder / "appendonly.aof").write_bytes(_LONG)
+    process = world.start("up")
+    wait_until(lambda: "valkey" in offspring(process))
+    family = offspring(process)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(PATIENCE_S) == 0
+    assert not any(child.is_running() for child in family.values())
+    assert world.log("up") == ""
 
 
 def test_a_data_folder_that_up_makes_is_for_its_owner_alone(world: World) -> None:
