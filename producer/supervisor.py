@@ -43,6 +43,7 @@ class Child:
     pause_s: float = field(default=_FIRST_PAUSE_S)
 
     async def start(self) -> None:
+        self.started = time.monotonic()
         with contextlib.ExitStack() as stack:
             output = stack.enter_context(self.log.open("ab")) if self.log else None
             # a session of its own: Ctrl-C on the terminal reaches us alone, and we stop the children in order
@@ -56,7 +57,6 @@ class Child:
                 start_new_session=True,
                 preexec_fn=ends_with_parent(),
             )
-        self.started = time.monotonic()
 
     async def stop(self, patience_s: float = DRAIN_SECONDS + MARGIN_S) -> int | None:
         """SIGTERM, time to finish, then SIGKILL for the whole group. Returns the exit code."""
@@ -132,7 +132,10 @@ class Supervisor:
         self._tell(f"{child.name} ended with {code}; starting it again in {child.pause_s:g} s")
         await asyncio.sleep(child.pause_s)
         child.pause_s = min(child.pause_s * 2, _LONGEST_PAUSE_S)
-        await child.start()
+        try:
+            await child.start()
+        except OSError as error:  # no process or descriptor to be had just now; the others go on
+            self._tell(f"{child.name} cannot be started: {error}")
 
     async def stop(self) -> None:
         """Ends all children, the last one first; at once if we are interrupted meanwhile."""

@@ -7,13 +7,16 @@ import contextlib
 import fcntl
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from producer.signals import run_until, stop_event
 from producer.supervisor import Child, Supervisor, volley_command
 from producer.trial import Trial
+from producer.web.beside import AGAIN_S, Chore, going
 from volley.embedded import EmbeddedValkey
+from volley.ending import ended
 from volley.errors import TryAgainLater, UnusableInput
 from volley.pulse import without_manager
 from volley.settings import Settings, redis_file
@@ -55,24 +58,23 @@ async def _run(settings: Settings, trial: Trial | None, stack: contextlib.AsyncE
         await children.start(child)
     tell(f"up: http://{settings.serve_host}:{settings.serve_port}, data in {settings.home}; Ctrl-C stops it")
     tell("its page asks for a key: volley keys create --name me --scope read --scope ops")
-    beside = [_keep(valkey, tell)] if valkey else []
-    beside += [trial.run(valkey.url if valkey else None)] if trial else []
+    beside: list[Chore] = [partial(_keep, valkey, tell)] if valkey else []
+    beside += [partial(trial.run, valkey.url if valkey else None)] if trial else []
     try:
-        await _watch(children, beside)
+        await watched(children, beside)
     except asyncio.CancelledError:
         tell("stopping: the worker finishes what is in flight")
         raise
 
 
-async def _watch(children: Supervisor, beside: Sequence[Coroutine[None, None, None]]) -> None:
-    """Never returns while all is well. Raises VolleyError when a child refuses its settings."""
-    going = [asyncio.create_task(each) for each in beside]
+async def watched(children: Supervisor, beside: Sequence[Chore], again_s: float = AGAIN_S) -> None:
+    """Never returns while all is well; what goes on beside the children begins again when it fails. Raises VolleyError when a child
+    refuses its settings."""
+    chores = [asyncio.create_task(going(each, again_s)) for each in beside]
     try:
         await children.watch()
     finally:
-        for each in going:
-            each.cancel()
-        await asyncio.gather(*going, return_exceptions=True)
+        await ended(chores)
 
 
 async def _keep(valkey: EmbeddedValkey, tell: Tell) -> None:

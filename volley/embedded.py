@@ -83,19 +83,24 @@ class EmbeddedValkey:
 
     async def start(self) -> None:
         """Starts the server and waits until it answers; TryAgainLater if it does not."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        log = (self.folder / "valkey.log").open("ab")
-        with log:
-            # a group of its own: Ctrl-C on the terminal must reach the workers first, the data last
-            self.process = subprocess.Popen(
-                self.command(), stdout=log, stderr=log, start_new_session=True, preexec_fn=ends_with_parent()
-            )
+        try:
+            self.process = self._begun()
+        except OSError as error:
+            raise TryAgainLater(f"the embedded Valkey cannot be started: {error}") from None
         try:
             await self._ready(self.process)
         except BaseException:
             self.process.kill()  # who is cancelled in here never comes to `stop`, and nothing was acknowledged that is not on the disk
             await self.stop()
             raise
+
+    def _begun(self) -> subprocess.Popen[bytes]:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "valkey.log").open("ab") as log:
+            # a group of its own: Ctrl-C on the terminal must reach the workers first, the data last
+            return subprocess.Popen(
+                self.command(), stdout=log, stderr=log, start_new_session=True, preexec_fn=ends_with_parent()
+            )
 
     async def _ready(self, process: subprocess.Popen[bytes]) -> None:
         log = self.folder / "valkey.log"

@@ -1,6 +1,7 @@
 """Children under supervision: real processes that crash, refuse, and will not stop."""
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from producer.supervisor import Child, Supervisor
+from producer.up import watched
+from volley.ending import ended
 from volley.errors import UnusableInput, VolleyError
 
 STUBBORN = (
@@ -65,6 +68,47 @@ async def test_a_child_that_ends_is_started_again_after_a_pause(tmp_path: Path) 
         await asyncio.gather(watching, return_exceptions=True)
     assert said[0] == "child ended with 7; starting it again in 0.01 s"
     assert said[1].endswith("in 0.02 s")
+
+
+async def test_a_child_that_cannot_be_started_again_is_tried_until_it_can(tmp_path: Path) -> None:
+    said: list[str] = []
+    marks, script = tmp_path / "marks", tmp_path / "script"
+    script.write_text(f"#!/bin/sh\necho began >> {marks}\n")
+    script.chmod(0o700)
+    async with Supervisor(said.append, restarts=True) as children:
+        child = Child("child", [str(script)], dict(os.environ), pause_s=0.01)
+        await children.start(child)
+        await until(lambda: "began" in text(marks))
+        script.rename(tmp_path / "elsewhere")
+        watching = asyncio.create_task(children.watch())
+        await until(lambda: any("child cannot be started: " in line for line in said))
+        begun = len(text(marks).split())
+        (tmp_path / "elsewhere").rename(script)
+        await until(lambda: len(text(marks).split()) > begun)
+        await ended([watching])
+
+
+async def test_what_goes_on_beside_the_children_begins_again_when_it_fails_and_ends_with_them() -> None:
+    begun: list[str] = []
+
+    async def failing() -> None:
+        begun.append("failing")
+        raise KeyError("unforeseen")
+
+    async def deaf() -> None:
+        """As a driver is that is in the midst of a command."""
+        begun.append("deaf")
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+
+    async with Supervisor(lambda _: None, restarts=True) as children:
+        await children.start(python("import time; time.sleep(300)"))
+        watching = asyncio.create_task(watched(children, [failing, deaf], again_s=0.01))
+        await until(lambda: begun.count("failing") > 2 and "deaf" in begun)
+        watching.cancel()
+        done, _ = await asyncio.wait([watching], timeout=60)
+        assert done
 
 
 async def test_a_child_that_refuses_its_settings_is_not_tried_again() -> None:

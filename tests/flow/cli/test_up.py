@@ -68,6 +68,19 @@ def test_a_valkey_that_crashes_comes_back_with_its_data_and_the_others_find_it(w
     assert world.json("campaigns", "show", str(sent["campaign_id"]))["counts"]["ready"] == 0
 
 
+def test_a_valkey_that_cannot_be_started_for_a_while_is_started_once_it_can(world: World) -> None:
+    process = running(world)
+    old = offspring(process)["valkey"]
+    said = world.folder / "home" / "valkey" / "valkey.log"
+    said.rename(said.with_suffix(".old"))
+    said.mkdir()
+    os.kill(old.pid, signal.SIGKILL)
+    wait_until(lambda: "the embedded Valkey cannot be started: " in world.log("up"))
+    said.rmdir()
+    wait_until(lambda: offspring(process).get("valkey", old).pid != old.pid)
+    wait_until(lambda: world.run("status").returncode == 0)
+
+
 def test_it_is_stopped_while_valkey_reads_its_file(world: World) -> None:
     folder = world.folder / "home" / "valkey"
     folder.mkdir()
