@@ -285,9 +285,8 @@ async def test_answers_that_never_come_hold_back_nobody_while_slots_are_free(wor
     await world.fail(FaultRule(kind="black_hole", first=100))
     await world.worker(VOLLEY_CONCURRENCY="500", VOLLEY_HTTP_TIMEOUT="60", VOLLEY_DRAIN_SECONDS="80")
     hung = await world.push(people(100))
-    await eventually(
-        lambda: _all_out(world, 100)
-    )  # at the carrier: while one is only granted, another may be the hundredth
+    # at the carrier: while one of them is only granted, it may come too late, and another is the hundredth that hangs
+    await eventually(lambda: _all_out(world, 100))
     other = await world.push(people(100, start=1000))
     assert await world.until(other) == {"submitted": 100}
     assert await world.counts(hung) == {"sending": 100}
