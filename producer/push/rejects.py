@@ -5,6 +5,7 @@ People open it in a spreadsheet: cells that would be formulas there, titles too,
 
 import csv
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
@@ -21,13 +22,15 @@ class Rejects:
         self._columns = columns
         self._file: TextIO | None = None
         self._part = path and path.with_name(f".{path.name}.{os.getpid()}.part")
+        self._turn = threading.Lock()
 
     def add(self, row: int, reason: str, original: Sequence[str | None]) -> None:
-        if self._part is None:
-            return
-        if self._file is None:
-            self._file = self._open(self._part)
-        csv.writer(self._file).writerow((row, *(defused(cell or "") for cell in (reason, *original))))
+        with self._turn:
+            if self._part is None:
+                return
+            if self._file is None:
+                self._file = self._open(self._part)
+            csv.writer(self._file).writerow((row, *(defused(cell or "") for cell in (reason, *original))))
 
     def _open(self, part: Path) -> TextIO:
         try:
@@ -49,9 +52,11 @@ class Rejects:
         return self.path
 
     def drop(self) -> None:
-        """Leaves nothing behind; harmless after `keep`."""
-        if self._file is None or self._part is None:
-            return
-        self._file.close()
-        self._file = None
-        self._part.unlink(missing_ok=True)
+        """Leaves nothing behind, whatever a thread that still reads for a push that was given up adds; harmless after `keep`."""
+        with self._turn:
+            part, self._part = self._part, None
+            if self._file is None or part is None:
+                return
+            self._file.close()
+            self._file = None
+            part.unlink(missing_ok=True)
