@@ -1,6 +1,7 @@
 """The ledger as the front door opens it: its schema up to date, its absence an error of the known kind."""
 
 import contextlib
+import math
 from collections.abc import AsyncIterator
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -27,7 +28,7 @@ async def ledger(settings: Settings) -> AsyncIterator[AsyncEngine]:
 
 @contextlib.asynccontextmanager
 async def opened(
-    settings: Settings, answer_s: float | None = None, cache_mb: int = CACHE_MB
+    settings: Settings, answer_s: float | None = math.inf, cache_mb: int = CACHE_MB
 ) -> AsyncIterator[AsyncEngine]:
     """The engine, whatever its tables are; `answer_s` and `cache_mb` as `open_ledger` has them. Raises as `ledger` does."""
     engine = open_ledger(settings.ledger, answer_s=answer_s, cache_mb=cache_mb)

@@ -91,9 +91,8 @@ class Recording:
 async def _connected(settings: Settings) -> AsyncIterator[Recorder]:
     outbox = await open_outbox(settings)
     try:
-        async with opened(
-            settings, cache_mb=WRITERS_CACHE_MB
-        ) as engine:  # its tables are there: serve has seen to that
+        # its tables are there: serve has seen to that; and what it has begun it always waits for
+        async with opened(settings, answer_s=None, cache_mb=WRITERS_CACHE_MB) as engine:
             yield Recorder(outbox, engine, inbound_bound=settings.inbound_bound, event_days=settings.event_days)
     finally:
         await outbox.redis.aclose()

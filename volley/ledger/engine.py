@@ -1,5 +1,6 @@
 """The ledger's database: opened as durability needs it, its schema brought up to date, its writers one at a time."""
 
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -49,13 +50,14 @@ _ABOUT_ROWS = ("22", "23")
 
 
 def open_ledger(
-    url: str, *, busy_timeout_s: float = 10.0, answer_s: float | None = None, cache_mb: int = CACHE_MB
+    url: str, *, busy_timeout_s: float = 10.0, answer_s: float | None = math.inf, cache_mb: int = CACHE_MB
 ) -> AsyncEngine:
     """An engine for a SQLAlchemy URL with an async driver; connects to nothing yet.
 
     `busy_timeout_s`: how long a statement waits for another writer before the database counts as locked.
-    `answer_s`: how long one statement may take before it is ended, and the database counts as away. None: SQLite may take as
-    long as it likes, and a server as long as the longest report takes.
+    `answer_s`: how long one statement may take before it is ended, and the database counts as away: SQLite's as long as it
+    likes, a server's as long as the longest report takes, unless less is said. None: SQLite's also goes on when nobody waits
+    for it any more, and spares a look at the clock now and then, for which it would need the interpreter.
     `cache_mb`: what SQLite may keep of the file in each connection.
 
     Raises:
@@ -65,7 +67,7 @@ def open_ledger(
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
             return _sqlite(parsed, busy_timeout_s, answer_s, cache_mb)
-        return _server(parsed, busy_timeout_s, answer_s or _ANSWER_S)
+        return _server(parsed, busy_timeout_s, min(answer_s or _ANSWER_S, _ANSWER_S))
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         raise UnusableInput(f"VOLLEY_LEDGER_URL: {error}; sqlite+aiosqlite:///FILE or postgresql+asyncpg://…") from None
     except OSError as error:

@@ -1,6 +1,7 @@
 """A question that somebody waits for is ended when it takes too long: it does not go on where nobody sees it."""
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -70,15 +71,20 @@ async def test_what_is_asked_after_a_short_question_has_all_of_its_time(hasty: A
         assert await connection.scalar(text(ENDLESS.format(100_000))) == 100_000
 
 
-async def test_a_question_that_nobody_waits_for_any_more_is_ended(ledger_url: str, engine: AsyncEngine) -> None:
-    """Also long before its time is over: who looks at campaigns goes on after two seconds without it."""
-    patient, before = open_ledger(ledger_url, answer_s=60), set(threading.enumerate())
+@pytest.mark.parametrize("answer_s", [60, math.inf])
+async def test_a_question_that_nobody_waits_for_any_more_is_ended(
+    ledger_url: str, engine: AsyncEngine, answer_s: float
+) -> None:
+    """Also long before its time is over: who looks at campaigns goes on after two seconds without it, and who has stopped a long
+    audit has its prompt again."""
+    patient, before = open_ledger(ledger_url, answer_s=answer_s), set(threading.enumerate())
     try:
         asking = asyncio.create_task(ask(patient))
         await until(engine, before, 1)
         await asyncio.sleep(0.1)
         asking.cancel()
-        await asyncio.wait({asking})
+        done, _ = await asyncio.wait({asking}, timeout=15)
+        assert done, "it waits for the answer"
         await until(engine, before, 0)
     finally:
         await patient.dispose()
