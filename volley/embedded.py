@@ -23,31 +23,35 @@ _chance = random.SystemRandom()
 
 
 def free_port(host: str = "127.0.0.1", outgoing: Path = _OUTGOING) -> int:
-    """A TCP port that nobody listened on a moment ago.
+    """A TCP port that nobody listens on, kept for a minute for a server that sets SO_REUSEADDR, as they do: nobody else is given it.
 
-    It is none of those that the system gives to outgoing connections (`outgoing` says which): one of them might have taken it
-    before its server does. Where those are nearly all there are, it is one of them.
+    It is none of those that the system gives to outgoing connections (`outgoing` says which), so that none takes it while its
+    server is away, either. Where those are nearly all there are, it is one of them.
     """
     try:
         most = min(_MOST, int(outgoing.read_text("ascii").split()[0]))
     except (OSError, ValueError, IndexError):  # another system: there they are 49152 and above
         most = _MOST
-    for port in _chance.sample(range(_LEAST, most), min(_TRIES, max(0, most - _LEAST))):
-        if _is_free(host, port):
-            return port
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        given: int = probe.getsockname()[1]
-        return given
+    some = _chance.sample(range(_LEAST, most), min(_TRIES, max(0, most - _LEAST)))
+    return next(filter(None, (_kept(host, port) for port in [*some, 0])), 0)
 
 
-def _is_free(host: str, port: int) -> bool:
-    with socket.socket() as probe:
+def _kept(host: str, port: int) -> int:
+    """The port, or one that the system chooses for 0; 0 where it is another's. A connection that its server's side has closed keeps
+    a port in TIME_WAIT."""
+    with socket.socket() as door, socket.socket() as visitor:
         try:
-            probe.bind((host, port))
+            door.bind((host, port))
+            door.setsockopt(
+                socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+            )  # after: what is kept for others is no port for us
+            door.listen(1)
         except OSError:
-            return False
-        return True
+            return 0
+        visitor.connect(door.getsockname())
+        door.accept()[0].close()
+        given: int = door.getsockname()[1]
+        return given
 
 
 class EmbeddedValkey:
